@@ -1,0 +1,32 @@
+"""The admin port: probes with their reasons, and metrics."""
+
+from __future__ import annotations
+
+from starlette.middleware import Middleware
+from starlette.types import ASGIApp
+
+from podium.api import health, metrics
+from podium.api.app import bare_app
+from podium.api.backend import Backend
+from podium.api.middleware.body_limit import BodyLimit
+from podium.api.middleware.error_funnel import ErrorFunnel
+from podium.api.middleware.header_limit import HeaderLimit
+from podium.api.middleware.request_id import RequestId
+from podium.api.middleware.security_headers import SecurityHeaders
+
+
+def create_admin_app(backend: Backend) -> ASGIApp:
+    """``/startupz``, ``/livez``, ``/readyz`` and ``/metrics``; they neither wait nor count as requests."""
+    app = bare_app(backend, title="Podium admin")
+    app.router.routes.extend([*health.probes.routes, *metrics.router.routes])
+    limits = backend.server.limits
+    app.user_middleware.extend(
+        [
+            Middleware(RequestId),
+            Middleware(SecurityHeaders),
+            Middleware(BodyLimit, max_bytes=limits.body_bytes, max_seconds=limits.body_seconds),
+            Middleware(ErrorFunnel),
+            Middleware(HeaderLimit, max_bytes=limits.header_bytes, max_lines=limits.header_count),
+        ]
+    )
+    return app

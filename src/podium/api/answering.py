@@ -1,0 +1,160 @@
+"""Running generations for one call: start them together, and gather or stream what they say."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+
+from starlette.requests import Request
+
+from podium.api.backend import Dispatcher, Generation
+from podium.api.disconnect import stop_on_disconnect
+from podium.api.record import RequestRecord, record_of
+from podium.core.errors import EngineError, InvalidRequest, PodiumError
+from podium.core.generation import Chunk, GenerationRequest, TokenLogprob, Usage
+
+UNFINISHED = "The engine ended the answer without a finish reason."
+
+
+@dataclass(slots=True)
+class Choice:
+    """One whole answer."""
+
+    index: int
+    texts: list[str] = field(default_factory=list)
+    logprobs: list[TokenLogprob] | None = None
+    finish_reason: str | None = None
+    stop_reason: str | int | None = None
+    token_count: int = 0
+
+    @property
+    def text(self) -> str:
+        """All of the answer's text."""
+        return "".join(self.texts)
+
+    def add(self, chunk: Chunk) -> None:
+        """Append a piece."""
+        self.texts.append(chunk.text)
+        self.token_count += chunk.token_count
+        if chunk.logprobs is not None:
+            self.logprobs = [*(self.logprobs or ()), *chunk.logprobs]
+        if chunk.finish_reason is not None:
+            self.finish_reason = chunk.finish_reason
+            self.stop_reason = chunk.stop_reason
+
+
+@dataclass(slots=True)
+class Whole:
+    """Everything that one generation said: its choices in order, and the usage."""
+
+    model: str
+    choices: list[Choice]
+    usage: Usage
+
+
+async def run(request: Request, dispatcher: Dispatcher, generation_request: GenerationRequest) -> Whole:
+    """Generate to the end. A client that hangs up aborts it (ClientDisconnected)."""
+    async with stop_on_disconnect(request.receive):
+        return await _run(dispatcher, generation_request, record_of(request.scope))
+
+
+async def run_all(request: Request, dispatcher: Dispatcher, requests: Sequence[GenerationRequest]) -> list[Whole]:
+    """Generate all of them together. If one fails the others are aborted and its error is raised."""
+    record = record_of(request.scope)
+    async with stop_on_disconnect(request.receive):
+        with first_error():
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(_run(dispatcher, one, record), name=one.id) for one in requests]
+    return [task.result() for task in tasks]
+
+
+async def run_each(
+    request: Request, dispatcher: Dispatcher, requests: Sequence[GenerationRequest]
+) -> list[Whole | PodiumError]:
+    """Generate all of them together; each ends with its own answer or its own error."""
+    record = record_of(request.scope)
+    async with stop_on_disconnect(request.receive), asyncio.TaskGroup() as group:
+        tasks = [group.create_task(_run_or_error(dispatcher, one, record), name=one.id) for one in requests]
+    return [task.result() for task in tasks]
+
+
+async def _run_or_error(
+    dispatcher: Dispatcher, request: GenerationRequest, record: RequestRecord
+) -> Whole | PodiumError:
+    try:
+        return await _run(dispatcher, request, record)
+    except PodiumError as error:
+        return error
+
+
+async def _run(dispatcher: Dispatcher, request: GenerationRequest, record: RequestRecord) -> Whole:
+    generation = await dispatcher.generate(request)
+    note_start(record, generation)
+    choices = [Choice(index) for index in range(request.sampling.n)]
+    usage = Usage()
+    async with aclosing(generation):
+        async for chunk in generation:
+            choices[chunk.index].add(chunk)
+            usage = usage.add(chunk)
+    note_end(record, generation, usage, choices[0].finish_reason)
+    if any(choice.finish_reason is None for choice in choices):
+        raise EngineError(UNFINISHED)
+    return Whole(generation.model, choices, usage)
+
+
+async def start(request: Request, dispatcher: Dispatcher, requests: Sequence[GenerationRequest]) -> list[Generation]:
+    """All generations, each with its first chunk there.
+
+    If one fails, or the client hangs up, those that started are aborted and the error is raised.
+    """
+    async with stop_on_disconnect(request.receive), _closing_on_error() as started:
+        with first_error():
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(_start(dispatcher, one, started), name=one.id) for one in requests]
+    return [task.result() for task in tasks]
+
+
+async def _start(dispatcher: Dispatcher, request: GenerationRequest, started: AsyncExitStack) -> Generation:
+    generation = await dispatcher.generate(request)
+    started.push_async_callback(generation.aclose)
+    return generation
+
+
+@asynccontextmanager
+async def _closing_on_error() -> AsyncIterator[AsyncExitStack]:
+    """What is pushed is closed when the body fails, and left alone when it does not."""
+    async with AsyncExitStack() as stack:
+        yield stack
+        stack.pop_all()
+
+
+@contextmanager
+def first_error() -> Iterator[None]:
+    """Raises the first error of a task group as itself."""
+    try:
+        yield
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+
+
+def note_start(record: RequestRecord, generation: Generation) -> None:
+    """Write into ``record`` who answers."""
+    record.model = generation.model
+    record.version = generation.version
+    record.engine = generation.engine
+
+
+def note_end(record: RequestRecord, generation: Generation, usage: Usage, finish_reason: str | None) -> None:
+    """Write into ``record`` what came of it; several generations of one call add up."""
+    record.usage = Usage.total((record.usage, usage))
+    record.finish_reason = record.finish_reason or finish_reason
+    record.queue_seconds = generation.timing.queue_seconds
+    record.first_token_seconds = generation.timing.first_token_seconds
+
+
+def check_prompt_count(count: int, most: int, param: str) -> None:
+    """Raises InvalidRequest for more prompts than one call may hold."""
+    if count > most:
+        raise InvalidRequest(f"`{param}` must hold at most {most} prompts.", param=param)

@@ -1,0 +1,132 @@
+"""The traffic port: dialects and middleware, put together."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.types import ASGIApp
+
+from podium.api import docs, health, metrics
+from podium.api.backend import Backend
+from podium.api.middleware.access_log import AccessLog
+from podium.api.middleware.authenticate import Authenticate
+from podium.api.middleware.body_limit import BodyLimit
+from podium.api.middleware.drain import Drain
+from podium.api.middleware.error_funnel import ErrorFunnel
+from podium.api.middleware.header_limit import HeaderLimit
+from podium.api.middleware.host import HostCheck
+from podium.api.middleware.request_id import RequestId
+from podium.api.middleware.security_headers import SecurityHeaders
+from podium.api.native import generate, version
+from podium.api.native import models as native_models
+from podium.api.openai import chat, completions, tokenize
+from podium.api.openai import models as openai_models
+from podium.api.openapi import describe
+from podium.api.refusals import MethodNotAllowed, RouteNotFound
+from podium.api.routes import RouteLabels
+from podium.core.errors import PodiumError
+
+DESCRIPTION = "Text generation for production: Podium's own routes, and OpenAI's."
+_ROUTERS = (
+    generate.router,
+    native_models.router,
+    version.router,
+    chat.router,
+    completions.router,
+    openai_models.router,
+    tokenize.router,
+    health.router,
+    health.probes,
+    metrics.router,
+    docs.router,
+)
+_BROWSER_HEADERS = ("authorization", "content-type", "x-api-key", "x-request-id", "x-podium-timeout-seconds")
+_EXPOSED_HEADERS = ("x-request-id", "retry-after", "x-podium-ignored", "x-should-retry")
+_GZIP_LEVEL = 4  # a third of the time of 9 for a few per cent of size
+
+
+def create_app(backend: Backend) -> ASGIApp:
+    """The ASGI application of the traffic port.
+
+    Every request passes, from outside in: request id, log line and observer, security headers, CORS
+    (if origins are configured), gzip (never for event streams), limits on the arriving body, error
+    funnel, host check, header limits, authentication, drain. All of it is pure ASGI.
+    """
+    app = bare_app(backend, title="Podium")
+    for router in _ROUTERS:
+        app.router.routes.extend(router.routes)  # flat: no prefixes here, and each route can be walked
+    app.user_middleware.extend(_middleware(backend, RouteLabels(app.routes)))
+    return app
+
+
+def bare_app(backend: Backend, *, title: str) -> FastAPI:
+    """An application without routes and middleware that answers 404 and 405 in our shapes."""
+    app = FastAPI(
+        title=title,
+        version=backend.version,
+        description=DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        exception_handlers={HTTPException: _translate},
+    )
+    app.state.backend = backend
+    description: list[dict[str, object]] = []
+
+    def openapi() -> dict[str, object]:
+        if not description:
+            description.append(describe(app))
+        return description[0]
+
+    app.openapi = openapi  # type: ignore[method-assign]
+    return app
+
+
+def _middleware(backend: Backend, labels: RouteLabels) -> list[Middleware]:
+    server, limits = backend.server, backend.server.limits
+    outside = [Middleware(RequestId), Middleware(AccessLog, backend.observer, labels), Middleware(SecurityHeaders)]
+    if server.cors_origins:
+        outside.append(_cors(server.cors_origins))
+    return [
+        *outside,
+        Middleware(GZipMiddleware, minimum_size=server.gzip_minimum_bytes, compresslevel=_GZIP_LEVEL),
+        Middleware(BodyLimit, max_bytes=limits.body_bytes, max_seconds=limits.body_seconds),
+        Middleware(ErrorFunnel),
+        Middleware(HostCheck, server.allowed_hosts),
+        Middleware(HeaderLimit, max_bytes=limits.header_bytes, max_lines=limits.header_count),
+        Middleware(Authenticate, backend.access, server.host),
+        Middleware(Drain, backend.draining),
+    ]
+
+
+def _cors(origins: tuple[str, ...]) -> Middleware:
+    return Middleware(
+        CORSMiddleware,
+        allow_origins=origins,
+        allow_methods=("GET", "POST"),
+        allow_headers=_BROWSER_HEADERS,
+        expose_headers=_EXPOSED_HEADERS,
+        allow_credentials=False,
+    )
+
+
+async def _translate(_: Request, error: Exception) -> NoReturn:
+    """The router's own refusals, as errors of ours for the funnel."""
+    raise translated(error)
+
+
+def translated(error: Exception) -> PodiumError:
+    """A framework's HTTP error in our tree."""
+    if isinstance(error, HTTPException) and error.status_code == 405:
+        allow = (error.headers or {}).get("Allow", "")
+        return MethodNotAllowed(f"This path answers to {allow or 'other methods'} only.", allow=allow)
+    if isinstance(error, HTTPException) and error.status_code == 404:
+        return RouteNotFound("There is nothing at this path. See /docs for what there is.")
+    raise error

@@ -1,0 +1,311 @@
+"""What the HTTP surface needs of the rest of the server, as interfaces, and the object that carries it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, Self
+
+from podium.api.record import RequestRecord
+from podium.config.access import Access
+from podium.config.server import Server
+from podium.core.generation import Chunk, GenerationRequest, Prompt
+
+
+class Timing(Protocol):
+    """When things happened, in seconds after the request was accepted; None until they do."""
+
+    @property
+    def queue_seconds(self) -> float | None:
+        """Wait before the engine took the request."""
+
+    @property
+    def first_token_seconds(self) -> float | None:
+        """Time to first token."""
+
+
+class Generation(Protocol):
+    """An answer in progress: an iterator of chunks whose first one is already there."""
+
+    @property
+    def model(self) -> str:
+        """Name of the model, resolved from an alias."""
+
+    @property
+    def version(self) -> str:
+        """Version of the model."""
+
+    @property
+    def engine(self) -> str:
+        """Engine kind."""
+
+    @property
+    def timing(self) -> Timing:
+        """Filled as the answer goes on."""
+
+    def __aiter__(self) -> Self: ...
+
+    async def __anext__(self) -> Chunk: ...
+
+    async def aclose(self) -> None:
+        """Abort if unfinished. Idempotent."""
+
+
+class Tokenized(Protocol):
+    """Token ids and texts of a prompt."""
+
+    @property
+    def token_ids(self) -> Sequence[int]:
+        """The ids."""
+
+    @property
+    def strings(self) -> Sequence[str]:
+        """The tokens' own texts."""
+
+    @property
+    def max_model_len(self) -> int:
+        """Context of the model, in tokens."""
+
+
+class TokenizerFacts(Protocol):
+    """What a client may know of a tokenizer."""
+
+    @property
+    def vocab_size(self) -> int:
+        """Number of token ids."""
+
+    @property
+    def bos_token(self) -> str | None:
+        """Beginning-of-sequence token."""
+
+    @property
+    def eos_token(self) -> str | None:
+        """End-of-sequence token."""
+
+    @property
+    def pad_token(self) -> str | None:
+        """Padding token."""
+
+    @property
+    def chat_template(self) -> str | None:
+        """The chat template's source."""
+
+
+class Dispatcher(Protocol):
+    """Takes requests to models."""
+
+    async def generate(self, request: GenerationRequest) -> Generation:
+        """Returns when the first chunk is there; cancelling the wait aborts the sequence."""
+
+    async def tokenize(self, model: str, prompt: Prompt, *, add_special_tokens: bool = True) -> Tokenized:
+        """Tokens of ``prompt``."""
+
+    async def detokenize(self, model: str, token_ids: tuple[int, ...]) -> str:
+        """Text of ``token_ids``."""
+
+    def tokenizer_facts(self, model: str) -> TokenizerFacts:
+        """Facts of the model's tokenizer. Raises ModelNotReady while there is none."""
+
+
+class LoadProgress(Protocol):
+    """How far a load is."""
+
+    @property
+    def stage(self) -> str:
+        """What is being done."""
+
+    @property
+    def ratio(self) -> float:
+        """Done share, -1 when unknown."""
+
+
+class ModelStatus(Protocol):
+    """One version of one model, now."""
+
+    @property
+    def name(self) -> str:
+        """Name in requests."""
+
+    @property
+    def version(self) -> str:
+        """Version label."""
+
+    @property
+    def aliases(self) -> Sequence[str]:
+        """Other names."""
+
+    @property
+    def state(self) -> str:
+        """Where it is in its life; `ready` serves."""
+
+    @property
+    def engine(self) -> str | None:
+        """Engine kind, once chosen."""
+
+    @property
+    def source(self) -> str:
+        """Where it comes from, as configured."""
+
+    @property
+    def loaded_at_unix_seconds(self) -> float | None:
+        """When it became ready."""
+
+    @property
+    def created_unix_seconds(self) -> float:
+        """When its files were made."""
+
+    @property
+    def request_count(self) -> int:
+        """Requests so far."""
+
+    @property
+    def max_model_len(self) -> int | None:
+        """Context in tokens, once known."""
+
+    @property
+    def memory_bytes(self) -> int | None:
+        """Measured memory of its worker."""
+
+    @property
+    def progress(self) -> LoadProgress | None:
+        """How far loading is, while it loads."""
+
+    @property
+    def error(self) -> str | None:
+        """Why loading failed."""
+
+    @property
+    def default(self) -> bool:
+        """Whether requests without a model name go here."""
+
+
+class LoadReport(Protocol):
+    """A finished load."""
+
+    @property
+    def name(self) -> str:
+        """Name of the model."""
+
+    @property
+    def version(self) -> str:
+        """The version that was loaded."""
+
+    @property
+    def load_seconds(self) -> float:
+        """Duration of the load."""
+
+    @property
+    def memory_bytes(self) -> int | None:
+        """Measured memory of its worker."""
+
+
+class UnloadReport(Protocol):
+    """A finished unload, with measured memory."""
+
+    @property
+    def name(self) -> str:
+        """Name of the model."""
+
+    @property
+    def version(self) -> str:
+        """The version that was unloaded."""
+
+    @property
+    def memory_before_bytes(self) -> int | None:
+        """Before the model was loaded."""
+
+    @property
+    def memory_loaded_bytes(self) -> int | None:
+        """While it was loaded."""
+
+    @property
+    def memory_after_bytes(self) -> int | None:
+        """After its worker was gone."""
+
+
+class Health(Protocol):
+    """The three verdicts, with reasons for a no."""
+
+    @property
+    def started(self) -> bool:
+        """All models that load at start are ready."""
+
+    @property
+    def live(self) -> bool:
+        """Work goes forward."""
+
+    @property
+    def ready(self) -> bool:
+        """New requests are welcome."""
+
+    @property
+    def reasons(self) -> Sequence[str]:
+        """What stands against a yes."""
+
+
+class Models(Protocol):
+    """What is served, and its life."""
+
+    def list(self) -> Sequence[ModelStatus]:
+        """Every configured version."""
+
+    def resolve(self, name: str) -> ModelStatus:
+        """By name, alias or name@version. Raises ModelNotFound."""
+
+    async def load(self, name: str, *, source: str | None = None, activate: bool = True) -> LoadReport:
+        """Returns when the model is ready. With ``source``, a new name or version is added first.
+
+        Raises a ModelLoadError, ModelNotFound or Conflict.
+        """
+
+    async def unload(self, name: str) -> UnloadReport:
+        """Returns when the worker is gone."""
+
+    def health(self) -> Health:
+        """Cheap; never blocks."""
+
+
+class RequestObserver(Protocol):
+    """Told of every request: once when it arrives, once when it ends, with the same route label."""
+
+    def received(self, route: str) -> None:
+        """A request arrived. ``route`` is a route's template, or ``unmatched``; never caller's text."""
+
+    def finished(self, record: RequestRecord) -> None:
+        """It ended; ``record.outcome`` is of the closed set."""
+
+
+class NoObserver:
+    """An observer that keeps nothing."""
+
+    def received(self, route: str) -> None:
+        """Nothing is kept."""
+
+    def finished(self, record: RequestRecord) -> None:
+        """Nothing is kept."""
+
+
+@dataclass(frozen=True)
+class Backend:
+    """Everything behind the HTTP surface.
+
+    ``metrics`` renders the Prometheus text, ``draining`` says whether new work is refused,
+    ``started_at_monotonic_seconds`` is when the process started (``time.monotonic``).
+    """
+
+    dispatcher: Dispatcher
+    models: Models
+    server: Server
+    access: Access
+    metrics: Callable[[], bytes]
+    draining: Callable[[], bool]
+    started_at_monotonic_seconds: float
+    observer: RequestObserver = field(default_factory=NoObserver)
+    version: str = "0"
+
+    def model_name(self, given: str | None) -> str:
+        """``given``, or the name of the default model."""
+        if given:
+            return given
+        statuses = self.models.list()
+        return next((status.name for status in statuses if status.default), "")

@@ -1,0 +1,124 @@
+"""uvicorn's HTTP/1.1 connection, with the limits that only a connection can keep.
+
+An application sees a request when its headers are complete, so it cannot bound headers while they
+arrive, nor the bytes around a body (chunk sizes, extensions, trailers), nor drop a client that does
+not read. This class does, and it answers malformed HTTP in the same shape as every other error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from functools import partial
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from podium.api.errors import body_of, status_of
+from podium.api.refusals import BodyTimeout, HeadersTooLarge, MalformedHttp
+from podium.api.streaming import ABORT
+from podium.config.server import RequestLimits
+from podium.core.errors import PodiumError
+from podium.core.ids import new_id
+
+FRAMING_FACTOR = 16
+"""A body in one-byte chunks takes six bytes for one; more than this is not a body, it is an attack."""
+FRAMING_BYTES = 64 * 1024
+SEND_BUFFER_BYTES = 256 * 1024
+"""Kernel memory for one slow reader. Left to itself the kernel takes megabytes, and reports a slow
+reader's progress so seldom that it looks stalled."""
+
+
+class Connection(HttpToolsProtocol):
+    """One connection. See the module for what it adds."""
+
+    def __init__(self, *args: Any, limits: RequestLimits, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._limits = limits
+        self._in_headers = True
+        self._bytes = 0
+        self._deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Start the clock for the first header block."""
+        super().connection_made(transport)
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+        self._start_clock()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the clock."""
+        self._stop_clock()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Count, then parse."""
+        if self._in_headers and self._deadline is None:
+            self._start_clock()
+        self._bytes += len(data)
+        super().data_received(data)
+        if self.transport.is_closing():
+            return
+        if self._in_headers and self._bytes > self._limits.header_bytes:
+            allowed = self._limits.header_bytes
+            self._refuse(HeadersTooLarge(f"The headers are too large. At most {allowed} bytes are allowed."))
+        elif self._bytes > FRAMING_FACTOR * self._limits.body_bytes + FRAMING_BYTES:
+            self._refuse(MalformedHttp("The body's framing takes far more bytes than its content."))
+
+    def on_message_begin(self) -> None:
+        """Let the application drop this connection."""
+        super().on_message_begin()
+        self.scope["extensions"] = {ABORT: self.transport.abort}  # type: ignore[dict-item]
+
+    def on_headers_complete(self) -> None:
+        """From here on the bytes are the body's."""
+        self._in_headers = False
+        self._bytes = 0
+        self._stop_clock()
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The next bytes are the next request's."""
+        super().on_message_complete()
+        self._in_headers = True
+        self._bytes = 0
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - theirs says less than ours
+        """Answer malformed HTTP."""
+        self._refuse(MalformedHttp("This is not valid HTTP/1.1. Check the request line, the headers and the framing."))
+
+    def _refuse(self, error: PodiumError) -> None:
+        """Answer and close; in the middle of an answer, where nothing can be said, drop the connection."""
+        self._stop_clock()
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.transport.abort()
+            return
+        request_id = new_id("req")
+        body = body_of(error, openai=False, request_id=request_id)
+        head = (
+            "content-type: application/json\r\n"
+            f"content-length: {len(body)}\r\nx-request-id: {request_id}\r\n"
+            "x-content-type-options: nosniff\r\nx-should-retry: false\r\nconnection: close\r\n\r\n"
+        )
+        self.transport.write(STATUS_LINE[status_of(error)] + head.encode("ascii") + body)
+        self.transport.close()
+
+    def _start_clock(self) -> None:
+        self._deadline = self.loop.call_later(self._limits.header_seconds, self._too_slow)
+
+    def _stop_clock(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _too_slow(self) -> None:
+        self._deadline = None
+        if self._bytes == 0:
+            self.transport.close()
+            return
+        seconds = self._limits.header_seconds
+        self._refuse(BodyTimeout(f"The headers did not arrive within {seconds:g} seconds."))
+
+
+def connections(limits: RequestLimits) -> type[asyncio.Protocol]:
+    """What ``uvicorn.Config(http=…)`` wants: connections that keep ``limits``."""
+    return partial(Connection, limits=limits)  # type: ignore[return-value]

@@ -1,0 +1,39 @@
+"""Noticing that the client hung up, while working for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.types import Receive
+
+from podium.core.errors import ClientDisconnected
+
+
+@asynccontextmanager
+async def stop_on_disconnect(receive: Receive) -> AsyncIterator[None]:
+    """Cancels the body of the ``async with`` when the client hangs up, and raises ClientDisconnected.
+
+    The request's body must have been read before: whatever ``receive`` still brings is thrown away.
+    An error of the body is raised as it is, not in a group. Cancellation from outside passes through.
+    """
+    try:
+        async with asyncio.TaskGroup() as group:
+            watch = group.create_task(_watch(receive), name="disconnect-watch")
+            yield
+            watch.cancel()
+    except BaseExceptionGroup as failures:
+        raise _the_one(failures) from None
+
+
+async def _watch(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    raise ClientDisconnected("The client hung up.")
+
+
+def _the_one(failures: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The disconnect if that came first, otherwise the body's own error."""
+    gone = failures.subgroup(ClientDisconnected)
+    return (gone or failures).exceptions[0]

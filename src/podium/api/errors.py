@@ -1,0 +1,170 @@
+"""Errors to HTTP: one table for each dialect, and the bytes of an error.
+
+A code that is missing in a table is a failing test, not a 500 in production. Bodies hold the error's
+own message, which by contract never repeats input and never tells of the inside.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import msgspec
+
+from podium.api.record import Outcome
+from podium.api.refusals import MethodNotAllowed
+from podium.core.errors import PodiumError
+from podium.protocols import native, openai_answers
+
+INTERNAL_MESSAGE = "The server failed on this request. Its log tells why, under the request id of this answer."
+
+
+class OpenAIRow(NamedTuple):
+    """Status and ``type`` of an error; ``code`` where it differs from ours."""
+
+    status: int
+    type: str
+    code: str | None = None
+
+
+_INVALID = "invalid_request_error"
+_SERVER = "server_error"
+
+OPENAI: dict[str, OpenAIRow] = {
+    "internal_error": OpenAIRow(500, _SERVER),
+    "invalid_request": OpenAIRow(400, _INVALID),
+    "context_length_exceeded": OpenAIRow(400, _INVALID),
+    "unsupported_parameter": OpenAIRow(400, _INVALID),
+    "payload_too_large": OpenAIRow(413, _INVALID),
+    "bad_host": OpenAIRow(400, _INVALID),
+    "headers_too_large": OpenAIRow(431, _INVALID),
+    "body_timeout": OpenAIRow(408, _INVALID),
+    "malformed_http": OpenAIRow(400, _INVALID),
+    "unsupported_media_type": OpenAIRow(415, _INVALID),
+    "method_not_allowed": OpenAIRow(405, _INVALID),
+    "route_not_found": OpenAIRow(404, _INVALID),
+    "invalid_api_key": OpenAIRow(401, "authentication_error"),
+    "permission_denied": OpenAIRow(403, "permission_error"),
+    "not_found": OpenAIRow(404, _INVALID),
+    "model_not_found": OpenAIRow(404, _INVALID),
+    "conflict": OpenAIRow(409, _INVALID),
+    "unavailable": OpenAIRow(503, _SERVER),
+    "overloaded": OpenAIRow(503, _SERVER),
+    "model_not_ready": OpenAIRow(503, _SERVER),
+    "draining": OpenAIRow(503, _SERVER),
+    "deadline_exceeded": OpenAIRow(504, _SERVER),
+    "client_disconnected": OpenAIRow(499, _INVALID),
+    "stalled_reader": OpenAIRow(499, _INVALID),
+    "engine_error": OpenAIRow(500, _SERVER),
+    "engine_crashed": OpenAIRow(503, _SERVER),
+    "engine_stalled": OpenAIRow(503, _SERVER),
+    "model_load_failed": OpenAIRow(500, _SERVER),
+    "checkpoint_invalid": OpenAIRow(500, _SERVER),
+    "checkpoint_unsafe": OpenAIRow(500, _SERVER),
+    "unsupported_architecture": OpenAIRow(500, _SERVER),
+    "missing_extra": OpenAIRow(501, _SERVER),
+    "memory_budget_exceeded": OpenAIRow(507, _SERVER),
+    "configuration_error": OpenAIRow(500, _SERVER),
+}
+
+NATIVE: dict[str, int] = {
+    "internal_error": 500,
+    "invalid_request": 400,
+    "context_length_exceeded": 400,
+    "unsupported_parameter": 400,
+    "payload_too_large": 413,
+    "bad_host": 400,
+    "headers_too_large": 431,
+    "body_timeout": 408,
+    "malformed_http": 400,
+    "unsupported_media_type": 415,
+    "method_not_allowed": 405,
+    "route_not_found": 404,
+    "invalid_api_key": 401,
+    "permission_denied": 403,
+    "not_found": 404,
+    "model_not_found": 404,
+    "conflict": 409,
+    "unavailable": 503,
+    "overloaded": 503,
+    "model_not_ready": 503,
+    "draining": 503,
+    "deadline_exceeded": 504,
+    "client_disconnected": 499,
+    "stalled_reader": 499,
+    "engine_error": 500,
+    "engine_crashed": 503,
+    "engine_stalled": 503,
+    "model_load_failed": 500,
+    "checkpoint_invalid": 500,
+    "checkpoint_unsafe": 500,
+    "unsupported_architecture": 500,
+    "missing_extra": 501,
+    "memory_budget_exceeded": 507,
+    "configuration_error": 500,
+}
+
+_OUTCOMES: dict[str, Outcome] = {
+    "invalid_api_key": "unauthorized",
+    "permission_denied": "unauthorized",
+    "overloaded": "overloaded",
+    "unavailable": "unavailable",
+    "model_not_ready": "unavailable",
+    "draining": "unavailable",
+    "deadline_exceeded": "deadline",
+    "client_disconnected": "cancelled",
+    "stalled_reader": "cancelled",
+}
+
+
+def speaks_openai(path: str) -> bool:
+    """Whether errors on ``path`` have OpenAI's shape; all others have the native one."""
+    return path == "/v1" or path.startswith("/v1/")
+
+
+def status_of(error: PodiumError) -> int:
+    """HTTP status of ``error``."""
+    return NATIVE[error.code]
+
+
+def outcome_of(error: PodiumError) -> Outcome:
+    """Outcome of a request that ended with ``error`` before its first byte."""
+    if error.code in _OUTCOMES:
+        return _OUTCOMES[error.code]
+    return "client_error" if status_of(error) < 500 else "server_error"
+
+
+def body_of(error: PodiumError, *, openai: bool, request_id: str) -> bytes:
+    """The JSON body of ``error`` in a dialect; also the payload of a stream's error event."""
+    return msgspec.json.encode(openai_answer(error) if openai else native_answer(error, request_id))
+
+
+def openai_answer(error: PodiumError) -> openai_answers.ErrorAnswer:
+    """``error`` in OpenAI's shape."""
+    row = OPENAI[error.code]
+    body = openai_answers.ErrorBody(error.message, row.type, error.param, row.code or error.code)
+    return openai_answers.ErrorAnswer(body)
+
+
+def native_answer(error: PodiumError, request_id: str) -> native.ErrorAnswer:
+    """``error`` in the native shape."""
+    return native.ErrorAnswer(native.ErrorBody(error.code, error.message, error.param, request_id, error.retryable))
+
+
+def headers_of(error: PodiumError) -> list[tuple[bytes, bytes]]:
+    """Headers that go with ``error``: when to retry, whether to retry, what is allowed."""
+    headers: list[tuple[bytes, bytes]] = []
+    if error.retry_after_seconds is not None:
+        headers.append((b"retry-after", b"%d" % max(1, math.ceil(error.retry_after_seconds))))
+    if not error.retryable:
+        headers.append((b"x-should-retry", b"false"))
+    if isinstance(error, MethodNotAllowed):
+        headers.append((b"allow", error.allow.encode("ascii")))
+    if error.code == "invalid_api_key":
+        headers.append((b"www-authenticate", b"Bearer"))
+    return headers
+
+
+def internal_error() -> PodiumError:
+    """What a caller is told about an unexpected exception: nothing but where to look."""
+    return PodiumError(INTERNAL_MESSAGE)

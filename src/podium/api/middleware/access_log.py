@@ -1,0 +1,79 @@
+"""One line for each request, written when it ends, and the two calls of the request observer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from podium.api.backend import RequestObserver
+from podium.api.record import RequestRecord, record_of
+
+_log = structlog.get_logger("podium.access")
+_QUIET = frozenset({"/livez", "/readyz", "/startupz", "/metrics", "/health"})
+
+
+class AccessLog:
+    """Writes the canonical line and tells the observer. Neither holds any text of a caller.
+
+    ``route_of`` maps a scope to a route's template; it is asked before anything else is done, so that
+    ``received`` and ``finished`` always carry the same label.
+    """
+
+    def __init__(self, app: ASGIApp, observer: RequestObserver, route_of: Callable[[Scope], str]) -> None:
+        self.app = app
+        self.observer = observer
+        self.route_of = route_of
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on; log and report it when it ends, however it ends."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        record = record_of(scope)
+        record.route = self.route_of(scope)
+        self.observer.received(record.route)
+
+        async def counted_send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                record.status = message["status"]
+                if record.status < 400:
+                    record.outcome = "ok"
+            else:
+                record.bytes_out += len(message.get("body", b""))
+            await send(message)
+
+        try:
+            await self.app(scope, receive, counted_send)
+        finally:
+            record.e2e_seconds = time.monotonic() - record.started_monotonic_seconds
+            self.observer.finished(record)
+            _write(record)
+
+
+def _write(record: RequestRecord) -> None:
+    write = _log.debug if record.route in _QUIET else _log.info
+    write(
+        "request",
+        route=record.route,
+        method=record.method,
+        status=record.status,
+        outcome=record.outcome,
+        error_code=record.error_code,
+        model=record.model,
+        version=record.version,
+        engine=record.engine,
+        stream=record.stream,
+        finish_reason=record.finish_reason,
+        prompt_tokens=record.usage.prompt_tokens,
+        cached_prompt_tokens=record.usage.cached_tokens,
+        output_tokens=record.usage.completion_tokens,
+        queue_seconds=record.queue_seconds,
+        ttft_seconds=record.first_token_seconds,
+        tpot_seconds=record.seconds_per_output_token,
+        e2e_seconds=round(record.e2e_seconds, 6),
+        bytes_in=record.bytes_in,
+        bytes_out=record.bytes_out,
+    )

@@ -1,0 +1,1 @@
+"""Podium's own dialect: generate, batches, models and their life, version."""

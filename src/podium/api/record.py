@@ -1,0 +1,77 @@
+"""What is known of one HTTP request when it ends: the source of its log line and its metrics."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import MutableMapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from podium.core.generation import Usage
+
+Outcome = Literal[
+    "ok",
+    "client_error",
+    "unauthorized",
+    "rate_limited",
+    "overloaded",
+    "unavailable",
+    "deadline",
+    "cancelled",
+    "stream_error",
+    "server_error",
+]
+"""How a request ended; exactly one of these, for ever."""
+
+_KEY = "podium.record"
+
+
+@dataclass(slots=True)
+class RequestRecord:
+    """Filled by whoever learns something. Holds no text of prompts or answers, and no header of the caller.
+
+    ``model`` is ``none`` until it is resolved by the server, so a caller cannot invent label values.
+    """
+
+    request_id: str
+    route: str = "unmatched"
+    method: str = "GET"
+    status: int = 0
+    outcome: Outcome = "server_error"
+    error_code: str | None = None
+    model: str = "none"
+    version: str = "none"
+    engine: str = "none"
+    stream: bool = False
+    finish_reason: str | None = None
+    usage: Usage = field(default_factory=Usage)
+    queue_seconds: float | None = None
+    first_token_seconds: float | None = None
+    e2e_seconds: float = 0.0
+    bytes_in: int = 0
+    bytes_out: int = 0
+    started_monotonic_seconds: float = field(default_factory=time.monotonic)
+
+    def seconds_so_far(self) -> float:
+        """Time since the request arrived."""
+        return round(time.monotonic() - self.started_monotonic_seconds, 6)
+
+    @property
+    def seconds_per_output_token(self) -> float | None:
+        """Time per output token after the first; None for fewer than two tokens."""
+        if self.first_token_seconds is None or self.usage.completion_tokens < 2:
+            return None
+        return max(0.0, self.e2e_seconds - self.first_token_seconds) / (self.usage.completion_tokens - 1)
+
+
+def attach(scope: MutableMapping[str, Any], record: RequestRecord) -> None:
+    """Make ``record`` the record of the request."""
+    scope[_KEY] = record
+
+
+def record_of(scope: MutableMapping[str, Any]) -> RequestRecord:
+    """The record of the request; made on the spot where no middleware did."""
+    if _KEY not in scope:
+        scope[_KEY] = RequestRecord(request_id="")
+    record: RequestRecord = scope[_KEY]
+    return record

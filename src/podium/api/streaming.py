@@ -1,0 +1,178 @@
+"""Server-sent events that cannot be mistaken for complete when they are not.
+
+A stream has exactly one of two ends that a client may read: the dialect's closing events after every
+choice has its finish reason, or an error event. Where not even that can be written, the connection is
+closed without a proper end. There is no third.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from contextlib import AsyncExitStack
+from typing import Protocol
+
+import structlog
+from starlette.background import BackgroundTask
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from podium.api.answering import UNFINISHED, first_error, note_end, note_start
+from podium.api.backend import Generation
+from podium.api.disconnect import stop_on_disconnect
+from podium.api.errors import internal_error
+from podium.api.record import RequestRecord, record_of
+from podium.api.refusals import StalledReader
+from podium.core.errors import ClientDisconnected, EngineError, PodiumError
+from podium.core.generation import Chunk, Usage
+
+ABORT = "podium.abort"
+"""ASGI extension (a function) that drops the connection at once; see ``podium.api.connection``."""
+
+_log = structlog.get_logger("podium.api")
+_HEADERS = {
+    "content-type": "text/event-stream; charset=utf-8",
+    "cache-control": "no-cache, no-transform",
+    "x-accel-buffering": "no",
+}
+
+
+class EventWriter(Protocol):
+    """One dialect's events of one answer."""
+
+    def event(self, prompt: int, chunk: Chunk) -> bytes:
+        """The event for ``chunk`` of prompt number ``prompt``; empty when there is nothing to say."""
+
+    def closing(self, usage: Usage) -> Iterable[bytes]:
+        """The events of a good end, one to a flush."""
+
+    def failure(self, error: PodiumError) -> Iterable[bytes]:
+        """The events of a bad end, one to a flush."""
+
+
+class EventStream(Response):
+    """Streams one or more generations, whose first chunks are there, as events; one event to a flush.
+
+    A client that hangs up, or that reads nothing for ``stall_seconds``, aborts the generations at
+    once. All generations are closed when this returns, however it ends.
+    """
+
+    def __init__(
+        self,
+        generations: Sequence[Generation],
+        writer: EventWriter,
+        *,
+        choices: int,
+        stall_seconds: float,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        self.status_code = 200
+        self.background: BackgroundTask | None = None
+        self.init_headers({**_HEADERS, **(headers or {})})
+        self.body = b""
+        self.generations = generations
+        self.writer = writer
+        self.choices = choices
+        self.stall_seconds = stall_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Write the whole stream. Cancellation closes the generations and leaves the stream without an end."""
+        record = record_of(scope)
+        record.stream = True
+        try:
+            async with AsyncExitStack() as closing:
+                for generation in self.generations:
+                    note_start(record, generation)
+                    closing.push_async_callback(generation.aclose)
+                async with stop_on_disconnect(receive):
+                    await self._stream(send, record)
+        except ClientDisconnected as error:
+            record.outcome = "cancelled"
+            record.error_code = error.code
+            if isinstance(error, StalledReader):
+                abort = scope.get("extensions", {}).get(ABORT)
+                if abort is None:
+                    raise
+                abort()
+        except asyncio.CancelledError:
+            record.outcome = "cancelled"
+            raise
+
+    async def _stream(self, send: Send, record: RequestRecord) -> None:
+        pump = _Pump(send, self.stall_seconds)
+        await pump.guarded({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        try:
+            usage = await self._pump_all(pump, record)
+            closing = list(self.writer.closing(usage))
+        except PodiumError as error:
+            if isinstance(error, ClientDisconnected):
+                raise
+            closing = list(self.writer.failure(_noted(record, error)))
+        except Exception:  # noqa: BLE001 - the request boundary: a bug too must end in an error event
+            _log.exception("unexpected error in a stream")
+            closing = list(self.writer.failure(_noted(record, internal_error())))
+        await pump.finish(closing)
+
+    async def _pump_all(self, pump: _Pump, record: RequestRecord) -> Usage:
+        if len(self.generations) == 1:
+            return await self._pump_one(pump, 0, self.generations[0], record)
+        with first_error():
+            async with asyncio.TaskGroup() as group:
+                tasks = [
+                    group.create_task(self._pump_one(pump, number, generation, record), name=f"prompt-{number}")
+                    for number, generation in enumerate(self.generations)
+                ]
+        return Usage.total(task.result() for task in tasks)
+
+    async def _pump_one(self, pump: _Pump, prompt: int, generation: Generation, record: RequestRecord) -> Usage:
+        usage = Usage()
+        finish_reason: str | None = None
+        unfinished = self.choices
+        event = self.writer.event
+        try:
+            async for chunk in generation:
+                usage = usage.add(chunk)
+                if chunk.finish_reason is not None:
+                    unfinished -= 1
+                    finish_reason = chunk.finish_reason
+                if frame := event(prompt, chunk):
+                    await pump.write(frame)
+        finally:
+            note_end(record, generation, usage, finish_reason)
+        if unfinished:
+            raise EngineError(UNFINISHED)
+        return usage
+
+
+class _Pump:
+    """Writes events to one client, each under the deadline for a reader that stalls."""
+
+    def __init__(self, send: Send, stall_seconds: float) -> None:
+        self._send = send
+        self._stall_seconds = stall_seconds
+        self._lock = asyncio.Lock()
+
+    async def write(self, frame: bytes) -> None:
+        """Write one event."""
+        await self.guarded({"type": "http.response.body", "body": frame, "more_body": True})
+
+    async def guarded(self, message: dict[str, object]) -> None:
+        """Send a message; raises StalledReader when the client does not take it in time."""
+        async with self._lock:
+            try:
+                async with asyncio.timeout(self._stall_seconds):
+                    await self._send(message)
+            except TimeoutError:
+                raise StalledReader("The client read nothing for too long.") from None
+
+    async def finish(self, frames: Sequence[bytes]) -> None:
+        """Write the last events, and the proper end with the last one."""
+        for frame in frames[:-1]:
+            await self.write(frame)
+        await self.guarded({"type": "http.response.body", "body": frames[-1], "more_body": False})
+
+
+def _noted(record: RequestRecord, error: PodiumError) -> PodiumError:
+    record.outcome = "stream_error"
+    record.error_code = error.code
+    return error

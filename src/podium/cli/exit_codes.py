@@ -1,0 +1,26 @@
+"""What the exit status of every command means."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """Exit statuses; the same number never means two things. ``MEANINGS`` says what each one means."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    NOT_READY = 3
+    REFUSED = 4
+    INTERRUPTED = 130
+
+
+MEANINGS = {
+    ExitCode.OK: "done",
+    ExitCode.FAILED: "failed; the line on standard error says what, and what to do",
+    ExitCode.USAGE: "the command line or the configuration is wrong; nothing was done",
+    ExitCode.NOT_READY: "the server is unreachable or not ready; the same command may succeed later",
+    ExitCode.REFUSED: "the server refused the request; the same command will be refused again",
+    ExitCode.INTERRUPTED: "interrupted by Ctrl-C",
+}

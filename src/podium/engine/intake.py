@@ -1,0 +1,77 @@
+"""What a worker does with messages from the API process: prepare prompts off the reader thread."""
+
+from __future__ import annotations
+
+import queue
+import traceback
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from podium.core.errors import PodiumError
+from podium.engine.messages import (
+    Abort,
+    Detokenize,
+    FromWorker,
+    Refused,
+    Shutdown,
+    Submit,
+    Text,
+    Tokenize,
+    Tokens,
+    ToWorker,
+)
+from podium.engine.preparation import Preparation, Prepared
+from podium.engine.tokenizer import Tokenizer
+
+PREPARATION_THREADS = 2
+
+
+class Intake:
+    """Answers tokenizer calls, prepares submissions, passes commands on to the engine thread."""
+
+    def __init__(
+        self,
+        preparation: Preparation,
+        tokenizer: Tokenizer,
+        inbox: queue.SimpleQueue[Prepared | Abort | Shutdown],
+        send: Callable[[FromWorker], None],
+    ) -> None:
+        self._preparation = preparation
+        self._tokenizer = tokenizer
+        self._inbox = inbox
+        self._send = send
+        # Compiling a grammar may take a second: those wait for each other, not others for them.
+        self._constrained_pool = ThreadPoolExecutor(1, thread_name_prefix="constrained")
+        self._pool = ThreadPoolExecutor(PREPARATION_THREADS, thread_name_prefix="prepare")
+
+    def take(self, message: ToWorker) -> None:
+        """Handle one message; returns at once, the work goes to a thread."""
+        match message:
+            case Submit(sampling=sampling) if sampling.constraint is not None:
+                self._constrained_pool.submit(self._answer, message)
+            case Submit() | Tokenize() | Detokenize():
+                self._pool.submit(self._answer, message)
+            case Abort() | Shutdown():
+                self._inbox.put(message)
+
+    def _answer(self, message: Submit | Tokenize | Detokenize) -> None:
+        """A request ends with an answer or a refusal, whatever happens."""
+        try:
+            self._work(message)
+        except PodiumError as error:
+            self._send(Refused(id=message.id, code=error.code, message=error.message, param=error.param))
+        except Exception:  # noqa: BLE001 - boundary: one request in the worker; else it would be lost silently
+            traceback.print_exc()
+            self._send(Refused(id=message.id, code="engine_error", message="The request could not be prepared."))
+
+    def _work(self, message: Submit | Tokenize | Detokenize) -> None:
+        match message:
+            case Submit():
+                self._inbox.put(self._preparation.prepare(message))
+            case Tokenize(id=request_id, prompt=prompt, add_special_tokens=special):
+                token_ids, _ = self._preparation.tokenize(prompt, add_special_tokens=special)
+                strings = tuple(map(self._tokenizer.token_text, token_ids))
+                self._send(Tokens(id=request_id, token_ids=token_ids, strings=strings))
+            case Detokenize(id=request_id, token_ids=token_ids):
+                self._tokenizer.check_ids(token_ids)
+                self._send(Text(id=request_id, text=self._tokenizer.decode(token_ids)))

@@ -1,0 +1,152 @@
+"""Messages between the API process and a worker, and how they are framed.
+
+A frame is a 4-byte big-endian length and one msgpack-encoded message. The socket is an inherited
+``AF_UNIX`` pair: no path, no permission to get wrong, closed when either side ends.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from podium.core.generation import Chunk, Prompt, SamplingParams
+from podium.engine.interface import EngineFacts, EngineGauges
+
+LENGTH_BYTES = 4
+MAX_FRAME_BYTES = 256 * 1024**2
+
+
+# API process to worker
+
+
+class Load(msgspec.Struct, frozen=True, tag="load"):
+    """First message: which model, with which engine settings (``podium.config.engine`` as a mapping)."""
+
+    model_dir: str
+    engine: dict[str, Any]
+    max_model_len: int = 0
+    chat_template: str | None = None
+    trust_remote_code: bool = False
+    heartbeat_seconds: float = 0.5
+
+
+class Submit(msgspec.Struct, frozen=True, tag="submit"):
+    """Generate. Answered by chunks in ``Step`` messages and ended by a finish reason or an error."""
+
+    id: int
+    prompt: Prompt
+    sampling: SamplingParams
+    default_max_tokens: int
+
+
+class Abort(msgspec.Struct, frozen=True, tag="abort"):
+    """Drop a request; no message about it follows, except what is already on its way."""
+
+    id: int
+
+
+class Tokenize(msgspec.Struct, frozen=True, tag="tokenize"):
+    """Render and tokenize without generating. Answered by ``Tokens`` or ``Refused``."""
+
+    id: int
+    prompt: Prompt
+    add_special_tokens: bool = True
+
+
+class Detokenize(msgspec.Struct, frozen=True, tag="detokenize"):
+    """Token ids to text. Answered by ``Text`` or ``Refused``."""
+
+    id: int
+    token_ids: tuple[int, ...]
+
+
+class Shutdown(msgspec.Struct, frozen=True, tag="shutdown"):
+    """Close the engine and exit 0."""
+
+
+# worker to API process
+
+
+class Progress(msgspec.Struct, frozen=True, tag="progress"):
+    """Loading goes on: a stage and its done ratio, -1 when unknown."""
+
+    stage: str
+    ratio: float
+
+
+class TokenizerFacts(msgspec.Struct, frozen=True):
+    """What ``/tokenizer_info`` and the dispatcher need to know of the tokenizer."""
+
+    vocab_size: int = 0
+    bos_token: str | None = None
+    eos_token: str | None = None
+    pad_token: str | None = None
+    chat_template: str | None = None
+
+
+class Ready(msgspec.Struct, frozen=True, tag="ready"):
+    """Loaded; requests may come."""
+
+    facts: EngineFacts
+    tokenizer: TokenizerFacts
+    load_seconds: float
+
+
+class Failed(msgspec.Struct, frozen=True, tag="failed"):
+    """Loading failed; the worker exits. ``code`` is one of ``podium.core.errors``."""
+
+    code: str
+    message: str
+
+
+class Refused(msgspec.Struct, frozen=True, tag="refused"):
+    """A request ended with an error."""
+
+    id: int
+    code: str
+    message: str
+    param: str | None = None
+
+
+class Step(msgspec.Struct, frozen=True, tag="step"):
+    """Everything that one engine step produced, for the whole batch."""
+
+    chunks: list[tuple[int, Chunk]]
+    refused: list[Refused]
+    gauges: EngineGauges
+    step: int
+    seconds: float
+
+
+class Heartbeat(msgspec.Struct, frozen=True, tag="heartbeat"):
+    """Sent at a fixed interval by a thread of its own.
+
+    ``step`` counts finished engine steps, ``busy_seconds`` is how long the present step runs (0 when
+    idle): alive and stalled are told apart by these, not by the message's mere arrival.
+    """
+
+    step: int
+    busy_seconds: float
+    unfinished: int
+    rss_bytes: int
+    gauges: EngineGauges
+
+
+class Tokens(msgspec.Struct, frozen=True, tag="tokens"):
+    """Answer to ``Tokenize``; ``strings`` are the tokens' own texts."""
+
+    id: int
+    token_ids: tuple[int, ...]
+    strings: tuple[str, ...]
+
+
+class Text(msgspec.Struct, frozen=True, tag="text"):
+    """Answer to ``Detokenize``."""
+
+    id: int
+    text: str
+
+
+ToWorker = Load | Submit | Abort | Tokenize | Detokenize | Shutdown
+FromWorker = Progress | Ready | Failed | Refused | Step | Heartbeat | Tokens | Text

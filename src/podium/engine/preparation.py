@@ -1,0 +1,144 @@
+"""From a submitted request to engine sequences: render, tokenize, check against the context, fan out."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from podium.core.errors import ContextLengthExceeded, InvalidRequest
+from podium.core.generation import ChatPrompt, Constraint, Prompt, SamplingParams, TextPrompt, TokensPrompt
+from podium.engine.chat_template import ChatTemplate
+from podium.engine.interface import EngineFacts, EngineSequence
+from podium.engine.messages import Submit
+from podium.engine.tokenizer import Tokenizer
+
+
+class Prepared(msgspec.Struct):
+    """A request ready for the engine: one sequence for each choice."""
+
+    request_id: int
+    sequences: list[EngineSequence]
+    prompt_text: str
+
+
+class Preparation:
+    """Prepares requests for one loaded model. Thread-safe."""
+
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        facts: EngineFacts,
+        eos_token_ids: frozenset[int],
+        check_constraint: Callable[[Constraint], None],
+    ) -> None:
+        self._tokenizer = tokenizer
+        self._facts = facts
+        self._eos = eos_token_ids
+        self._check_constraint = check_constraint
+        self._next_id = itertools.count(1)
+        template = tokenizer.chat_template
+        self._template = ChatTemplate(template, tokenizer.special_tokens) if template else None
+
+    def prepare(self, submit: Submit) -> Prepared:
+        """Raises ``InvalidRequest`` and its kind when the request can never run on this model."""
+        if self._facts.text_engine:
+            return self._pass_on(submit)
+        token_ids, text = self.tokenize(submit.prompt)
+        if not token_ids:
+            raise InvalidRequest("The prompt has no tokens; give at least one.", param="prompt")
+        self._tokenizer.check_ids(tuple(submit.sampling.logit_bias) + submit.sampling.stop_token_ids)
+        max_tokens = self._max_tokens(len(token_ids), submit)
+        if submit.sampling.constraint is not None:
+            self._check_constraint(submit.sampling.constraint)
+        sequences = [
+            self._sequence(submit.sampling, choice, token_ids, max_tokens) for choice in range(submit.sampling.n)
+        ]
+        return Prepared(request_id=submit.id, sequences=sequences, prompt_text=text if submit.sampling.echo else "")
+
+    def tokenize(self, prompt: Prompt, *, add_special_tokens: bool = True) -> tuple[tuple[int, ...], str]:
+        """(token ids, text) of a prompt."""
+        match prompt:
+            case TextPrompt(text):
+                return tuple(self._tokenizer.encode(text, add_special_tokens=add_special_tokens)), text
+            case TokensPrompt(token_ids):
+                self._tokenizer.check_ids(token_ids)
+                return token_ids, self._tokenizer.decode(token_ids)
+            case ChatPrompt():
+                text = self._render(prompt)
+                # The template writes the special tokens itself.
+                return tuple(self._tokenizer.encode(text, add_special_tokens=False)), text
+
+    def _render(self, prompt: ChatPrompt) -> str:
+        if self._template is None:
+            raise InvalidRequest(
+                "This model has no chat template. Use /v1/completions, or set models[].chat_template_file.",
+                param="messages",
+            )
+        return self._template.render(prompt)
+
+    def _max_tokens(self, prompt_tokens: int, submit: Submit) -> int:
+        context = self._facts.max_model_len
+        room = context - prompt_tokens
+        wanted = submit.sampling.max_tokens
+        if wanted is None:
+            wanted = max(1, min(room, submit.default_max_tokens or room))
+        if wanted > room:
+            raise ContextLengthExceeded(
+                f"The prompt has {prompt_tokens} tokens and {wanted} are asked for, {prompt_tokens + wanted} together; "
+                f"this model's context is {context}. Shorten the prompt or lower max_tokens.",
+                param="max_tokens" if room > 0 else "prompt",
+            )
+        return wanted
+
+    def _sequence(
+        self, sampling: SamplingParams, choice: int, token_ids: tuple[int, ...], max_tokens: int
+    ) -> EngineSequence:
+        stop_ids = frozenset(sampling.stop_token_ids)
+        if not sampling.ignore_eos:
+            stop_ids |= self._eos
+        return EngineSequence(
+            id=next(self._next_id),
+            token_ids=token_ids,
+            sampling=msgspec.structs.replace(sampling, n=1, seed=_choice_seed(sampling, choice), max_tokens=max_tokens),
+            stop_token_ids=stop_ids,
+            max_tokens=max_tokens,
+        )
+
+    def _pass_on(self, submit: Submit) -> Prepared:
+        prompt, sampling = submit.prompt, submit.sampling
+        token_ids = prompt.token_ids if isinstance(prompt, TokensPrompt) else ()
+        sequences = [
+            EngineSequence(
+                id=next(self._next_id),
+                token_ids=token_ids,
+                sampling=msgspec.structs.replace(sampling, n=1, seed=_choice_seed(sampling, choice)),
+                stop_token_ids=frozenset(sampling.stop_token_ids),
+                max_tokens=submit.default_max_tokens if sampling.max_tokens is None else sampling.max_tokens,
+                prompt=None if isinstance(prompt, TokensPrompt) else prompt,
+            )
+            for choice in range(sampling.n)
+        ]
+        return Prepared(request_id=submit.id, sequences=sequences, prompt_text="")
+
+
+def _choice_seed(sampling: SamplingParams, choice: int) -> int | None:
+    """Choices of one seeded request differ, and each is reproducible; without a seed the engine draws one."""
+    return None if sampling.seed is None else sampling.seed + choice
+
+
+def read_eos_token_ids(folder: Path, tokenizer: Tokenizer) -> frozenset[int]:
+    """End-of-sequence ids of a checkpoint: generation_config.json, else config.json, else the tokenizer's."""
+    for name in ("generation_config.json", "config.json"):
+        path = folder / name
+        if path.is_file():
+            value = msgspec.json.decode(path.read_bytes()).get("eos_token_id")
+            if isinstance(value, int):
+                return frozenset({value})
+            if isinstance(value, list):
+                return frozenset(value)
+    eos = tokenizer.special_tokens.get("eos_token")
+    found = tokenizer.id_of(eos) if eos else None
+    return frozenset() if found is None else frozenset({found})

@@ -1,0 +1,111 @@
+"""Tokenizing without torch or transformers: the checkpoint's own ``tokenizer.json``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import tokenizers
+
+from podium.core.errors import CheckpointInvalid, InvalidRequest
+from podium.engine.messages import TokenizerFacts
+
+SPECIAL_TOKEN_MEMBERS = ("bos_token", "eos_token", "pad_token", "unk_token", "sep_token", "cls_token", "mask_token")
+
+
+class Tokenizer:
+    """Text to token ids and back, for one checkpoint. Thread-safe: encoding releases the GIL."""
+
+    def __init__(self, inner: tokenizers.Tokenizer, config: dict[str, Any], chat_template: str | None) -> None:
+        self._inner = inner
+        self.special_tokens = {
+            name: _token_text(config.get(name)) for name in SPECIAL_TOKEN_MEMBERS if config.get(name)
+        }
+        self.chat_template = chat_template
+        self.vocab_size: int = inner.get_vocab_size(with_added_tokens=True)
+        self.token_text = lru_cache(maxsize=65536)(self._token_text_uncached)
+
+    @classmethod
+    def from_folder(cls, folder: Path, *, chat_template: str | None = None) -> Tokenizer:
+        """The tokenizer of a checkpoint folder; ``chat_template`` replaces the checkpoint's own.
+
+        Raises ``CheckpointInvalid`` when ``tokenizer.json`` is missing or damaged.
+        """
+        path = folder / "tokenizer.json"
+        if not path.is_file():
+            raise CheckpointInvalid(
+                "The checkpoint has no tokenizer.json. Save a fast tokenizer beside the weights: "
+                "AutoTokenizer.from_pretrained(…).save_pretrained(folder)."
+            )
+        try:
+            inner = tokenizers.Tokenizer.from_file(str(path))
+        except Exception as error:  # tokenizers raises plain Exception for every parse error
+            raise CheckpointInvalid("tokenizer.json cannot be read: it is damaged or too new.") from error
+        inner.no_padding()
+        inner.no_truncation()
+        config = _read_json(folder / "tokenizer_config.json")
+        return cls(inner, config, chat_template or _find_template(folder, config))
+
+    def encode(self, text: str, *, add_special_tokens: bool = True) -> list[int]:
+        """Token ids of ``text``."""
+        ids: list[int] = self._inner.encode(text, add_special_tokens=add_special_tokens).ids
+        return ids
+
+    def decode(self, token_ids: Sequence[int]) -> str:
+        """Text of ``token_ids``, special tokens left out."""
+        text: str = self._inner.decode(token_ids, skip_special_tokens=True)
+        return text
+
+    def check_ids(self, token_ids: Sequence[int]) -> None:
+        """Raise ``InvalidRequest`` when an id is outside the vocabulary."""
+        if token_ids and not 0 <= min(token_ids) <= max(token_ids) < self.vocab_size:
+            raise InvalidRequest(
+                f"A token id is outside the vocabulary: allowed are 0 to {self.vocab_size - 1}.", param="prompt"
+            )
+
+    def facts(self) -> TokenizerFacts:
+        """What callers may know of the tokenizer."""
+        return TokenizerFacts(
+            vocab_size=self.vocab_size,
+            bos_token=self.special_tokens.get("bos_token"),
+            eos_token=self.special_tokens.get("eos_token"),
+            pad_token=self.special_tokens.get("pad_token"),
+            chat_template=self.chat_template,
+        )
+
+    def id_of(self, token: str) -> int | None:
+        """The id of a token by its text, or None."""
+        found: int | None = self._inner.token_to_id(token)
+        return found
+
+    def _token_text_uncached(self, token_id: int) -> str:
+        text: str = self._inner.decode([token_id], skip_special_tokens=False)
+        return text
+
+
+def _token_text(value: Any) -> str:
+    return str(value["content"]) if isinstance(value, dict) else str(value)
+
+
+def _find_template(folder: Path, config: dict[str, Any]) -> str | None:
+    beside = folder / "chat_template.jinja"
+    if beside.is_file():
+        return beside.read_text("utf-8")
+    template = config.get("chat_template")
+    if isinstance(template, list):  # several named templates; "default" is the one for chat
+        named = {str(item.get("name")): item.get("template") for item in template if isinstance(item, dict)}
+        template = named.get("default")
+    return template if isinstance(template, str) else None
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise CheckpointInvalid(f"{path.name} is not valid JSON.") from error
+    return content if isinstance(content, dict) else {}

@@ -1,0 +1,148 @@
+"""The worker process: one loaded model, one engine, one socket to the API process.
+
+Threads: *reader* (socket to intake), a small pool that prepares prompts (template, tokenizer: they
+release the GIL), *engine* (the main thread: steps, chunks), *heartbeat*. When the API process goes
+away the socket closes, and the worker leaves at once, whatever the engine is doing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import queue
+import signal
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+
+import psutil
+from pydantic import TypeAdapter
+
+from podium.config.engine import Engine as EngineSettings
+from podium.core.errors import PodiumError
+from podium.engine.adapters.table import load_adapter
+from podium.engine.framing import BlockingReader, encode_frame
+from podium.engine.intake import Intake
+from podium.engine.interface import LoadContext
+from podium.engine.messages import (
+    Abort,
+    Failed,
+    FromWorker,
+    Heartbeat,
+    Load,
+    Progress,
+    Ready,
+    Shutdown,
+    ToWorker,
+)
+from podium.engine.preparation import Preparation, Prepared, read_eos_token_ids
+from podium.engine.stepping import Stepper
+
+
+class Channel:
+    """The socket, safe to send on from any thread."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._lock = threading.Lock()
+
+    def send(self, message: FromWorker) -> None:
+        """Send one message; a closed socket is the reader's business, not the sender's."""
+        frame = encode_frame(message)
+        try:
+            with self._lock:
+                self._connection.sendall(frame)
+        except OSError:
+            pass  # the reader sees the same end and leaves
+
+
+class Worker:
+    """Serves one model until told to stop or until the API process is gone."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._channel = Channel(connection)
+        self._reader: BlockingReader[ToWorker] = BlockingReader(connection, ToWorker)
+        self._inbox: queue.SimpleQueue[Prepared | Abort | Shutdown] = queue.SimpleQueue()
+        self._intake: Intake | None = None
+
+    def run(self) -> int:
+        """Load, report, serve. Returns the process's exit status."""
+        first = self._reader.read()
+        if first is None or not isinstance(first[0], Load):
+            return 1
+        threading.Thread(target=self._read, name="reader", daemon=True).start()
+        try:
+            return self._serve(first[0])
+        except PodiumError as error:
+            self._channel.send(Failed(code=error.code, message=error.message))
+            return 1
+
+    def _serve(self, load: Load) -> int:
+        started = time.perf_counter()
+        settings: EngineSettings = TypeAdapter(EngineSettings).validate_python(load.engine)
+        adapter = load_adapter(settings.kind)
+        folder = Path(load.model_dir)
+        tokenizer = adapter.tokenizer(folder, load.chat_template)
+        eos_token_ids = read_eos_token_ids(folder, tokenizer)
+        context = LoadContext(
+            report=lambda stage, ratio: self._channel.send(Progress(stage=stage, ratio=ratio)),
+            max_model_len=load.max_model_len,
+            trust_remote_code=load.trust_remote_code,
+            eos_token_ids=eos_token_ids,
+        )
+        engine = adapter.load(folder, settings, context)
+        preparation = Preparation(tokenizer, engine.facts, eos_token_ids, adapter.constraint_check(folder))
+        self._intake = Intake(preparation, tokenizer, self._inbox, self._channel.send)
+        stepper = Stepper(engine, tokenizer, self._inbox, self._channel.send)
+        seconds = time.perf_counter() - started
+        self._channel.send(Ready(facts=engine.facts, tokenizer=tokenizer.facts(), load_seconds=seconds))
+        beat = threading.Thread(
+            target=self._beat, args=(stepper, load.heartbeat_seconds), name="heartbeat", daemon=True
+        )
+        beat.start()
+        try:
+            stepper.run()
+        finally:
+            engine.close()
+        return 0
+
+    def _read(self) -> None:
+        while (messages := self._reader.read()) is not None:
+            for message in messages:
+                if self._intake is not None:  # nothing but an end comes before Ready
+                    self._intake.take(message)
+        os._exit(0)  # the API process is gone: nobody is left to serve, and a step may last long
+
+    def _beat(self, stepper: Stepper, interval_seconds: float) -> None:
+        process = psutil.Process()
+        while True:
+            self._channel.send(
+                Heartbeat(
+                    step=stepper.steps,
+                    busy_seconds=stepper.busy_seconds(),
+                    unfinished=stepper.unfinished,
+                    rss_bytes=process.memory_info().rss,
+                    gauges=stepper.gauges,
+                )
+            )
+            time.sleep(interval_seconds)
+
+
+def main() -> int:
+    """Entry of ``python -m podium.engine.worker --fd N``."""
+    parser = argparse.ArgumentParser(prog="podium worker")
+    parser.add_argument("--fd", type=int, required=True, help="inherited socket to the API process")
+    arguments = parser.parse_args()
+    # Ctrl-C in a terminal reaches the whole group; the API process decides when a worker ends.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    connection = socket.socket(fileno=arguments.fd)
+    status = Worker(connection).run()
+    sys.stderr.flush()
+    # Engines leave threads and at-exit hooks behind that can hang; everything is closed by now.
+    os._exit(status)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,195 @@
+"""The data plane's composition root: settings in, a running server out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import signal
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import structlog
+import uvicorn
+import uvloop
+
+from podium.api.admin_app import create_admin_app
+from podium.api.app import create_app
+from podium.api.backend import Backend
+from podium.api.connection import connections
+from podium.config.access import is_loopback
+from podium.config.models import Model
+from podium.config.server import Server
+from podium.config.settings import Settings
+from podium.core.errors import ConfigurationError
+from podium.models.dispatch import Dispatcher
+from podium.models.memory import available_bytes
+from podium.models.registry import Models
+from podium.models.runnable import SourcePolicy
+from podium.models.served import Surroundings
+from podium.telemetry import logs
+from podium.telemetry.metrics import ServerMetrics
+
+log = structlog.get_logger(__name__)
+
+BUDGET_SHARE = 0.8
+BACKLOG = 2048
+KEEP_ALIVE_SECONDS = 75
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where the server listens, ports resolved."""
+
+    traffic: str
+    admin: str
+
+
+class _QuietServer(uvicorn.Server):
+    """uvicorn without signal handlers of its own: the composition root decides when to stop."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class PodiumServer:
+    """A server of one configuration. ``start`` binds and begins loading; ``stop`` drains; both once.
+
+    Being started means the ports answer; ``/readyz`` tells when the models do.
+    """
+
+    def __init__(self, settings: Settings, environment: Mapping[str, str]) -> None:
+        check_access(settings)
+        server = settings.server
+        policy = SourcePolicy(roots=model_roots(settings), cache_dir=Path(server.cache_dir).expanduser())
+        budget = server.memory_budget_bytes or int(available_bytes() * BUDGET_SHARE)
+        self._server = server
+        self._draining = False
+        self.models = Models(settings.models, Surroundings(server, policy, environment), budget_bytes=budget)
+        dispatcher = Dispatcher(
+            self.models,
+            default_max_tokens=server.default_max_tokens,
+            default_timeout_seconds=server.default_timeout_seconds,
+        )
+        metrics = ServerMetrics(self.models.list, version=version("podium"))
+        backend = Backend(
+            dispatcher=dispatcher,
+            models=self.models,
+            server=server,
+            access=settings.access,
+            metrics=metrics.exposition,
+            draining=lambda: self._draining,
+            started_at_monotonic_seconds=time.monotonic(),
+            observer=metrics,
+            version=version("podium"),
+        )
+        self._traffic = _QuietServer(_uvicorn_config(create_app(backend), server))
+        self._admin = _QuietServer(_uvicorn_config(create_admin_app(backend), server))
+
+    async def run(self, stop: asyncio.Event, started: asyncio.Future[Addresses] | None = None) -> None:
+        """Serve until ``stop``, then: unready, refuse new work, finish streams to the deadline, unload.
+
+        ``started`` gets the addresses once both ports answer. Raises ``ConfigurationError`` when a port
+        is taken.
+        """
+        traffic, admin = (
+            _bind(self._server.host, self._server.port),
+            _bind(self._server.admin_host, self._server.admin_port),
+        )
+        addresses = Addresses(traffic=_url(traffic), admin=_url(admin))
+        async with self.models, asyncio.TaskGroup() as group:
+            traffic_task = group.create_task(self._traffic.serve(sockets=[traffic]), name="traffic port")
+            group.create_task(self._admin.serve(sockets=[admin]), name="admin port")
+            log.info("listening", traffic=addresses.traffic, admin=addresses.admin)
+            if started is not None:
+                started.set_result(addresses)
+            _settle_garbage()
+            await stop.wait()
+            log.info("draining", deadline_seconds=self._server.drain_seconds)
+            self._draining = True
+            self._traffic.should_exit = True
+            await traffic_task  # probes answer (unready) until the last stream has ended
+            self._admin.should_exit = True
+        log.info("stopped")
+
+
+def run(settings: Settings, environment: Mapping[str, str]) -> int:
+    """Serve until SIGTERM or SIGINT. Returns the exit status (0 after a drain)."""
+    logs.configure(style=settings.logs.format, level=settings.logs.level)
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        await PodiumServer(settings, environment).run(stop)
+
+    uvloop.run(main())
+    return 0
+
+
+def check_access(settings: Settings) -> None:
+    """Raise ``ConfigurationError`` when anonymous callers could reach the server from elsewhere."""
+    if settings.access.anonymous != "loopback":
+        return
+    for name in ("host", "admin_host"):
+        if not is_loopback(getattr(settings.server, name)):
+            raise ConfigurationError(
+                f"server.{name} is not a loopback address and access.anonymous is 'loopback': anyone could use the "
+                "models. Listen on 127.0.0.1, or set access.anonymous to 'everywhere' if the network is trusted."
+            )
+
+
+def model_roots(settings: Settings) -> tuple[Path, ...]:
+    """Folders that models may come from: the configured roots, else the configured folders themselves."""
+    if settings.server.model_roots:
+        return tuple(Path(root).expanduser().resolve() for root in settings.server.model_roots)
+    return tuple(_local_folder(model) for model in settings.models if _local_folder(model).is_dir())
+
+
+def _local_folder(model: Model) -> Path:
+    return Path(model.source).expanduser().resolve()
+
+
+def _uvicorn_config(app: object, server: Server) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        http=connections(server.limits),
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=max(1, round(server.drain_seconds)),
+    )
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        bound = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise ConfigurationError(
+            f"Cannot listen on {host} port {port}: {error.strerror}. Stop what listens there, or choose another port."
+        ) from error
+    bound.setblocking(False)
+    return bound
+
+
+def _url(bound: socket.socket) -> str:
+    host, port = bound.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _settle_garbage() -> None:
+    """Long-lived start-up objects need no scan: full collections shrink from tens of ms to under one."""
+    gc.collect()
+    gc.freeze()

@@ -1,0 +1,1 @@
+"""Metrics and logs: what is counted, in one table, and how records look. Knows no engine and no HTTP."""

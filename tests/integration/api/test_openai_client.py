@@ -1,0 +1,90 @@
+"""The official client against our server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import openai
+import pytest
+
+from podium.api.app import create_app
+from podium.core.errors import EngineCrashed, Overloaded, PodiumError
+from podium.core.generation import GenerationRequest
+from support.http_doubles import FakeDispatcher, fake_backend, story
+from support.http_server import RunningServer
+
+
+@pytest.fixture
+def dispatcher() -> FakeDispatcher:
+    return FakeDispatcher()
+
+
+@pytest.fixture
+def client(dispatcher: FakeDispatcher) -> Iterator[openai.OpenAI]:
+    with (
+        RunningServer(create_app(fake_backend(dispatcher=dispatcher))) as server,
+        openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0) as opened,
+    ):
+        yield opened
+
+
+def test_chat_is_read_whole_and_streamed(client: openai.OpenAI) -> None:
+    whole = client.chat.completions.create(model="demo", messages=[{"role": "user", "content": "hi"}], logprobs=True)
+    assert whole.choices[0].message.content == "The sea was calm."
+    assert whole.usage is not None
+    assert whole.usage.total_tokens == 6
+    assert whole._request_id is not None
+    stream = client.chat.completions.create(
+        model="demo", messages=[{"role": "user", "content": "hi"}], stream=True, stream_options={"include_usage": True}
+    )
+    chunks = list(stream)
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices) == "The sea was calm."
+    assert chunks[-1].usage is not None
+    assert chunks[-1].usage.completion_tokens == 5
+
+
+def test_completions_and_models_are_read(client: openai.OpenAI) -> None:
+    answer = client.completions.create(model="demo", prompt=["a", "b"], n=2, logprobs=1, max_tokens=2)
+    assert [choice.index for choice in answer.choices] == [0, 1, 2, 3]
+    assert answer.choices[0].logprobs is not None
+    assert [model.id for model in client.models.list()] == ["demo", "org/alias", "other/model"]
+    assert client.models.retrieve("other/model").id == "other/model"
+
+
+def test_errors_become_the_client_s_own(client: openai.OpenAI, dispatcher: FakeDispatcher) -> None:
+    with pytest.raises(openai.NotFoundError) as missing:
+        client.completions.create(model="nope", prompt="x")
+    assert missing.value.code == "model_not_found"
+    assert missing.value.request_id is not None
+    with pytest.raises(openai.BadRequestError) as invalid:
+        client.completions.create(model="demo", prompt="x", n=99)
+    assert invalid.value.param == "n"
+
+    def full(_: GenerationRequest) -> PodiumError:
+        return Overloaded("The queue is full.", retry_after_seconds=2.5)
+
+    dispatcher.script = full
+    with pytest.raises(openai.InternalServerError) as overloaded:
+        client.completions.create(model="demo", prompt="x")
+    assert overloaded.value.response.headers["retry-after"] == "3"
+
+
+def test_a_stream_that_breaks_raises_in_the_client(client: openai.OpenAI, dispatcher: FakeDispatcher) -> None:
+    dispatcher.script = lambda request: [*story(request)[:2], EngineCrashed("The worker ended.")]
+    stream = client.completions.create(model="demo", prompt="x", stream=True)
+    with pytest.raises(openai.APIError, match=r"The worker ended\."):
+        list(stream)
+
+
+def test_the_client_retries_what_a_retry_can_mend_and_nothing_else(
+    client: openai.OpenAI, dispatcher: FakeDispatcher
+) -> None:
+    failures = iter([EngineCrashed("Gone.")])
+
+    def once(request: GenerationRequest) -> object:
+        return next(failures, None) or story(request)
+
+    dispatcher.script = once  # type: ignore[assignment]
+    patient = client.with_options(max_retries=2)
+    assert patient.completions.create(model="demo", prompt="x").choices[0].text == "The sea was calm."
+    assert len(dispatcher.requests) == 2

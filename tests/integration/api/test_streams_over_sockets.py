@@ -1,0 +1,151 @@
+"""Streams over real sockets: what a client sees, and what the server notices."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from podium.api.app import create_app
+from podium.config.server import RequestLimits, Server
+from podium.core.errors import EngineCrashed
+from podium.core.generation import Chunk, GenerationRequest
+from support.deadline import until
+from support.http_doubles import FakeDispatcher, FakeObserver, fake_backend, story
+from support.http_server import RunningServer, post, read_to_end, read_until
+
+CHUNKED_END = b"0\r\n\r\n"
+STREAMS = {
+    "/v1/chat/completions": {"messages": [{"role": "user", "content": "hi"}], "stream": True},
+    "/v1/completions": {"prompt": ["hi", "ho"], "stream": True},
+    "/generate": {"prompt": "hi", "stream": True},
+}
+
+
+class Stage:
+    """A server whose dispatcher a test can script."""
+
+    def __init__(self) -> None:
+        self.dispatcher = FakeDispatcher()
+        self.observer = FakeObserver()
+        self.limits = RequestLimits(stalled_reader_seconds=1.0)
+        self.backend = fake_backend(
+            dispatcher=self.dispatcher, observer=self.observer, server=Server(limits=self.limits)
+        )
+
+
+@pytest.fixture
+def stage() -> Stage:
+    return Stage()
+
+
+@pytest.fixture
+def server(stage: Stage) -> Iterator[RunningServer]:
+    with RunningServer(create_app(stage.backend), stage.limits) as running:
+        yield running
+
+
+def request_bytes(path: str, *extra: str) -> bytes:
+    return post(path, json.dumps(STREAMS[path]).encode(), *extra)
+
+
+def forever(request: GenerationRequest) -> list[Any]:
+    return [*story(request)[:2], asyncio.Event()]
+
+
+def flood(request: GenerationRequest) -> list[Chunk]:
+    """More text than the buffers between here and a client can hold."""
+    return [Chunk(0, "x" * 65536, token_count=1) for _ in range(100)] + story(request)
+
+
+@pytest.mark.parametrize("path", STREAMS)
+def test_a_good_stream_ends_with_the_last_chunk(path: str, server: RunningServer) -> None:
+    with server.connect() as connection:
+        connection.sendall(request_bytes(path, "connection: close"))
+        received = read_to_end(connection)
+    assert received.endswith(CHUNKED_END)
+    assert b"transfer-encoding: chunked" in received
+    assert b"event: done" in received if path == "/generate" else b"data: [DONE]\n\n" in received
+
+
+@pytest.mark.parametrize("path", STREAMS)
+def test_the_server_stops_working_when_the_client_hangs_up(path: str, stage: Stage, server: RunningServer) -> None:
+    stage.dispatcher.script = forever
+    with server.connect() as connection:
+        connection.sendall(request_bytes(path))
+        read_until(connection, b" sea")
+    until("the record", lambda: stage.observer.records, seconds=2)
+    assert stage.observer.records[0].outcome == "cancelled"
+    assert all(generation.closed.is_set() for generation in stage.dispatcher.generations)
+
+
+@pytest.mark.parametrize("streaming", [True, False])
+@pytest.mark.parametrize("path", [*STREAMS, "/batch_generate"])
+def test_hanging_up_in_the_queue_cancels_the_wait(
+    path: str, streaming: object, stage: Stage, server: RunningServer
+) -> None:
+    stage.dispatcher.hold = asyncio.Event()
+    body = {**STREAMS.get(path, {"prompts": ["a", "b"]}), "stream": streaming}
+    with server.connect() as connection:
+        connection.sendall(post(path, json.dumps(body).encode()))
+        until("the request", lambda: stage.dispatcher.requests)
+    until("the record", lambda: stage.observer.records, seconds=2)
+    assert stage.observer.records[0].outcome == "cancelled"
+    assert stage.dispatcher.cancelled == len(stage.dispatcher.requests)
+
+
+@pytest.mark.parametrize("path", STREAMS)
+def test_a_broken_stream_carries_an_error_event(path: str, stage: Stage, server: RunningServer) -> None:
+    stage.dispatcher.script = lambda request: [*story(request)[:2], EngineCrashed("The worker ended.")]
+    with server.connect() as connection:
+        connection.sendall(request_bytes(path, "connection: close"))
+        received = read_to_end(connection)
+    assert b'"error":{' in received
+    assert b'"finish_reason":"' not in received
+
+
+@pytest.mark.parametrize("path", STREAMS)
+def test_a_client_that_does_not_read_is_dropped_without_a_proper_end(
+    path: str, stage: Stage, server: RunningServer
+) -> None:
+    stage.dispatcher.script = flood
+    with server.connect(receive_buffer_bytes=4096) as connection:
+        connection.sendall(request_bytes(path))
+        until("the record", lambda: stage.observer.records, seconds=5)
+        assert stage.observer.records[0].outcome == "cancelled"
+        assert stage.observer.records[0].error_code == "stalled_reader"
+        until("its connection is gone, read or not", lambda: server.connections == 0, seconds=2)
+        received = read_to_end(connection)
+    assert not received.endswith(CHUNKED_END)
+    assert all(generation.closed.is_set() for generation in stage.dispatcher.generations)
+
+
+def test_a_slow_reader_that_keeps_reading_gets_everything(stage: Stage, server: RunningServer) -> None:
+    stage.dispatcher.script = flood
+    with server.connect(receive_buffer_bytes=4096) as connection:
+        connection.sendall(request_bytes("/generate", "connection: close"))
+        assert read_to_end(connection).endswith(CHUNKED_END)
+
+
+def test_garbage_after_a_request_drops_the_stream_instead_of_writing_into_it(
+    stage: Stage, server: RunningServer
+) -> None:
+    stage.dispatcher.script = forever
+    with server.connect() as connection:
+        connection.sendall(request_bytes("/generate"))
+        received = read_until(connection, b" sea")
+        connection.sendall(b"\x00garbage\r\n\r\n")
+        received += read_to_end(connection)
+    assert received.count(b"HTTP/1.1") == 1
+    assert not received.endswith(CHUNKED_END)
+    until("the record", lambda: stage.observer.records, seconds=2)
+
+
+def test_one_connection_serves_many_requests(server: RunningServer) -> None:
+    with server.connect() as connection:
+        for _ in range(3):
+            connection.sendall(request_bytes("/generate"))
+            assert b"event: done" in read_until(connection, CHUNKED_END)

@@ -1,0 +1,139 @@
+"""Tiny checkpoints with random weights, one for each architecture that the engines promise to serve.
+
+Everything is made on the spot from fixed seeds: no file is fetched, and two runs give equal bytes.
+Needs torch and transformers, so tests that use it carry ``@pytest.mark.hf``.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+VOCABULARY = 512
+CONTEXT = 256
+EOS = "<|end|>"
+CHAT_TEMPLATE = (
+    "{% for message in messages %}<|start|>{{ message.role }}: {{ message.content }}<|end|>{% endfor %}"
+    "{% if add_generation_prompt %}<|start|>assistant: {% endif %}"
+)
+
+_CORPUS = [
+    "the model answers the request and the server sends the tokens one after the other",
+    "a canary takes five percent of the traffic until the judgement is clear",
+    '{"name": "podium", "replicas": 3, "ready": true, "ratio": 0.25}',
+    "def step(self) -> list[SequenceOutput]: return [output for output in self.batch]",
+    "Grüße aus Köln: 東京 は 晴れ です, naïve café, ½ + ¼",
+]
+
+
+def _gpt2(transformers: Any) -> Any:
+    return transformers.GPT2Config(
+        n_embd=48, n_layer=2, n_head=4, n_positions=CONTEXT, tie_word_embeddings=False, **_SHARED
+    )
+
+
+def _llama(transformers: Any) -> Any:
+    return transformers.LlamaConfig(**_DECODER, **_SHARED)
+
+
+def _qwen2(transformers: Any) -> Any:
+    return transformers.Qwen2Config(**_DECODER, **_SHARED)
+
+
+def _mistral(transformers: Any) -> Any:
+    """With a sliding window shorter than the tests' outputs."""
+    return transformers.MistralConfig(sliding_window=12, **_DECODER, **_SHARED)
+
+
+def _gemma(transformers: Any) -> Any:
+    return transformers.GemmaConfig(head_dim=16, tie_word_embeddings=False, **_DECODER, **_SHARED)
+
+
+def _phi(transformers: Any) -> Any:
+    return transformers.PhiConfig(**(_DECODER | {"num_key_value_heads": 4}), **_SHARED)
+
+
+def _opt(transformers: Any) -> Any:
+    return transformers.OPTConfig(
+        hidden_size=48,
+        word_embed_proj_dim=48,
+        ffn_dim=96,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        max_position_embeddings=CONTEXT,
+        tie_word_embeddings=False,
+        **_SHARED,
+    )
+
+
+_SHARED = {"vocab_size": VOCABULARY, "bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 1}
+_DECODER = {
+    "hidden_size": 64,
+    "intermediate_size": 96,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": CONTEXT,
+}
+
+SHAPES: dict[str, Callable[[Any], Any]] = {
+    "gpt2": _gpt2,
+    "llama": _llama,
+    "qwen2": _qwen2,
+    "mistral": _mistral,
+    "gemma": _gemma,
+    "phi": _phi,
+    "opt": _opt,
+}
+
+
+def make_checkpoint(folder: Path, shape: str, *, seed: int = 7, with_chat_template: bool = False) -> Path:
+    """Write a checkpoint of ``shape`` (a key of ``SHAPES``) with its tokenizer into ``folder``."""
+    torch, transformers = _libraries()
+    torch.manual_seed(seed)
+    model = transformers.AutoModelForCausalLM.from_config(SHAPES[shape](transformers))
+    _spread(torch, model)
+    model.eval().save_pretrained(folder)
+    make_tokenizer(folder, with_chat_template=with_chat_template)
+    return folder
+
+
+def make_tokenizer(folder: Path, *, with_chat_template: bool = False) -> None:
+    """Train a byte-level BPE tokenizer of ``VOCABULARY`` entries and write it into ``folder``."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers  # noqa: PLC0415
+
+    _, transformers = _libraries()
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY,
+        special_tokens=[EOS, "<|pad|>", "<|start|>"],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(_CORPUS, trainer)
+    fast = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token=EOS, eos_token=EOS, pad_token="<|pad|>", model_max_length=CONTEXT
+    )
+    if with_chat_template:
+        fast.chat_template = CHAT_TEMPLATE
+    fast.save_pretrained(folder)
+
+
+def _spread(torch: Any, model: Any) -> None:
+    """Widen the distribution: with untouched initial weights all logits are close and nothing is tested."""
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if parameter.dim() > 1 and "norm" not in name:
+                parameter.mul_(18.0 if "lm_head" in name else 6.0)
+
+
+def _libraries() -> tuple[Any, Any]:
+    sys.modules.setdefault("torchvision", None)  # type: ignore[arg-type]
+    import torch  # noqa: PLC0415
+    import transformers  # noqa: PLC0415
+
+    return torch, transformers

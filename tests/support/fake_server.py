@@ -1,0 +1,79 @@
+"""A real HTTP server with canned answers, for tests of programs that talk to one."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Canned:
+    """One answer. ``events`` makes it a stream of server-sent events, ended by ``[DONE]`` if ``done``."""
+
+    body: Any = None
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    events: list[Any] | None = None
+    done: bool = True
+
+    def payload(self) -> bytes:
+        """The bytes of the body."""
+        if self.events is None:
+            return json.dumps(self.body).encode()
+        frames = [json.dumps(event) for event in self.events] + (["[DONE]"] if self.done else [])
+        return "".join(f"data: {frame}\n\n" for frame in frames).encode()
+
+
+@dataclass
+class FakeServer:
+    """Answers by ``"GET /path"``; every request is kept in ``requests`` as (route, decoded body)."""
+
+    answers: dict[str, Canned]
+    url: str = ""
+    port: int = 0
+    requests: list[tuple[str, Any]] = field(default_factory=list)
+
+
+@contextmanager
+def fake_server(answers: dict[str, Canned]) -> Iterator[FakeServer]:
+    """Run a fake server on a free port of 127.0.0.1 until the block ends."""
+    fake = FakeServer(answers)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _answer(self) -> None:
+            length = int(self.headers.get("content-length") or 0)
+            given = self.rfile.read(length)
+            route = f"{self.command} {self.path}"
+            fake.requests.append((route, json.loads(given) if given else None))
+            canned = fake.answers.get(route, Canned({"detail": "no such route"}, status=404))
+            payload = canned.payload()
+            self.send_response(canned.status)
+            for name, value in {"content-type": "application/json", **canned.headers}.items():
+                self.send_header(name, value)
+            self.send_header("content-length", str(len(payload)))
+            self.end_headers()
+            self.wfile.write(payload)
+
+        do_GET = do_POST = _answer  # noqa: N815 - http.server's names
+
+        def log_message(self, *_: object) -> None:
+            """Tests read the requests, not a log."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = False
+        fake.port = server.server_address[1]
+        fake.url = f"http://127.0.0.1:{fake.port}"
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), name="fake-server")
+        thread.start()
+        try:
+            yield fake
+        finally:
+            server.shutdown()
+            thread.join()

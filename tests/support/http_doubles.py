@@ -1,0 +1,274 @@
+"""A backend of the HTTP surface without engines: every answer is decided by the test."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+from podium.api.backend import Backend, RequestObserver
+from podium.api.record import RequestRecord
+from podium.config.access import Access
+from podium.config.server import Server
+from podium.core.errors import ModelNotFound, PodiumError
+from podium.core.generation import Chunk, GenerationRequest, Prompt, TextPrompt, TokenLogprob, TokensPrompt
+
+WORDS = ("The", " sea", " was", " calm", ".")
+
+
+def logprob_of(word: str, position: int, count: int) -> TokenLogprob:
+    """A token with ``count`` alternatives, itself the most likely one."""
+    logprob = -0.1 * (position + 1)
+    top = tuple((position * 100 + rank, word if rank == 0 else f"~{rank}", logprob - rank) for rank in range(count))
+    return TokenLogprob(position, word, logprob, top)
+
+
+def story(request: GenerationRequest, words: Sequence[str] = WORDS) -> list[Chunk]:
+    """One chunk a word for each choice, interleaved as a batch would; the last one has the finish reason."""
+    limit = request.sampling.max_tokens or len(words)
+    said = [words[position % len(words)] for position in range(limit)] if limit > len(words) else words[:limit]
+    count = request.sampling.logprobs
+    return [
+        Chunk(
+            index=index,
+            text=word,
+            token_ids=(position,),
+            token_count=1,
+            logprobs=None if count is None else (logprob_of(word, position, count),),
+            finish_reason=("length" if position == limit - 1 else "stop") if position == len(said) - 1 else None,
+            prompt_tokens=prompt_tokens(request.prompt),
+            cached_tokens=1,
+        )
+        for position, word in enumerate(said)
+        for index in range(request.sampling.n)
+    ]
+
+
+def prompt_tokens(prompt: Prompt) -> int:
+    if isinstance(prompt, TokensPrompt):
+        return len(prompt.token_ids)
+    return len(prompt.text.split()) if isinstance(prompt, TextPrompt) else len(prompt.messages)
+
+
+@dataclass
+class FakeTiming:
+    queue_seconds: float | None = 0.001
+    first_token_seconds: float | None = 0.002
+
+
+class FakeGeneration:
+    """Plays chunks; an exception among them is raised, an event among them is waited for."""
+
+    def __init__(self, model: str, steps: Sequence[Chunk | BaseException | asyncio.Event]) -> None:
+        self.model = model
+        self.version = "1"
+        self.engine = "fake"
+        self.timing = FakeTiming()
+        self.closed = asyncio.Event()
+        self.given = 0
+        self._steps = self._play(steps)
+
+    async def _play(self, steps: Sequence[Chunk | BaseException | asyncio.Event]) -> AsyncIterator[Chunk]:
+        for step in steps:
+            await asyncio.sleep(0)
+            if isinstance(step, BaseException):
+                raise step
+            if isinstance(step, asyncio.Event):
+                await step.wait()
+            else:
+                self.given += 1
+                yield step
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Chunk:
+        return await anext(self._steps)
+
+    async def aclose(self) -> None:
+        self.closed.set()
+
+
+Script = Callable[[GenerationRequest], Sequence[Chunk | BaseException | asyncio.Event] | PodiumError]
+
+
+@dataclass
+class FakeTokenized:
+    token_ids: tuple[int, ...] = (1, 2, 3)
+    strings: tuple[str, ...] = ("a", "b", "c")
+    max_model_len: int = 128
+
+
+@dataclass
+class FakeFacts:
+    vocab_size: int = 10
+    bos_token: str | None = None
+    eos_token: str | None = "</s>"
+    pad_token: str | None = None
+    chat_template: str | None = None
+
+
+class FakeDispatcher:
+    """Answers by ``script``; keeps every request and every generation."""
+
+    def __init__(self, script: Script = story) -> None:
+        self.script = script
+        self.requests: list[GenerationRequest] = []
+        self.asked = asyncio.Event()
+        self.generations: list[FakeGeneration] = []
+        self.models = FakeModels()
+        self.hold: asyncio.Event | None = None
+        self.cancelled = 0
+
+    async def generate(self, request: GenerationRequest) -> FakeGeneration:
+        self.models.resolve(request.model)
+        self.requests.append(request)
+        self.asked.set()
+        if self.hold is not None:
+            await self._held(self.hold)
+        steps = self.script(request)
+        if isinstance(steps, PodiumError):
+            raise steps
+        generation = FakeGeneration(request.model, steps)
+        self.generations.append(generation)
+        return generation
+
+    async def _held(self, hold: asyncio.Event) -> None:
+        try:
+            await hold.wait()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+
+    async def tokenize(self, model: str, prompt: Prompt, *, add_special_tokens: bool = True) -> FakeTokenized:  # noqa: ARG002
+        self.models.resolve(model)
+        return FakeTokenized()
+
+    async def detokenize(self, model: str, token_ids: tuple[int, ...]) -> str:
+        self.models.resolve(model)
+        return " ".join(map(str, token_ids))
+
+    def tokenizer_facts(self, model: str) -> FakeFacts:
+        self.models.resolve(model)
+        return FakeFacts()
+
+
+@dataclass
+class FakeStatus:
+    name: str = "demo"
+    version: str = "1"
+    aliases: tuple[str, ...] = ("org/alias",)
+    state: str = "ready"
+    engine: str | None = "fake"
+    source: str = "builtin:demo"
+    loaded_at_unix_seconds: float | None = 1000.0
+    created_unix_seconds: float = 900.0
+    request_count: int = 3
+    max_model_len: int | None = 128
+    memory_bytes: int | None = 4096
+    progress: None = None
+    error: str | None = None
+    default: bool = True
+
+
+@dataclass
+class FakeHealth:
+    started: bool = True
+    live: bool = True
+    ready: bool = True
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass
+class FakeLoad:
+    name: str = "demo"
+    version: str = "1"
+    load_seconds: float = 0.5
+    memory_bytes: int | None = 4096
+
+
+@dataclass
+class FakeUnload:
+    name: str = "demo"
+    version: str = "1"
+    memory_before_bytes: int | None = 100
+    memory_loaded_bytes: int | None = 4196
+    memory_after_bytes: int | None = 101
+
+
+class FakeModels:
+    """Two models, of which the first is the default."""
+
+    def __init__(self) -> None:
+        self.statuses = [FakeStatus(), FakeStatus(name="other/model", aliases=(), default=False)]
+        self.state = FakeHealth()
+        self.failure: PodiumError | None = None
+        self.calls: list[tuple[object, ...]] = []
+
+    def list(self) -> list[FakeStatus]:
+        return self.statuses
+
+    def resolve(self, name: str) -> FakeStatus:
+        for status in self.statuses:
+            if name in (status.name, f"{status.name}@{status.version}", *status.aliases):
+                return status
+        raise ModelNotFound("No model has that name. GET /models lists them.", param="model")
+
+    async def load(self, name: str, *, source: str | None = None, activate: bool = True) -> FakeLoad:
+        if source is None:
+            self.resolve(name)
+        self._note("load", name, source, activate)
+        return FakeLoad()
+
+    async def unload(self, name: str) -> FakeUnload:
+        self.resolve(name)
+        self._note("unload", name)
+        return FakeUnload()
+
+    def _note(self, *call: object) -> None:
+        self.calls.append(call)
+        if self.failure is not None:
+            raise self.failure
+
+    def health(self) -> FakeHealth:
+        return self.state
+
+
+@dataclass
+class FakeObserver:
+    """Keeps what it was told."""
+
+    routes: list[str] = field(default_factory=list)
+    records: list[RequestRecord] = field(default_factory=list)
+
+    def received(self, route: str) -> None:
+        self.routes.append(route)
+
+    def finished(self, record: RequestRecord) -> None:
+        self.records.append(replace(record))
+
+
+def fake_backend(
+    script: Script = story,
+    *,
+    server: Server | None = None,
+    access: Access | None = None,
+    observer: RequestObserver | None = None,
+    dispatcher: FakeDispatcher | None = None,
+    draining: Callable[[], bool] = lambda: False,
+) -> Backend:
+    """A backend on a fake dispatcher that shares its models."""
+    dispatcher = dispatcher or FakeDispatcher(script)
+    return Backend(
+        dispatcher=dispatcher,
+        models=dispatcher.models,
+        server=server or Server(),
+        access=access or Access(),
+        metrics=lambda: b"# HELP podium_up 1\npodium_up 1\n",
+        draining=draining,
+        started_at_monotonic_seconds=time.monotonic() - 5,
+        observer=observer or FakeObserver(),
+        version="9.9",
+    )

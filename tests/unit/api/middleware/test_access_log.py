@@ -1,0 +1,73 @@
+"""The one line of each request."""
+
+from __future__ import annotations
+
+import pytest
+from structlog.testing import LogCapture
+
+from podium.api.app import create_app
+from podium.core.errors import EngineCrashed, Overloaded, PodiumError
+from podium.core.generation import GenerationRequest
+from support.asgi import call
+from support.http_doubles import FakeObserver, fake_backend
+
+CANARY = "canary-prompt-7431"
+
+
+def test_it_tells_the_request_and_holds_no_text_of_the_caller(log: LogCapture) -> None:
+    body = {"prompt": CANARY, "max_new_tokens": 5, "stop": [CANARY]}
+    call(create_app(fake_backend()), "POST", "/generate", body, query=CANARY)
+    (line,) = log.entries
+    assert line["event"] == "request"
+    assert (line["route"], line["status"], line["outcome"]) == ("/generate", 200, "ok")
+    assert (line["model"], line["version"], line["engine"]) == ("demo", "1", "fake")
+    assert (line["prompt_tokens"], line["output_tokens"], line["cached_prompt_tokens"]) == (1, 5, 1)
+    assert line["ttft_seconds"] == 0.002
+    assert line["request_id"].startswith("req-")
+    assert CANARY not in str(log.entries)
+
+
+def test_a_hostile_body_leaves_no_trace_of_itself(log: LogCapture) -> None:
+    app = create_app(fake_backend())
+    for body in (
+        b'{"prompt": "%s", "prompt": 1}',
+        b'{"%s": NaN}',
+        b'{"prompt": 7, "x": "%s"}',
+        b'{"model": "%s", "prompt": "x"}',
+    ):
+        answer = call(app, "POST", "/generate", body.replace(b"%s", CANARY.encode()))
+        assert 400 <= answer.status < 500
+        assert CANARY not in answer.body.decode()
+    assert CANARY not in str(log.entries)
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        (Overloaded("Full.", retry_after_seconds=3), "overloaded"),
+        (EngineCrashed("Gone."), "server_error"),
+    ],
+)
+def test_the_outcome_is_of_the_closed_set(error: PodiumError, outcome: str, log: LogCapture) -> None:
+    def script(_: GenerationRequest) -> PodiumError:
+        return error
+
+    observer = FakeObserver()
+    call(create_app(fake_backend(script, observer=observer)), "POST", "/generate", {"prompt": "x"})
+    assert [record.outcome for record in observer.records] == [outcome]
+    assert log.entries[-1]["error_code"] == error.code
+
+
+def test_probes_are_logged_quietly(log: LogCapture) -> None:
+    call(create_app(fake_backend()), "GET", "/livez")
+    assert [entry["log_level"] for entry in log.entries] == ["debug"]
+
+
+def test_an_unexpected_exception_is_logged_with_its_request(log: LogCapture) -> None:
+    def script(_: GenerationRequest) -> PodiumError:
+        raise RuntimeError("boom")
+
+    call(create_app(fake_backend(script)), "POST", "/generate", {"prompt": "x"})
+    unexpected, line = log.entries
+    assert unexpected["log_level"] == "error"
+    assert unexpected["request_id"] == line["request_id"]

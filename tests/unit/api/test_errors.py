@@ -1,0 +1,77 @@
+"""Errors in both dialects."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from podium.api import refusals
+from podium.api.errors import NATIVE, OPENAI, body_of, headers_of, outcome_of, speaks_openai, status_of
+from podium.core.errors import EngineCrashed, InvalidRequest, Overloaded, PodiumError, all_errors
+
+CODES = sorted(all_errors())
+
+
+def test_the_surface_adds_its_own_leaves_to_the_tree() -> None:
+    assert {kind.code for kind in refusals.SURFACE_ERRORS} <= set(CODES)
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_every_error_has_a_row_in_both_dialects_with_the_same_status(code: str) -> None:
+    assert OPENAI[code].status == NATIVE[code]
+
+
+def test_no_row_is_without_an_error() -> None:
+    assert set(OPENAI) == set(NATIVE) == set(CODES)
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_the_type_goes_with_the_status(code: str) -> None:
+    row = OPENAI[code]
+    assert (row.type == "server_error") == (row.status >= 500)
+
+
+def test_openai_answers_have_exactly_the_four_members() -> None:
+    body = json.loads(body_of(InvalidRequest("No.", param="n"), openai=True, request_id="r"))
+    assert body == {
+        "error": {"message": "No.", "type": "invalid_request_error", "param": "n", "code": "invalid_request"}
+    }
+
+
+def test_native_answers_name_the_request_and_say_whether_to_retry() -> None:
+    body = json.loads(body_of(EngineCrashed("Gone."), openai=False, request_id="r-1"))
+    assert body == {
+        "error": {"code": "engine_crashed", "message": "Gone.", "param": None, "request_id": "r-1", "retryable": True}
+    }
+
+
+@pytest.mark.parametrize(("seconds", "header"), [(0.01, b"1"), (1.0, b"1"), (1.2, b"2"), (59.5, b"60")])
+def test_retry_after_is_whole_seconds_rounded_up_and_at_least_one(seconds: float, header: bytes) -> None:
+    assert (b"retry-after", header) in headers_of(Overloaded("Full.", retry_after_seconds=seconds))
+
+
+def test_only_what_cannot_be_mended_by_a_retry_says_so() -> None:
+    assert (b"x-should-retry", b"false") in headers_of(InvalidRequest("No."))
+    assert all(name != b"x-should-retry" for name, _ in headers_of(Overloaded("Full.")))
+
+
+def test_wrong_methods_are_told_the_right_ones() -> None:
+    assert (b"allow", b"GET") in headers_of(refusals.MethodNotAllowed("No.", allow="GET"))
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_every_error_before_the_first_byte_has_an_outcome_that_agrees_with_its_status(code: str) -> None:
+    error = PodiumError("x")
+    error.code = code  # type: ignore[misc]
+    outcome = outcome_of(error)
+    if outcome == "client_error":
+        assert 400 <= status_of(error) < 500
+    if outcome == "server_error":
+        assert status_of(error) >= 500
+
+
+def test_only_v1_speaks_openai() -> None:
+    assert speaks_openai("/v1/chat/completions")
+    assert not speaks_openai("/v12")
+    assert not speaks_openai("/generate")
