@@ -12,6 +12,7 @@ from pathlib import Path
 
 from podium.core.errors import InvalidRequest
 from podium.core.generation import Constraint
+from podium.engine.adapters.table import load_adapter
 from support.engine_driver import Answer, run, sequence
 from support.engine_subjects import EOS, LOADERS, PRINCIPAL_SHAPE, Checkpoints
 
@@ -21,13 +22,17 @@ PROMPT = (17, 42, 99, 256, 300, 11)
 def main() -> None:
     """Print ``{"error_code", "error_tokens", "neighbour_is_unharmed"}`` as the last line."""
     name, folder, kind, source = sys.argv[1:]
-    engine = LOADERS[name](Checkpoints(Path(folder)), PRINCIPAL_SHAPE)
+    checkpoints = Checkpoints(Path(folder))
+    engine = LOADERS[name](checkpoints, PRINCIPAL_SHAPE)
+    loaded = checkpoints.openvino(PRINCIPAL_SHAPE) if name == "openvino" else checkpoints.torch(PRINCIPAL_SHAPE)
+    check = load_adapter(name).constraint_check(loaded)
     expected = run(engine, sequence(PROMPT))[0]
     constraint = Constraint(kind=kind, source=source)  # type: ignore[arg-type]
     bystander, bad = sequence(PROMPT), sequence(PROMPT, stop_token_ids=[EOS], constraint=constraint)
     answers = {bystander.id: Answer(), bad.id: Answer()}
     engine.submit(bystander)
     try:
+        check(constraint)  # as the worker does, on a thread of its own
         engine.submit(bad)
     except InvalidRequest as error:
         answers[bad.id].error = (error.code, error.message)

@@ -55,6 +55,7 @@ EngineState = Literal["starting", "ready", "restarting", "closed"]
 MISSED_HEARTBEATS = 6
 # A request that was in flight when two workers died is more likely the cause than the victim.
 MOST_ATTEMPTS = 2
+COMPUTING_SHARE = 0.1
 RESTART_FIRST_SECONDS = 0.1
 RESTART_MOST_SECONDS = 30.0
 HEALTHY_SECONDS = 60.0
@@ -94,6 +95,7 @@ class EngineHandle:
         self._missed = 0
         self._busy_seconds = 0.0
         self._failed_restarts = 0
+        self._cpu_seconds = 0.0
 
     @property
     def in_flight(self) -> int:
@@ -281,7 +283,8 @@ class EngineHandle:
         """Count intervals without a message, not seconds.
 
         After a pause of this process (a stopped container, a suspended machine) the clock has run on, but
-        no heartbeat has been missed.
+        no heartbeat has been missed. A silent worker that uses the processor is not frozen: some engine
+        libraries keep Python's lock for a whole step, and a step of a large model is long.
         """
         interval = self._load.heartbeat_seconds
         while not self._lost.is_set():
@@ -290,9 +293,15 @@ class EngineHandle:
                 async with asyncio.timeout(interval):
                     await self._lost.wait()
             except TimeoutError:
-                if self._missed > MISSED_HEARTBEATS:
-                    silent = interval * MISSED_HEARTBEATS
+                computing = self._is_computing(interval)
+                silent = self._missed * interval
+                if self._missed > MISSED_HEARTBEATS and not (computing and silent < self._stall_seconds):
                     self._lose(EngineStalled(f"The engine's process was silent for {silent:g} s and was restarted."))
+
+    def _is_computing(self, interval: float) -> bool:
+        """Whether the worker has used the processor since the last call, an interval ago."""
+        before, self._cpu_seconds = self._cpu_seconds, self._process.cpu_seconds() if self._process else 0.0
+        return self._cpu_seconds - before > COMPUTING_SHARE * interval
 
     async def _restart(self, backoff: Backoff) -> None:
         while True:

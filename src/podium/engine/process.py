@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import cast
 
 import msgspec
+import psutil
 import structlog
 
 import podium
@@ -67,6 +68,14 @@ class WorkerProcess(asyncio.Protocol):
     def pid(self) -> int | None:
         """Process id, once started."""
         return None if self._process is None else self._process.pid
+
+    def cpu_seconds(self) -> float:
+        """Processor time that the worker has used; 0 when it is gone."""
+        try:
+            times = psutil.Process(self.pid).cpu_times()
+        except psutil.NoSuchProcess:
+            return 0.0
+        return float(times.user + times.system)
 
     async def start(self) -> None:
         """Spawn and connect. On cancellation the process is killed."""

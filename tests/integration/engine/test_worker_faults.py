@@ -233,3 +233,13 @@ def test_a_pause_of_the_server_itself_is_not_taken_for_a_frozen_worker() -> None
             assert await text_of(submit(handle, "still here")) == "still here"
 
     uvloop.run(main())
+
+
+def test_a_silent_worker_that_computes_is_not_taken_for_a_frozen_one() -> None:
+    async def main() -> None:
+        async with running_echo(heartbeat_seconds=0.05) as handle:  # frozen would be six of them: 0.3 s
+            text = "fault:lock@2 busy"
+            assert await text_of(submit(handle, text)) == text
+            assert handle.counters.restarts == 0
+
+    uvloop.run(main())

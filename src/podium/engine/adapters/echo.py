@@ -6,12 +6,14 @@ bytes, so every text has a known length.
 
 With ``faults: true`` a prompt may hold one fault word, obeyed at token k of the answer:
 ``fault:crash@k`` the process ends; ``fault:hang@k`` the step never returns; ``fault:error@k`` the
-sequence fails; ``fault:slow@k`` that step takes one second longer.
+sequence fails; ``fault:slow@k`` that step takes one second longer; ``fault:lock@k`` that step computes
+for about two seconds without giving up Python's lock.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
+import math
 import os
 import re
 import threading
@@ -29,8 +31,9 @@ from podium.engine.tokenizer import Tokenizer
 EOS_ID = 256
 EOS_TOKEN = "<|end|>"  # noqa: S105 - a token of text
 CRASH_STATUS = 86
+LOCKING_FACTORIAL = 300_000  # one long call into C
 CHAT_TEMPLATE = "{% for message in messages %}{{ message.role }}: {{ message.content }}\n{% endfor %}"
-_FAULT = re.compile(r"fault:(crash|hang|error|slow)@(\d+)")
+_FAULT = re.compile(r"fault:(crash|hang|error|slow|lock)@(\d+)")
 
 
 @dataclass
@@ -148,6 +151,9 @@ class Echo:
             threading.Event().wait()
         if fault == "slow":
             time.sleep(1.0)
+            return None
+        if fault == "lock":
+            math.factorial(LOCKING_FACTORIAL)
             return None
         return SequenceOutput(sequence_id=sequence_id, error=("engine_error", "The echo engine was told to fail here."))
 

@@ -1,9 +1,10 @@
 """openvino-genai's continuous batching: the default engine on a CPU.
 
 Facts this adapter rests on (openvino-genai 2026.4, see ``docs/decisions``): ``step`` keeps the GIL, so it
-is called around the binding (``openvino_step``); a seed belongs to its request, whatever else is in the batch; log probabilities are those of the chosen
-token only; cached prefix blocks are looked up when a request is added, which is why requests that share
-a prefix with one still in prefill wait for it (``prefix_gate``).
+is called around the binding (``openvino_step``); a seed belongs to its request, whatever else is in the
+batch; log probabilities are those of the chosen token only; cached prefix blocks are looked up when a
+request is added, which is why requests that share a prefix with one still in prefill wait for it
+(``prefix_gate``).
 """
 
 from __future__ import annotations
@@ -98,9 +99,9 @@ class OpenVINO:
         return outputs
 
     def gauges(self) -> EngineGauges:
-        """From the pipeline's own counters."""
+        """From the pipeline's own counters, which tell of its last step: what has ended since is taken off."""
         metrics = self._pipeline.get_metrics()
-        running = metrics.scheduled_requests
+        running = min(metrics.scheduled_requests, len(self._active))
         return EngineGauges(
             running=running,
             waiting=len(self._active) - running + self._gate.waiting,
@@ -109,8 +110,13 @@ class OpenVINO:
 
     def close(self) -> None:
         """Drop the pipeline, and its memory with it."""
+        self._gate = PrefixGate()
         for sequence_id in list(self._active):
             self.abort(sequence_id)
+        if self._pipeline.has_non_finished_requests():
+            self._advance()  # the pipeline gives aborted sequences' blocks back in its next step
+        self._immediate.clear()
+        self._step_needed = False
         self._pipeline = None
 
     def _readmit(self, followers: Sequence[EngineSequence]) -> None:
