@@ -9,7 +9,7 @@ from typing import Any
 import openai
 import pytest
 
-from support.server_process import ServerProcess, server_process
+from podium.testing.server_process import ServerProcess, server_process
 
 
 @pytest.fixture(scope="module")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from podium.testing.server_process import server_process
 from support.deadline import until
 from support.require import require
-from support.server_process import server_process
 
 PROMPT = {"prompt": [5, 6, 7, 8, 9, 10], "max_tokens": 12, "temperature": 0, "ignore_eos": True}
 
@@ -56,10 +57,16 @@ def test_a_conversion_is_kept_and_the_next_start_finds_it(checkpoint: Path, tmp_
     [
         (lambda folder: (folder / "model.safetensors").write_bytes(b"\x00" * 100), "safetensors"),
         (lambda folder: (folder / "model.safetensors").rename(folder / "pytorch_model.bin"), "safetensors"),
-        (lambda folder: (folder / "config.json").write_text('{"architectures": ["NoSuchModel"]}'), "NoSuchModel"),
+        (lambda folder: (folder / "config.json").write_text('{"architectures": ["BertModel"]}'), "causal language"),
+        (
+            lambda folder: (folder / "config.json").write_text(
+                '{"architectures": ["OddForCausalLM"], "model_type": "odd", "max_position_embeddings": 64}'
+            ),
+            "architecture",
+        ),
         (lambda folder: (folder / "tokenizer.json").unlink(), "tokenizer.json"),
     ],
-    ids=["damaged", "pickled", "unknown architecture", "no tokenizer"],
+    ids=["damaged", "pickled", "other task", "unknown architecture", "no tokenizer"],
 )
 def test_a_bad_checkpoint_is_one_line_that_says_what_and_the_server_lives_on(
     checkpoint: Path, tmp_path: Path, damage: object, words: str
@@ -67,7 +74,7 @@ def test_a_bad_checkpoint_is_one_line_that_says_what_and_the_server_lives_on(
     bad = tmp_path / "bad"
     shutil.copytree(checkpoint, bad)
     damage(bad)  # type: ignore[operator]
-    models = [
+    models: list[dict[str, Any]] = [
         {"name": "bad", "source": str(bad)},
         {"name": "good", "source": str(checkpoint), "engine": {"kind": "transformers", "precision": "f32"}},
     ]

@@ -1,1 +1,1 @@
-"""Public test tools: a running server on a free port, the echo engine, small model folders."""
+"""Public test tools: a real server on free ports, with models that behave exactly and fail on demand."""

@@ -15,8 +15,8 @@ from typing import Any
 import httpx
 import psutil
 
+from podium.testing.server_process import ServerProcess, server_process
 from support.deadline import until
-from support.server_process import ServerProcess, server_process
 
 BODY = {"model": "echo", "prompt": "x" * 40, "stream": True, "max_tokens": 100}
 
@@ -98,7 +98,7 @@ def test_a_killed_worker_shows_as_an_error_in_its_streams_and_is_replaced() -> N
 
 def test_killing_the_server_takes_its_workers_with_it() -> None:
     with server_process() as server:
-        worker = psutil.Process(server.worker_pid())
+        (worker,) = psutil.Process(server.process.pid).children()
         server.process.send_signal(signal.SIGKILL)
         server.process.wait(5)
         until(

@@ -1,15 +1,15 @@
-"""A real ``podium serve`` process for a test."""
+"""A real ``podium serve`` process for a test: on free ports, ready when the body begins, gone afterwards."""
 
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,14 +18,17 @@ from typing import Any
 import httpx
 import yaml
 
-from support.deadline import until
-
 ECHO = {"name": "echo", "source": "none", "engine": {"kind": "echo", "faults": True, "token_interval_seconds": 0.03}}
+"""A model that repeats the prompt, a byte each 30 ms, and obeys the fault words of the echo engine."""
+
+LISTEN_SECONDS = 30.0
+LOAD_SECONDS = 120.0
+PAUSE_SECONDS = 0.02
 
 
 @dataclass
 class ServerProcess:
-    """A running server: its addresses, its log so far, and how to end it."""
+    """A running server: its addresses, its log so far, and the calls that tests make most."""
 
     process: subprocess.Popen[str]
     traffic: str = ""
@@ -42,35 +45,33 @@ class ServerProcess:
 
     def post(self, path: str, body: dict[str, Any]) -> httpx.Response:
         """POST JSON to the traffic port."""
-        return httpx.post(self.traffic + path, json=body, timeout=30.0, trust_env=False)
+        return httpx.post(self.traffic + path, json=body, timeout=60.0, trust_env=False)
 
     def logged(self, event: str) -> dict[str, Any] | None:
         """The first log record of that event, if it has been written."""
         return next((record for record in list(self.log) if record.get("event") == event), None)
 
-    def worker_pid(self) -> int:
-        """Process id of the only worker."""
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text("ascii").split()
-        return int(children[0])
-
 
 @contextmanager
 def server_process(*models: dict[str, Any], **sections: dict[str, Any]) -> Iterator[ServerProcess]:
-    """Start a server on free ports and wait until it is ready; SIGKILL it afterwards if it still runs."""
+    """Start a server with ``models`` (the echo model when none) and other sections of ``podium.yaml``.
+
+    The body begins when every model that loads at start has been tried, whether it loaded or not.
+    Afterwards a server that still runs is ended by SIGKILL. Raises ``TimeoutError`` when it never
+    listens or never finishes loading, with the end of its log.
+    """
     settings: dict[str, Any] = {"models": list(models) or [ECHO], "logs": {"format": "json"}, **sections}
     settings["server"] = {"port": 0, "admin_port": 0, "heartbeat_seconds": 0.2, **sections.get("server", {})}
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "podium.yaml"
         config.write_text(yaml.safe_dump(settings), "utf-8")
         command = [sys.executable, "-m", "podium", "serve", "--config", str(config)]
-        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=dict(os.environ)) as process:
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
             server = ServerProcess(process)
             reader = threading.Thread(target=_read_log, args=(server,), name="server log")
             reader.start()
             try:
-                listening = until("the server listens", lambda: server.logged("listening"), seconds=30)
-                server.traffic, server.admin = listening["traffic"], listening["admin"]
-                until("initial loads", lambda: server.probe("startupz").status_code == 200, seconds=60)
+                _wait_until_loaded(server)
                 yield server
             finally:
                 if process.poll() is None:
@@ -79,8 +80,23 @@ def server_process(*models: dict[str, Any], **sections: dict[str, Any]) -> Itera
                 reader.join()
 
 
+def _wait_until_loaded(server: ServerProcess) -> None:
+    listening = _until(server, "listen", lambda: server.logged("listening"), LISTEN_SECONDS)
+    server.traffic, server.admin = listening["traffic"], listening["admin"]
+    _until(server, "finish loading", lambda: server.probe("startupz").status_code == 200, LOAD_SECONDS)
+
+
+def _until(server: ServerProcess, what: str, probe: Callable[[], Any], seconds: float) -> Any:
+    end = time.monotonic() + seconds
+    while not (value := probe()):
+        if time.monotonic() > end or server.process.poll() is not None:
+            raise TimeoutError(f"the server did not {what}; the end of its log: {server.log[-3:]}")
+        time.sleep(PAUSE_SECONDS)
+    return value
+
+
 def _read_log(server: ServerProcess) -> None:
-    assert server.process.stderr is not None
+    assert server.process.stderr is not None  # noqa: S101 - this is a bug: opened with a pipe
     for line in server.process.stderr:
         try:
             server.log.append(json.loads(line))
