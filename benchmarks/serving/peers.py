@@ -188,10 +188,10 @@ def _open_bare(kind: PeerKind, model: str, around: Surroundings) -> Iterator[Pee
         yield peer
 
 
-def engine_settings(engine: dict[str, Any], around: Surroundings) -> dict[str, Any]:
+def engine_settings(engine: dict[str, Any], folder: Path, around: Surroundings) -> dict[str, Any]:
     """What Podium would pass to openvino-genai for this engine setting."""
     done = subprocess.run(
-        [around.python, "-m", "benchmarks.serving.engine_settings"],
+        [around.python, "-m", "benchmarks.serving.engine_settings", str(folder)],
         input=json.dumps(engine),
         capture_output=True,
         text=True,

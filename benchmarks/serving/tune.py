@@ -54,9 +54,17 @@ def _bf16(name: str, **changes: dict[str, Any]) -> Variant:
 
 
 EXPERIMENTS = {
+    "arithmetic": Experiment(
+        ("streams-16", "staggered", "shared-prefix"),
+        (
+            Variant("int8"),
+            Variant("int8-float-activations", engine={"int8_activations": False}),
+            _bf16("bf16"),
+        ),
+    ),
     "chunk": Experiment(
         ("streams-16", "staggered"),
-        tuple(Variant(f"tokens-{n}", scheduler={"max_num_batched_tokens": n}) for n in (64, 128, 256, 512, 1024)),
+        tuple(Variant(f"tokens-{n}", engine={"max_batch_tokens": n}) for n in (64, 128, 256, 512, 1024)),
     ),
     "fuse": Experiment(
         ("streams-16", "staggered"),
@@ -183,10 +191,11 @@ def _line(setting: str, found: list[dict[str, Any]]) -> str:
 
 def _open(variant: Variant, model: str, around: Surroundings) -> Any:
     engine = {"kind": "openvino", "precision": "bf16" if variant.ir == "f16" else variant.ir, **variant.engine}
-    settings = engine_settings(engine, around)
+    folder = around.models / model / variant.ir
+    settings = engine_settings(engine, folder, around)
     settings["scheduler"] |= variant.scheduler
     settings["properties"] |= variant.properties
-    return open_bare(settings, around.models / model / variant.ir, around, f"tune-{variant.name}")
+    return open_bare(settings, folder, around, f"tune-{variant.name}")
 
 
 def _surroundings(cache: Path) -> Surroundings:

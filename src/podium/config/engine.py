@@ -23,9 +23,15 @@ class OpenVINOEngine(Group):
     kind: Literal["openvino"] = "openvino"
     precision: Literal["auto", "int8", "bf16", "f16", "f32"] = Field(
         "auto",
-        description="Weights and arithmetic. `int8`: int8 weights, bf16 arithmetic where the CPU has it. "
+        description="Weights and arithmetic. `int8`: int8 weights, see int8_activations. "
         "`bf16`/`f16`: 16-bit weights. `f32`: exact, equals transformers token for token. "
         "`auto`: what an IR folder already holds, otherwise int8 (see docs/demo-model.md for the measured quality).",
+    )
+    int8_activations: bool = Field(
+        True,
+        description="Multiply int8 weights by activations that are rounded to 8 bits on the way (in groups of 128, sums "
+        "in f32): decodes a third to a half faster, see docs/benchmarks/tuning.md. False keeps bf16 arithmetic, or f32 "
+        "where the CPU has no bf16. Without effect on other weights.",
     )
     kv_cache_precision: Literal["auto", "u8", "f16", "bf16", "f32"] = Field(
         "auto", description="Type of the KV cache. `auto`: f32 at precision f32, otherwise u8."

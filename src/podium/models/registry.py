@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import time
+from pathlib import Path
 from typing import Self
 
 import structlog
 
 from podium.aio import tasks
 from podium.config.models import Model
-from podium.core.errors import Conflict, InvalidRequest, MemoryBudgetExceeded, ModelNotFound, PodiumError
+from podium.core.errors import (
+    CheckpointInvalid,
+    Conflict,
+    InvalidRequest,
+    MemoryBudgetExceeded,
+    ModelNotFound,
+    PodiumError,
+)
 from podium.models.served import ServedModel, Surroundings
 from podium.models.status import Health, LoadReport, ModelStatus, UnloadReport
 
@@ -84,8 +92,14 @@ class Models:
         allowed roots. The predecessor keeps serving the requests that it has; unload it when it is idle.
         Raises a ``ModelLoadError``, ``ModelNotFound`` or ``Conflict``.
         """
+        known = frozenset(self._served)
         served = self.find(name) if source is None else self._add(name, source)
-        report = await self._load(served)
+        try:
+            report = await self._load(served)
+        except BaseException:
+            if (served.config.name, served.config.version) not in known:
+                self._forget(served)  # else every failed attempt would leave a name, and a series, behind
+            raise
         if activate:
             self._active[served.config.name] = served.config.version
         return report
@@ -111,6 +125,9 @@ class Models:
         return served.status(active=self._active.get(name) == served.config.version, default=name == self._default)
 
     def _add(self, name: str, source: str) -> ServedModel:
+        if not Path(source).expanduser().is_dir():
+            # A hub id in a request would make the server fetch what a caller names.
+            raise CheckpointInvalid("A source given at run time is a folder under server.model_roots, nothing else.")
         base, _, version = name.partition("@")
         key = (base, version or "1")
         if key in self._served:
@@ -126,6 +143,12 @@ class Models:
         self._served[key] = ServedModel(config, self._around)
         self._active.setdefault(base, config.version)
         return self._served[key]
+
+    def _forget(self, served: ServedModel) -> None:
+        config = served.config
+        del self._served[config.name, config.version]
+        if self._active.get(config.name) == config.version:
+            del self._active[config.name]
 
     async def _load(self, served: ServedModel) -> LoadReport:
         if served.state == "ready":

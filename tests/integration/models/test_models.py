@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from podium.config.models import Model
 from podium.config.server import Server
 from podium.core.errors import (
     CheckpointInvalid,
+    CheckpointUnsafe,
     Conflict,
     DeadlineExceeded,
     MemoryBudgetExceeded,
@@ -23,6 +25,7 @@ from podium.core.errors import (
 from podium.core.generation import GenerationRequest, SamplingParams, TextPrompt
 from podium.models.dispatch import Dispatcher
 from podium.models.runnable import WORKER_OVERHEAD_BYTES
+from podium.models.source import DEMO_FOLDER
 from support.models import echo_model, serving
 
 SLOW = {"token_interval_seconds": 0.03}
@@ -214,12 +217,26 @@ def test_cancelling_before_the_first_token_gives_everything_back() -> None:
     uvloop.run(main())
 
 
-def test_a_version_may_be_added_at_run_time_but_not_redefined() -> None:
+def test_a_version_may_be_added_at_run_time_but_not_redefined(tmp_path: Path) -> None:
     async def main() -> None:
-        async with serving(echo_model("a")) as (models, _):
+        async with serving(echo_model("a"), roots=(DEMO_FOLDER.parent,)) as (models, dispatcher):
             with pytest.raises(Conflict, match="another source"):
-                await models.load("a@1", source="elsewhere")
-            with pytest.raises(CheckpointInvalid):
-                await models.load("new", source="no/such/folder/anywhere/at/all")
+                await models.load("a@1", source=str(tmp_path))
+            added = await models.load("new@7", source=str(DEMO_FOLDER))
+            assert (added.name, added.version, added.engine) == ("new", "7", "openvino")
+            assert await text(dispatcher, request("new", max_tokens=3, temperature=0.0))
+
+    uvloop.run(main())
+
+
+@pytest.mark.parametrize("source", ["owner/name", "no/such/folder", "builtin:demo", "https://example.org/x", "/etc"])
+def test_a_source_in_a_request_is_a_folder_under_the_roots_or_refused(source: str) -> None:
+    async def main() -> None:
+        async with serving(echo_model("a"), roots=(DEMO_FOLDER.parent,)) as (models, _):
+            with pytest.raises((CheckpointInvalid, CheckpointUnsafe)):
+                await models.load("new", source=source)
+            assert [status.name for status in models.list()] == ["a"]
+            with pytest.raises(ModelNotFound):
+                models.resolve("new")
 
     uvloop.run(main())

@@ -10,6 +10,7 @@ request is added, which is why requests that share a prefix with one still in pr
 from __future__ import annotations
 
 import contextlib
+import re
 import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -37,6 +38,9 @@ from podium.engine.interface import (
 
 GIB = 1024**3
 SEEDS = 2**63  # the pipeline takes no negative seed
+# Values of one int8 scale in an activation; see docs/benchmarks/tuning.md.
+ACTIVATION_GROUP = 128
+INT8_MATRIX = re.compile(rb'<data element_type="[iu]8" shape="\d+, ?\d+"')
 MODEL_FILE = "openvino_model.xml"
 TOKENIZER_FILE = "openvino_tokenizer.xml"
 FINISH = {
@@ -240,20 +244,34 @@ def _generation_config(sequence: EngineSequence) -> Any:
     return config
 
 
-def device_properties(config: OpenVINOEngine) -> dict[str, Any]:
-    """OpenVINO's CPU properties for these settings."""
+def device_properties(config: OpenVINOEngine, *, int8_weights: bool) -> dict[str, Any]:
+    """OpenVINO's CPU properties for these settings and a model with or without int8 weights."""
+    arithmetic = _arithmetic(config, int8_weights=int8_weights)
     properties: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
-    if config.precision == "f32":
+    if arithmetic in ("int8", "f32"):
+        # OpenVINO quantizes activations only where the arithmetic around them is f32.
         properties["INFERENCE_PRECISION_HINT"] = "f32"
-    elif config.precision == "f16":
+        properties["DYNAMIC_QUANTIZATION_GROUP_SIZE"] = str(ACTIVATION_GROUP if arithmetic == "int8" else 0)
+    elif arithmetic == "f16":
         properties["INFERENCE_PRECISION_HINT"] = "f16"
     kv_precision = config.kv_cache_precision
     if kv_precision == "auto":
-        kv_precision = "f32" if config.precision == "f32" else "u8"
+        kv_precision = "f32" if arithmetic == "f32" else "u8"
     properties["KV_CACHE_PRECISION"] = kv_precision
     if config.threads:
         properties["INFERENCE_NUM_THREADS"] = config.threads
     return properties
+
+
+def _arithmetic(config: OpenVINOEngine, *, int8_weights: bool) -> str:
+    if config.precision in ("auto", "int8"):
+        return "int8" if int8_weights and config.int8_activations else "auto"
+    return config.precision
+
+
+def has_int8_weights(model_dir: Path) -> bool:
+    """Whether an IR's matrices are stored in 8 bits."""
+    return INT8_MATRIX.search((model_dir / MODEL_FILE).read_bytes()) is not None
 
 
 def scheduler_settings(config: OpenVINOEngine) -> dict[str, Any]:
@@ -297,9 +315,10 @@ def load(model_dir: Path, config: OpenVINOEngine, context: LoadContext) -> OpenV
             f"There is no {MODEL_FILE} in the model folder: convert it with `podium models convert`."
         )
     max_model_len = context.max_model_len or context_length(model_dir)
+    properties = device_properties(config, int8_weights=has_int8_weights(model_dir))
     context.report("compiling", -1)
     try:
-        pipeline = genai.ContinuousBatchingPipeline(model_dir, _scheduler(config), "CPU", device_properties(config))
+        pipeline = genai.ContinuousBatchingPipeline(model_dir, _scheduler(config), "CPU", properties)
     except MemoryError as error:
         raise MemoryBudgetExceeded("The model and its KV cache do not fit this machine's memory.") from error
     except RuntimeError as error:
