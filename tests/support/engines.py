@@ -15,12 +15,16 @@ from podium.engine.messages import Load
 from podium.engine.process import WorkerCommand
 
 
-def echo_handle(*, stall_seconds: float = 20.0, heartbeat_seconds: float = 0.1, **settings: Any) -> EngineHandle:
+def echo_handle(
+    *, stall_seconds: float = 20.0, heartbeat_seconds: float = 0.1, limit_seconds: float = 60.0, **settings: Any
+) -> EngineHandle:
     """An echo engine in a worker process, not started yet."""
     config = EchoEngine(faults=True, **settings)
     load = Load(model_dir="none", engine=config.model_dump(), heartbeat_seconds=heartbeat_seconds)
     command = WorkerCommand(name="echo", environment=dict(os.environ))
-    return EngineHandle(command, load, stall_seconds=stall_seconds, report=lambda _stage, _ratio: None)
+    return EngineHandle(
+        command, load, stall_seconds=stall_seconds, load_seconds=limit_seconds, report=lambda _stage, _ratio: None
+    )
 
 
 @asynccontextmanager

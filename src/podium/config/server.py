@@ -60,6 +60,9 @@ class Server(Group):
     stall_seconds: float = Field(
         20.0, gt=1, description="A worker with work and no engine step for this long is killed and restarted."
     )
+    load_seconds: float = Field(
+        1800.0, gt=0, description="Longest time for a worker to load its model; then it is killed."
+    )
     heartbeat_seconds: float = Field(
         0.5, gt=0, le=5, description="Interval of worker heartbeats; six missed mean frozen."
     )

@@ -74,7 +74,13 @@ class EngineHandle:
     """Owns one model's worker. ``start`` returns when it is ready; ``close`` when it is gone."""
 
     def __init__(
-        self, command: WorkerCommand, load: Load, *, stall_seconds: float, report: Callable[[str, float], None]
+        self,
+        command: WorkerCommand,
+        load: Load,
+        *,
+        stall_seconds: float,
+        load_seconds: float,
+        report: Callable[[str, float], None],
     ) -> None:
         self.ready: Ready | None = None
         self.state: EngineState = "starting"
@@ -84,6 +90,7 @@ class EngineHandle:
         self._command = command
         self._load = load
         self._stall_seconds = stall_seconds
+        self._load_seconds = load_seconds
         self._report = report
         self._ids = itertools.count(1)
         self._flights: dict[int, Flight] = {}
@@ -235,7 +242,11 @@ class EngineHandle:
         self._process = WorkerProcess(self._command, self._receive, self._exited)
         await self._process.start()
         self._process.send(self._load)
-        self.ready = await self._loaded
+        try:
+            async with asyncio.timeout(self._load_seconds):
+                self.ready = await self._loaded
+        except TimeoutError as error:
+            raise ModelLoadError(f"Loading took longer than {self._load_seconds:g} s (server.load_seconds).") from error
         self._missed = 0
         self._busy_seconds = 0.0
         return self.ready

@@ -39,13 +39,13 @@ class Dispatcher:
         chunk is raised here, a later one by the generation. Cancelling aborts the sequence.
         """
         arrived = time.monotonic()
-        served = await self._models.find_loaded(request.model)
         deadline = self._deadline(request)
         try:
             async with asyncio.timeout_at(deadline):
+                served = await self._models.find_loaded(request.model)
                 generation = await self._admitted(served, request, arrived, deadline)
         except TimeoutError as error:
-            raise DeadlineExceeded("The request's deadline passed while it was queued.") from error
+            raise DeadlineExceeded("The request's deadline passed before it could start.") from error
         await generation.wait_first()
         return generation
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from pathlib import Path
 from typing import Self
@@ -17,6 +18,7 @@ from podium.core.errors import (
     InvalidRequest,
     MemoryBudgetExceeded,
     ModelNotFound,
+    Overloaded,
     PodiumError,
 )
 from podium.models.served import ServedModel, Surroundings
@@ -40,6 +42,8 @@ class Models:
         self._default = configs[0].name
         self._initial: asyncio.Task[None] | None = None
         self._idle_watch: asyncio.Task[None] | None = None
+        self._demanded: dict[ServedModel, asyncio.Task[None]] = {}
+        self._waiting_for_loads = 0
         self._started = False
         self._budgeting = asyncio.Lock()
 
@@ -51,7 +55,7 @@ class Models:
 
     async def __aexit__(self, *_: object) -> None:
         """Unload everything; worker processes are gone afterwards."""
-        await tasks.stop(self._initial, self._idle_watch)
+        await tasks.stop(self._initial, self._idle_watch, *self._demanded.values())
         async with asyncio.TaskGroup() as group:
             for served in self._served.values():
                 group.create_task(_unload(served), name=f"unload {served.id}")
@@ -79,10 +83,14 @@ class Models:
         return served
 
     async def find_loaded(self, name: str) -> ServedModel:
-        """``find``, loading a model that loads on demand."""
+        """``find``, loading a model that loads on demand. Raises ``Overloaded`` when too many wait for that.
+
+        The load belongs to the server, not to the request that caused it: cancelling the wait leaves it
+        going on for the others.
+        """
         served = self.find(name)
         if served.config.load == "demand" and served.state in {"unloaded", "loading", "warming"}:
-            await self._load(served)
+            await self._wait_for_load(served)
         return served
 
     async def load(self, name: str, *, source: str | None = None, activate: bool = True) -> LoadReport:
@@ -144,6 +152,24 @@ class Models:
         self._active.setdefault(base, config.version)
         return self._served[key]
 
+    async def _wait_for_load(self, served: ServedModel) -> None:
+        if self._waiting_for_loads >= self._around.server.max_queue:
+            raise Overloaded("Too many requests wait for models to load. Try again later.", retry_after_seconds=5.0)
+        task = self._demanded.get(served)
+        if task is None:
+            task = self._demanded[served] = tasks.start(self._try_load(served), name=f"load {served.id}")
+            task.add_done_callback(lambda _: self._demanded.pop(served, None))
+        self._waiting_for_loads += 1
+        try:
+            await asyncio.shield(task)
+        finally:
+            self._waiting_for_loads -= 1
+
+    async def _try_load(self, served: ServedModel) -> None:
+        """Load; a failure is in the model's state, where probes, lists and requests find it."""
+        with contextlib.suppress(PodiumError):
+            await self._load(served)
+
     def _forget(self, served: ServedModel) -> None:
         config = served.config
         del self._served[config.name, config.version]
@@ -174,10 +200,7 @@ class Models:
     async def _load_initial(self) -> None:
         for served in list(self._served.values()):
             if served.config.load == "start":
-                try:
-                    await self._load(served)
-                except PodiumError as error:
-                    served.error = error  # told by status and probes; the server lives on
+                await self._try_load(served)
         self._started = True
 
     async def _watch_idle(self) -> None:

@@ -226,7 +226,13 @@ class ServedModel:
             trust_remote_code=config.trust_remote_code,
             heartbeat_seconds=server.heartbeat_seconds,
         )
-        return EngineHandle(command, message, stall_seconds=server.stall_seconds, report=self._report)
+        return EngineHandle(
+            command,
+            message,
+            stall_seconds=server.stall_seconds,
+            load_seconds=server.load_seconds,
+            report=self._report,
+        )
 
     async def _warm_up(self, handle: EngineHandle) -> None:
         """One real generation: a model that cannot answer is not ready."""

@@ -30,7 +30,7 @@ HOSTILE = {
 async def demo() -> EngineHandle:
     load = Load(model_dir=str(DEMO_FOLDER), engine=OpenVINOEngine().model_dump())
     command = WorkerCommand(name="demo", environment=dict(os.environ))
-    handle = EngineHandle(command, load, stall_seconds=20.0, report=lambda _stage, _ratio: None)
+    handle = EngineHandle(command, load, stall_seconds=20.0, load_seconds=60.0, report=lambda _stage, _ratio: None)
     await handle.start()
     return handle
 

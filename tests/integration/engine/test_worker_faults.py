@@ -198,6 +198,15 @@ def test_a_worker_that_dies_while_loading_is_a_load_error_and_leaves_nothing() -
     uvloop.run(main())
 
 
+def test_a_load_that_never_ends_is_ended() -> None:
+    async def main() -> None:
+        handle = echo_handle(load_seconds=30.0, limit_seconds=0.5)
+        with pytest.raises(ModelLoadError, match=r"longer than 0\.5 s"):
+            await handle.start()
+
+    uvloop.run(main())
+
+
 def test_cancelling_a_load_ends_the_worker() -> None:
     async def main() -> None:
         handle = echo_handle(load_seconds=30.0)

@@ -105,6 +105,31 @@ def test_a_model_that_loads_on_demand_loads_at_its_first_request_and_only_once()
     uvloop.run(main())
 
 
+def test_a_request_that_gives_up_while_a_model_loads_leaves_the_load_to_the_others() -> None:
+    async def main() -> None:
+        slow = echo_model("a", load="demand", engine={"load_seconds": 1.0})
+        async with serving(slow) as (models, dispatcher):
+            with pytest.raises(DeadlineExceeded):
+                await dispatcher.generate(request("a", timeout_seconds=0.2))
+            assert models.resolve("a").state == "loading"
+            assert await text(dispatcher, request("a")) == "hello"
+
+    uvloop.run(main())
+
+
+def test_no_more_requests_than_the_queue_holds_wait_for_a_load() -> None:
+    async def main() -> None:
+        slow = echo_model("a", load="demand", engine={"load_seconds": 1.0})
+        async with serving(slow, server=Server(max_queue=1, heartbeat_seconds=0.1)) as (_, dispatcher):
+            first = asyncio.gather(text(dispatcher, request("a")))
+            await asyncio.sleep(0.1)
+            with pytest.raises(Overloaded):
+                await dispatcher.generate(request("a"))
+            assert list(await first) == ["hello"]
+
+    uvloop.run(main())
+
+
 def test_the_least_recently_used_idle_model_makes_room() -> None:
     async def main() -> None:
         configs = (echo_model("a"), echo_model("b"), echo_model("c", load="manual"))
@@ -182,7 +207,7 @@ def test_a_deadline_ends_a_request_in_the_queue_and_in_the_stream() -> None:
         one = echo_model("a", engine={**SLOW, "max_batch_sequences": 1})
         async with serving(one) as (models, dispatcher):
             running = await dispatcher.generate(request("a", "x" * 50, timeout_seconds=0.5))
-            with pytest.raises(DeadlineExceeded, match="queued"):
+            with pytest.raises(DeadlineExceeded, match="before it could start"):
                 await dispatcher.generate(request("a", timeout_seconds=0.05))
             with pytest.raises(DeadlineExceeded, match="before it was finished"):
                 async for _ in running:
