@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import datetime
+import datetime as dt
 import json
 import subprocess
 import sys
@@ -11,9 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.serving import machine, preparation, rounds, server_checks, single_stream
-from benchmarks.serving.peers import PEERS, Surroundings
+from benchmarks.serving.peers import PEERS
 from benchmarks.serving.raw_file import RawFile
-from benchmarks.serving.render import write_page
+from benchmarks.serving.render import check_page, write_page
+from benchmarks.serving.surroundings import Surroundings
 from podium.config.sources import read_environment
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -30,6 +31,9 @@ def main() -> None:
     arguments = _arguments()
     if arguments.render:
         write_page(arguments.render, PAGE)
+        return
+    if arguments.check:
+        check_page(PAGE)
         return
     around = _surroundings(arguments)
     raw = RawFile(arguments.output or _raw_path(), _header(around))
@@ -55,6 +59,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--output", type=Path, help="raw file; none names it by date and commit")
     parser.add_argument("--render", type=Path, metavar="RAW", help="only write the page, from this raw file")
+    parser.add_argument("--check", action="store_true", help="only check that the page is what its raw file gives")
     return parser.parse_args()
 
 
@@ -119,7 +124,7 @@ def _roofline(around: Surroundings, raw: RawFile, quiet_seconds: float) -> None:
 
 def _header(around: Surroundings) -> dict[str, object]:
     return {
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "date": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "command": machine.command_line(),
         "commit": machine.commit(REPOSITORY),
         "machine": machine.describe(),
@@ -134,7 +139,7 @@ def _header(around: Surroundings) -> dict[str, object]:
 
 
 def _raw_path() -> Path:
-    day = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d")
+    day = dt.datetime.now(dt.UTC).strftime("%Y-%m-%d")
     return RAW / f"serving-{day}-{machine.commit(REPOSITORY)}.jsonl"
 
 

@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import uvloop
 
@@ -55,12 +56,11 @@ class _Stream(asyncio.Protocol):
         self._head: bytes | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport) or hasattr(transport, "write")
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one without saying so
 
     def send(self) -> None:
         self.timed.sent = time.perf_counter()
-        self._transport.write(self.planned.payload)  # type: ignore[attr-defined]
+        self._transport.write(self.planned.payload)
 
     def data_received(self, data: bytes) -> None:
         now = time.perf_counter()
@@ -75,7 +75,7 @@ class _Stream(asyncio.Protocol):
         if data.endswith(_BODY_END):
             self._finish(now)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         self._finish(time.perf_counter())
 
     def _finish(self, now: float) -> None:
@@ -89,7 +89,7 @@ class _Stream(asyncio.Protocol):
             if not self.timed.arrivals or not self.timed.output_tokens:
                 self.timed.error = f"no tokens: {self._tail[-200:]!r}"
         self._ended.set_result(None)
-        self._transport.close()  # type: ignore[attr-defined]
+        self._transport.close()
 
     def _error(self) -> str | None:
         if self._head is None:

@@ -24,7 +24,7 @@ CHAT_TEMPLATE = "{% for message in messages %}{{ message['content'] }}{% endfor 
 
 def configuration(shape: str) -> Any:
     """The published shape of GPT-2 (124M) or of Qwen2-0.5B."""
-    import transformers
+    import transformers  # noqa: PLC0415
 
     shared = {"bos_token_id": 0, "eos_token_id": 0}
     if shape == "gpt2":
@@ -46,7 +46,7 @@ def configuration(shape: str) -> Any:
 
 def make_tokenizer(vocabulary_size: int) -> Any:
     """A byte-level BPE tokenizer; ids beyond the learned ones are words of a counter."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers  # noqa: PLC0415
 
     learner = Tokenizer(models.BPE())
     learner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -80,8 +80,8 @@ def words(tokenizer: Any) -> list[int]:
 def main() -> None:
     """Write the folder that the arguments name."""
     sys.modules.setdefault("torchvision", None)  # type: ignore[arg-type]  # a CUDA build beside CPU torch breaks imports
-    import torch
-    import transformers
+    import torch  # noqa: PLC0415
+    import transformers  # noqa: PLC0415
 
     shape, folder = sys.argv[1], Path(sys.argv[2])
     torch.manual_seed(SEED)

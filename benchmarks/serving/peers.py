@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import yaml
+from pydantic import TypeAdapter
 
 from benchmarks.serving.bare_peer import open_bare
 from benchmarks.serving.client import Planned, http_post, run_load
@@ -19,6 +19,8 @@ from benchmarks.serving.machine import OURSELVES, CpuMeter
 from benchmarks.serving.server_process import ServerProcess, free_port
 from benchmarks.serving.surroundings import Answer, Surroundings
 from benchmarks.serving.workloads import Prompts, Request
+from podium.config.engine import OpenVINOEngine
+from podium.engine.adapters.openvino_settings import settings_for
 
 Precision = Literal["int8", "bf16", "f32"]
 
@@ -181,26 +183,16 @@ def _open_transformers(kind: PeerKind, model: str, around: Surroundings) -> Iter
 
 @contextmanager
 def _open_bare(kind: PeerKind, model: str, around: Surroundings) -> Iterator[Peer]:
-    settings = engine_settings(kind.podium_engine(), around)
-    with open_bare(
-        settings, around.models / model / _IR_FOLDER[kind.precision], around, f"{kind.name}-{model}"
-    ) as peer:
+    folder = around.models / model / _IR_FOLDER[kind.precision]
+    settings = engine_settings(kind.podium_engine(), folder)
+    with open_bare(settings, folder, around, f"{kind.name}-{model}") as peer:
         yield peer
 
 
-def engine_settings(engine: dict[str, Any], folder: Path, around: Surroundings) -> dict[str, Any]:
-    """What Podium would pass to openvino-genai for this engine setting."""
-    done = subprocess.run(
-        [around.python, "-m", "benchmarks.serving.engine_settings", str(folder)],
-        input=json.dumps(engine),
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=around.repository,
-        env=dict(around.environment),
-    )
-    settings: dict[str, Any] = json.loads(done.stdout)
-    return settings
+def engine_settings(engine: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """What Podium would pass to openvino-genai for this engine setting and IR folder."""
+    settings = settings_for(folder, TypeAdapter(OpenVINOEngine).validate_python(engine))
+    return {"scheduler": dict(settings.scheduler), "properties": dict(settings.properties)}
 
 
 def _completion(port: int, request: Request) -> Planned:

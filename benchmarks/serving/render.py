@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -11,6 +12,8 @@ from benchmarks.serving.raw_file import read_raw
 from benchmarks.serving.roof import roof_tokens_per_second
 
 Records = list[dict[str, Any]]
+
+_TITLES = {"gpt2": "GPT-2 124M", "qwen2": "Qwen2-0.5B"}
 
 _INTRODUCTION = """# Serving benchmark
 
@@ -25,6 +28,17 @@ median of the ratios within each round. How each figure was judged against its b
 def write_page(raw: Path, page: Path) -> None:
     """Render ``raw`` into ``page``."""
     page.write_text(render(read_raw(raw), raw.name), encoding="utf-8")
+
+
+def check_page(page: Path) -> None:
+    """Exit with 1 unless ``page`` is exactly what the raw file that it names gives."""
+    text = page.read_text(encoding="utf-8")
+    named = re.search(r"\(raw/([^)]+\.jsonl)\)", text)
+    if named is None:
+        raise SystemExit(f"{page} names no raw file")
+    raw = page.parent / "raw" / named[1]
+    if render(read_raw(raw), raw.name) != text:
+        raise SystemExit(f"{page} differs from its raw file: python -m benchmarks.serving --render {raw}")
 
 
 def render(records: Records, raw_name: str) -> str:
@@ -54,10 +68,11 @@ def _circumstances(header: dict[str, Any], records: Records, raw_name: str) -> s
     ]
     noise = f"{noisy} of {len(runs)} runs began on a machine that was not idle"
     if others:
-        noise += f"; other programs used {_percent(statistics.median(others))} of it (median), at most {_percent(max(others))}"
+        median, most = _percent(statistics.median(others)), _percent(max(others))
+        noise += f"; other programs used {median} of it (median), at most {most}"
     lines = [
-        f"- machine: {machine['cpu']}, {machine['cores']} cores, {machine['threads']} threads, "
-        f"{machine['memory_bytes'] / 2**30:.0f} GiB, {', '.join(machine['features'])}; kernel {machine['kernel']}",
+        f"- machine: {machine['cpu']}, {machine['cores']} cores, {machine['memory_bytes'] / 2**30:.0f} GiB",
+        f"- instructions: {', '.join(machine['features'])}; kernel {machine['kernel']}",
         f"- commit `{header['commit']}`, {header['date']}, `{header['command']}`",
         *(f"- {name}: {', '.join(f'{k} {v}' for k, v in found.items())}" for name, found in versions.items()),
         f"- quiet: {noise}",
@@ -70,8 +85,7 @@ def _comparison(records: Records, model: str) -> str:
     runs = _runs(records, model)
     if not runs:
         return ""
-    title = {"gpt2": "GPT-2 124M", "qwen2": "Qwen2-0.5B"}[model]
-    parts = [f"## {title}\n"]
+    parts = [f"## {_TITLES[model]}\n"]
     for workload, words, columns in _WORKLOADS:
         rows = [_row(runs, workload, peer, columns) for peer in _peers(runs, workload)]
         if rows:
@@ -108,7 +122,7 @@ _WORKLOADS: tuple[tuple[str, str, tuple[Column, ...]], ...] = (
     ("streams-64", "64 streams at once, 128 tokens in, 128 out", (_RATE, _TTFT, _ITL50, _ITL95)),
     (
         "staggered",
-        "32 mixed requests, one each 150 ms, 64–512 tokens in, 32–128 out",
+        "32 mixed requests, one each 150 ms, 64 to 512 tokens in, 32 to 128 out",
         (_RATE, _TTFT, _ITL50, _ITL95, _WALL),
     ),
     ("shared-prefix", "16 requests at once that share a new 512-token prefix, 32 tokens out", (_WALL, _TTFT)),
@@ -158,8 +172,9 @@ def _server(records: Records) -> str:
         rows.append(
             [
                 f"`/livez` while 64 streams run, {values['probes']} probes",
-                f"p50 {_milliseconds(values['p50_seconds'])} ms, p99 {_milliseconds(values['p99_seconds'])} ms, "
-                f"worst {_milliseconds(values['max_seconds'])} ms",
+                "p50 {} ms, p99 {} ms, worst {} ms".format(
+                    *(_milliseconds(values[f"{name}_seconds"]) for name in ("p50", "p99", "max"))
+                ),
             ]
         )
     starts = _kind(records, "start")
@@ -219,7 +234,14 @@ def _bars(records: Records) -> str:
             ratio = statistics.median(ratios)
             met = ratio >= bar if more_is_better else ratio <= bar
             sign = "≥" if more_is_better else "≤"
-            rows.append([words, f"{ratio:.2f} ({_range(ratios)})", f"{sign} {bar:g}", "yes" if met else "**no**"])
+            rows.append(
+                [
+                    f"{_TITLES[model]}, {words}",
+                    f"{ratio:.2f} ({_range(ratios)})",
+                    f"{sign} {bar:g}",
+                    "yes" if met else "**no**",
+                ]
+            )
     for record in _kind(records, "single"):
         added, ratio = record["values"]["added_ttft_seconds"] * 1000, record["values"]["tpot_ratio"]
         rows.append([f"one stream {record['peer']}: added TTFT", f"{added:.2f} ms", "≤ 5 ms", _yes(added <= 5)])
@@ -232,20 +254,20 @@ def _bars(records: Records) -> str:
 
 _SPEED, _P95, _TIME = "output_tokens_per_second", "itl_p95_seconds", "wall_seconds"
 _BARS: tuple[tuple[str, str, str, str, str, str, float, bool], ...] = (
-    ("gpt2", "GPT-2, 16 streams: int8 over the bare engine", "podium-int8", "bare-int8", "streams-16", _SPEED, 0.95, True),
-    ("gpt2", "GPT-2, 16 streams: bf16 over the bare engine", "podium-bf16", "bare-bf16", "streams-16", _SPEED, 0.95, True),
-    ("gpt2", "GPT-2, 16 streams: bf16 over vLLM bf16", "podium-bf16", "vllm-bf16", "streams-16", _SPEED, 1.1, True),
-    ("gpt2", "GPT-2, 16 streams: int8 over vLLM bf16", "podium-int8", "vllm-bf16", "streams-16", _SPEED, 1.4, True),
-    ("gpt2", "GPT-2, 16 streams: int8 over transformers bf16", "podium-int8", "transformers-bf16", "streams-16", _SPEED, 4, True),
-    ("gpt2", "GPT-2, 16 streams: bf16 over transformers bf16", "podium-bf16", "transformers-bf16", "streams-16", _SPEED, 4, True),
-    ("qwen2", "Qwen2, 16 streams: bf16 over vLLM bf16", "podium-bf16", "vllm-bf16", "streams-16", _SPEED, 1.0, True),
-    ("qwen2", "Qwen2, 16 streams: int8 over vLLM bf16", "podium-int8", "vllm-bf16", "streams-16", _SPEED, 1.1, True),
-    ("gpt2", "GPT-2, staggered: p95 ITL, int8 over vLLM bf16", "podium-int8", "vllm-bf16", "staggered", _P95, 1.0, False),
-    ("gpt2", "GPT-2, staggered: p95 ITL, bf16 over vLLM bf16", "podium-bf16", "vllm-bf16", "staggered", _P95, 1.0, False),
-    ("gpt2", "GPT-2, staggered: tokens/s, int8 over vLLM bf16", "podium-int8", "vllm-bf16", "staggered", _SPEED, 1.0, True),
-    ("gpt2", "GPT-2, shared prefix: wall, int8 over vLLM bf16", "podium-int8", "vllm-bf16", "shared-prefix", _TIME, 1.0, False),
-    ("gpt2", "GPT-2, shared prefix: wall, bf16 over vLLM bf16", "podium-bf16", "vllm-bf16", "shared-prefix", _TIME, 1.0, False),
-)  # fmt: skip
+    ("gpt2", "16 streams: int8 over the bare engine", "podium-int8", "bare-int8", "streams-16", _SPEED, 0.95, True),
+    ("gpt2", "16 streams: bf16 over the bare engine", "podium-bf16", "bare-bf16", "streams-16", _SPEED, 0.95, True),
+    ("gpt2", "16 streams: int8 over vLLM", "podium-int8", "vllm-bf16", "streams-16", _SPEED, 1.4, True),
+    ("gpt2", "16 streams: bf16 over vLLM", "podium-bf16", "vllm-bf16", "streams-16", _SPEED, 1.1, True),
+    ("gpt2", "16 streams: int8 over transformers", "podium-int8", "transformers-bf16", "streams-16", _SPEED, 4, True),
+    ("gpt2", "16 streams: bf16 over transformers", "podium-bf16", "transformers-bf16", "streams-16", _SPEED, 4, True),
+    ("qwen2", "16 streams: int8 over vLLM", "podium-int8", "vllm-bf16", "streams-16", _SPEED, 1.1, True),
+    ("qwen2", "16 streams: bf16 over vLLM", "podium-bf16", "vllm-bf16", "streams-16", _SPEED, 1.0, True),
+    ("gpt2", "staggered: p95 ITL, int8 over vLLM", "podium-int8", "vllm-bf16", "staggered", _P95, 1.0, False),
+    ("gpt2", "staggered: p95 ITL, bf16 over vLLM", "podium-bf16", "vllm-bf16", "staggered", _P95, 1.0, False),
+    ("gpt2", "staggered: tokens/s, int8 over vLLM", "podium-int8", "vllm-bf16", "staggered", _SPEED, 1.0, True),
+    ("gpt2", "shared prefix: wall, int8 over vLLM", "podium-int8", "vllm-bf16", "shared-prefix", _TIME, 1.0, False),
+    ("gpt2", "shared prefix: wall, bf16 over vLLM", "podium-bf16", "vllm-bf16", "shared-prefix", _TIME, 1.0, False),
+)
 
 
 def _failures(records: Records) -> str:
@@ -270,7 +292,7 @@ def _peers(runs: Records, workload: str) -> list[str]:
 
 def _median(records: Records, model: str, workload: str, peer: str, name: str) -> float:
     runs = [run for run in _runs(records, model) if run["workload"] == workload and run["peer"] == peer]
-    return statistics.median(run["values"][name] for run in runs)
+    return float(statistics.median(run["values"][name] for run in runs))
 
 
 def _ratios(records: Records, model: str, ours: str, theirs: str, workload: str, name: str) -> list[float]:

@@ -14,9 +14,9 @@ from typing import Any
 
 sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # it would report to its makers
 
-import numpy as np
-import openvino as ov
-from openvino import opset13 as ops
+import numpy as np  # noqa: E402 - the line above comes first
+import openvino as ov  # noqa: E402
+from openvino import opset13 as ops  # noqa: E402
 
 BUFFER_BYTES = 1536 * 1024**2
 GEMM_ROWS, GEMM_SIZE = 1024, 2048
@@ -28,8 +28,10 @@ def read_bandwidth(threads: int) -> float:
     buffer = np.ones(BUFFER_BYTES // 8, dtype=np.float64)
     parts = np.array_split(buffer, threads)
     with ThreadPoolExecutor(threads) as pool:
-        best = max(_rate(lambda: list(pool.map(reduce, parts)), BUFFER_BYTES) for reduce in (np.max, np.sum, _dot))
-    return best
+        return max(
+            _rate(lambda reduce=reduce: list(pool.map(reduce, parts)), BUFFER_BYTES)  # type: ignore[misc]
+            for reduce in (np.max, np.sum, _dot)
+        )
 
 
 def gemm_rate(precision: str) -> float:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmarks.serving.machine import as_mapping, wait_until_quiet
-from benchmarks.serving.peers import Answer, Peer, PeerKind, Surroundings
+from benchmarks.serving.peers import Peer, PeerKind
 from benchmarks.serving.raw_file import RawFile
+from benchmarks.serving.surroundings import Answer, Surroundings
 from benchmarks.serving.timings import summary
 from benchmarks.serving.workloads import STREAMS, Prompts, Request
 
@@ -45,7 +46,7 @@ def _run_peer(
     prompts = Prompts(around.models / comparison.model / "hf")
     with kind.open(comparison.model, around) as peer:
         warm_up(peer, prompts, f"{kind.name}-{number}")
-        for workload in comparison.workloads:
+        for workload in comparison.workloads if kind.engine != "transformers" else comparison.workloads[:1]:
             requests = work(prompts, workload, f"{workload}-{number}")
             quiet = wait_until_quiet(quiet_seconds)
             answer = peer.run(requests)

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import json
-import statistics
 import time
 import urllib.request
+from typing import Any
 
 import psutil
 import uvloop
 
-from benchmarks.serving.client import Planned, load
+from benchmarks.serving.client import Planned, http_post, load
 from benchmarks.serving.machine import as_mapping, wait_until_quiet
 from benchmarks.serving.peers import (
     PEERS,
     SERVED_NAME,
     HttpPeer,
-    Surroundings,
     completion_body,
-    http_post,
     podium_server,
 )
 from benchmarks.serving.raw_file import RawFile
 from benchmarks.serving.server_process import ServerProcess
+from benchmarks.serving.surroundings import Surroundings
 from benchmarks.serving.timings import quantile
 from benchmarks.serving.workloads import Prompts, Request
 
@@ -35,7 +34,6 @@ SMALL_REQUESTS = 1000
 CYCLES = 5
 DEMO = "builtin:demo"
 _HOST = "127.0.0.1"
-_BODY = b'{"status"'
 
 
 def probe_at_saturation(around: Surroundings, raw: RawFile, quiet_seconds: float) -> None:
@@ -137,20 +135,15 @@ def load_and_unload(around: Surroundings, raw: RawFile, quiet_seconds: float, cy
             raw.add("cycle", {"round": number + 1, "model": "gpt2", "values": values})
 
 
-def medians(values: list[float]) -> float:
-    """The median."""
-    return statistics.median(values)
-
-
 def _planned(port: int, request: Request) -> Planned:
     payload = http_post(_HOST, port, "/v1/completions", completion_body(request))
     return Planned(request.at_seconds, payload, len(request.token_ids))
 
 
-def _post(port: int, path: str) -> dict[str, dict[str, float]]:
+def _post(port: int, path: str) -> dict[str, Any]:
     request = urllib.request.Request(f"http://{_HOST}:{port}{path}", data=b"", method="POST")
     with urllib.request.urlopen(request, timeout=120) as answer:  # noqa: S310 - our own
-        body: dict[str, dict[str, float]] = json.load(answer)
+        body: dict[str, Any] = json.load(answer)
     return body
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import statistics
 
 from benchmarks.serving.machine import as_mapping, wait_until_quiet
-from benchmarks.serving.peers import PEERS, Surroundings
+from benchmarks.serving.peers import PEERS
 from benchmarks.serving.raw_file import RawFile
 from benchmarks.serving.rounds import warm_up
+from benchmarks.serving.surroundings import Surroundings
 from benchmarks.serving.timings import Timed
 from benchmarks.serving.workloads import Prompts
 

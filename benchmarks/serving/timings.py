@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -40,7 +41,7 @@ class Timed:
     def gaps(self) -> list[float]:
         """Seconds between pieces; pieces that arrive together have no gap between them."""
         times = [time for time, count in self.arrivals for _ in range(count)]
-        return [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+        return [later - earlier for earlier, later in itertools.pairwise(times)]
 
 
 def summary(requests: Sequence[Timed]) -> dict[str, float]:

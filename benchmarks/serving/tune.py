@@ -8,7 +8,7 @@ the steadier one.
 from __future__ import annotations
 
 import argparse
-import datetime
+import datetime as dt
 import statistics
 import sys
 from contextlib import ExitStack
@@ -18,9 +18,10 @@ from typing import Any
 
 from benchmarks.serving import machine
 from benchmarks.serving.bare_peer import open_bare
-from benchmarks.serving.peers import Surroundings, engine_settings
+from benchmarks.serving.peers import engine_settings
 from benchmarks.serving.raw_file import RawFile
 from benchmarks.serving.rounds import warm_up, work
+from benchmarks.serving.surroundings import Surroundings
 from benchmarks.serving.timings import summary
 from benchmarks.serving.workloads import Prompts
 from podium.config.sources import read_environment
@@ -77,7 +78,7 @@ EXPERIMENTS = {
         ("streams-16", "streams-64"),
         (
             Variant("int8-kv-u8"),
-            Variant("int8-kv-bf16", properties={"KV_CACHE_PRECISION": "bf16"}),
+            Variant("int8-kv-f16", properties={"KV_CACHE_PRECISION": "f16"}),
             _bf16("bf16-kv-u8"),
             _bf16("bf16-kv-bf16", properties={"KV_CACHE_PRECISION": "bf16"}),
         ),
@@ -116,11 +117,11 @@ def main() -> None:
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()
     around = _surroundings(arguments.cache)
-    day = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d")
+    day = dt.datetime.now(dt.UTC).strftime("%Y-%m-%d")
     raw = RawFile(
         arguments.output or RAW / f"tuning-{day}-{'-'.join(arguments.experiments)}.jsonl",
         {
-            "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "date": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
             "command": " ".join(["python", "-m", "benchmarks.serving.tune", *sys.argv[1:]]),
             "commit": machine.commit(REPOSITORY),
             "machine": machine.describe(),
@@ -174,7 +175,7 @@ def table(records: list[dict[str, Any]]) -> str:
 
 def _line(setting: str, found: list[dict[str, Any]]) -> str:
     def middle(*path: str, scale: float = 1.0) -> float:
-        return statistics.median(record[path[0]][path[1]] for record in found) * scale
+        return float(statistics.median(record[path[0]][path[1]] for record in found)) * scale
 
     other = statistics.median(r["cpu_seconds"]["other"] / r["cpu_seconds"]["wall"] / 2 for r in found)
     cells = (
@@ -192,7 +193,7 @@ def _line(setting: str, found: list[dict[str, Any]]) -> str:
 def _open(variant: Variant, model: str, around: Surroundings) -> Any:
     engine = {"kind": "openvino", "precision": "bf16" if variant.ir == "f16" else variant.ir, **variant.engine}
     folder = around.models / model / variant.ir
-    settings = engine_settings(engine, folder, around)
+    settings = engine_settings(engine, folder)
     settings["scheduler"] |= variant.scheduler
     settings["properties"] |= variant.properties
     return open_bare(settings, folder, around, f"tune-{variant.name}")

@@ -50,7 +50,7 @@ class Prompts:
         self, seed: str, count: int, prompt_tokens: int = PROMPT_TOKENS, output_tokens: int = OUTPUT_TOKENS
     ) -> list[Request]:
         """``count`` requests at once."""
-        draw = random.Random(seed)
+        draw = _generator(seed)
         return [Request(self._ids(draw, prompt_tokens), output_tokens) for _ in range(count)]
 
     def staggered(self, seed: str) -> list[Request]:
@@ -58,7 +58,7 @@ class Prompts:
 
         The sizes are the same for all seeds, so that rounds can be compared; the tokens are not.
         """
-        draw, sizes = random.Random(seed), random.Random("staggered")
+        draw, sizes = _generator(seed), _generator("staggered")
         return [
             Request(
                 self._ids(draw, sizes.randint(*STAGGERED_PROMPT_TOKENS)),
@@ -70,12 +70,16 @@ class Prompts:
 
     def shared_prefix(self, seed: str) -> list[Request]:
         """Requests at once that begin with the same long prefix and end differently."""
-        draw = random.Random(seed)
+        draw = _generator(seed)
         prefix = self._ids(draw, PREFIX_TOKENS)
         return [Request(prefix + self._ids(draw, PREFIX_TAIL_TOKENS), PREFIX_OUTPUT_TOKENS) for _ in range(STREAMS)]
 
     def _ids(self, draw: random.Random, count: int) -> tuple[int, ...]:
         return tuple(draw.choices(self._words, k=count))
+
+
+def _generator(seed: str) -> random.Random:
+    return random.Random(seed)  # noqa: S311 - repeatable numbers, not secrets
 
 
 @cache

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 WINDOW = 512
 ROWS = 8
 PACKAGES = ("torch", "transformers", "openvino", "openvino-genai", "optimum-intel", "nncf", "numpy")
-# Weight format and the precision that inference and the KV cache run in.
+# Weight format and the precision that inference and the KV cache run in. `served`: as the openvino engine runs
+# int8 weights by default, with activations rounded to 8 bits in groups and a u8 KV cache.
+SERVED = {"INFERENCE_PRECISION_HINT": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": "128", "KV_CACHE_PRECISION": "u8"}
 IR_VARIANTS: tuple[tuple[str, str], ...] = (
     ("f32", "f32"),
     ("f16", "f32"),
@@ -39,6 +41,7 @@ IR_VARIANTS: tuple[tuple[str, str], ...] = (
     ("int8-sym", "bf16"),
     ("int8-asym", "f32"),
     ("int8-asym", "bf16"),
+    ("int8-sym", "served"),
 )
 
 
@@ -105,6 +108,10 @@ def ir_logits(folder: Path, precision: str) -> Logits:
     import openvino as ov  # noqa: PLC0415
 
     settings = {"INFERENCE_PRECISION_HINT": precision, "KV_CACHE_PRECISION": precision}
+    if precision == "served":
+        settings = SERVED
+    else:
+        settings["DYNAMIC_QUANTIZATION_GROUP_SIZE"] = "0"
     request = ov.Core().compile_model(folder / "openvino_model.xml", "CPU", settings).create_infer_request()
 
     def logits(ids: np.ndarray) -> np.ndarray:

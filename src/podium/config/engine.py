@@ -29,15 +29,15 @@ class OpenVINOEngine(Group):
     )
     int8_activations: bool = Field(
         True,
-        description="Multiply int8 weights by activations that are rounded to 8 bits on the way (in groups of 128, sums "
-        "in f32): decodes a third to a half faster, see docs/benchmarks/tuning.md. False keeps bf16 arithmetic, or f32 "
-        "where the CPU has no bf16. Without effect on other weights.",
+        description="Multiply int8 weights by activations rounded to 8 bits in groups of 128, with sums in f32: "
+        "decodes a third faster, see docs/benchmarks/tuning.md. False keeps bf16 arithmetic, or f32 where the CPU "
+        "has no bf16. Without effect on other weights.",
     )
     kv_cache_precision: Literal["auto", "u8", "f16", "bf16", "f32"] = Field(
         "auto", description="Type of the KV cache. `auto`: f32 at precision f32, otherwise u8."
     )
     kv_cache_bytes: int = Field(
-        1 * GIB, ge=16 * 1024**2, description="Memory for the KV cache, in bytes; it is reserved as it fills."
+        1 * GIB, ge=16 * 1024**2, description="Memory for the KV cache, in bytes; taken from the system as it fills."
     )
     max_batch_sequences: int = Field(64, ge=1, le=1024, description="Most sequences in one step.")
     max_batch_tokens: int = Field(

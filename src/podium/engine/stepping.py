@@ -63,9 +63,10 @@ class Stepper:
         """Serve until ``Shutdown``. An exception of the engine itself ends the process: it is restarted."""
         while not self._closing:
             self._take_commands()
-            self.gauges = self._engine.gauges()
             if self._engine.has_unfinished():
                 self._step()
+            else:
+                self.gauges = self._engine.gauges()
 
     def _take_commands(self) -> None:
         try:

@@ -9,14 +9,11 @@ request is added, which is why requests that share a prefix with one still in pr
 
 from __future__ import annotations
 
-import contextlib
-import re
 import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import openvino as ov
 import openvino_genai as genai
@@ -25,6 +22,7 @@ from podium.config.engine import OpenVINOEngine
 from podium.core.errors import CheckpointInvalid, InvalidRequest, MemoryBudgetExceeded, UnsupportedParameter
 from podium.core.generation import Constraint
 from podium.engine.adapters.openvino_grammar import GrammarChecker
+from podium.engine.adapters.openvino_settings import MODEL_FILE, config_members, settings_for
 from podium.engine.adapters.openvino_step import step_of
 from podium.engine.adapters.prefix_gate import PrefixGate
 from podium.engine.interface import (
@@ -36,12 +34,7 @@ from podium.engine.interface import (
     SequenceOutput,
 )
 
-GIB = 1024**3
 SEEDS = 2**63  # the pipeline takes no negative seed
-# Values of one int8 scale in an activation; see docs/benchmarks/tuning.md.
-ACTIVATION_GROUP = 128
-INT8_MATRIX = re.compile(rb'<data element_type="[iu]8" shape="\d+, ?\d+"')
-MODEL_FILE = "openvino_model.xml"
 TOKENIZER_FILE = "openvino_tokenizer.xml"
 FINISH = {
     genai.GenerationFinishReason.STOP: "stop",
@@ -244,51 +237,9 @@ def _generation_config(sequence: EngineSequence) -> Any:
     return config
 
 
-def device_properties(config: OpenVINOEngine, *, int8_weights: bool) -> dict[str, Any]:
-    """OpenVINO's CPU properties for these settings and a model with or without int8 weights."""
-    arithmetic = _arithmetic(config, int8_weights=int8_weights)
-    properties: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
-    if arithmetic in ("int8", "f32"):
-        # OpenVINO quantizes activations only where the arithmetic around them is f32.
-        properties["INFERENCE_PRECISION_HINT"] = "f32"
-        properties["DYNAMIC_QUANTIZATION_GROUP_SIZE"] = str(ACTIVATION_GROUP if arithmetic == "int8" else 0)
-    elif arithmetic == "f16":
-        properties["INFERENCE_PRECISION_HINT"] = "f16"
-    kv_precision = config.kv_cache_precision
-    if kv_precision == "auto":
-        kv_precision = "f32" if arithmetic == "f32" else "u8"
-    properties["KV_CACHE_PRECISION"] = kv_precision
-    if config.threads:
-        properties["INFERENCE_NUM_THREADS"] = config.threads
-    return properties
-
-
-def _arithmetic(config: OpenVINOEngine, *, int8_weights: bool) -> str:
-    if config.precision in ("auto", "int8"):
-        return "int8" if int8_weights and config.int8_activations else "auto"
-    return config.precision
-
-
-def has_int8_weights(model_dir: Path) -> bool:
-    """Whether an IR's matrices are stored in 8 bits."""
-    return INT8_MATRIX.search((model_dir / MODEL_FILE).read_bytes()) is not None
-
-
-def scheduler_settings(config: OpenVINOEngine) -> dict[str, Any]:
-    """Members of openvino-genai's ``SchedulerConfig`` for these settings."""
-    return {
-        # The pipeline takes whole GiB; num_kv_blocks would need the model's shape, so round up.
-        "cache_size": max(1, -(-config.kv_cache_bytes // GIB)),
-        "max_num_batched_tokens": config.max_batch_tokens,
-        "max_num_seqs": config.max_batch_sequences,
-        "dynamic_split_fuse": True,
-        "enable_prefix_caching": config.prefix_caching,
-    }
-
-
-def _scheduler(config: OpenVINOEngine) -> Any:
+def _scheduler(settings: dict[str, Any]) -> Any:
     scheduler = genai.SchedulerConfig()
-    for name, value in scheduler_settings(config).items():
+    for name, value in settings.items():
         setattr(scheduler, name, value)
     return scheduler
 
@@ -300,11 +251,10 @@ def constraint_check(model_dir: Path) -> Callable[[Constraint], None]:
 
 def context_length(model_dir: Path) -> int:
     """The checkpoint's context in tokens, from its config.json."""
-    with contextlib.suppress(OSError, msgspec.DecodeError):
-        members = msgspec.json.decode((model_dir / "config.json").read_bytes())
-        for name in ("max_position_embeddings", "n_positions", "n_ctx", "seq_length"):
-            if isinstance(members.get(name), int):
-                return int(members[name])
+    members = config_members(model_dir)
+    for name in ("max_position_embeddings", "n_positions", "n_ctx", "seq_length"):
+        if isinstance(members.get(name), int):
+            return int(members[name])
     raise CheckpointInvalid("config.json does not tell the context length: set models[].max_model_len.")
 
 
@@ -315,13 +265,20 @@ def load(model_dir: Path, config: OpenVINOEngine, context: LoadContext) -> OpenV
             f"There is no {MODEL_FILE} in the model folder: convert it with `podium models convert`."
         )
     max_model_len = context.max_model_len or context_length(model_dir)
-    properties = device_properties(config, int8_weights=has_int8_weights(model_dir))
+    settings = settings_for(model_dir, config)
     context.report("compiling", -1)
     try:
-        pipeline = genai.ContinuousBatchingPipeline(model_dir, _scheduler(config), "CPU", properties)
+        pipeline = genai.ContinuousBatchingPipeline(
+            model_dir, _scheduler(settings.scheduler), "CPU", settings.properties
+        )
     except MemoryError as error:
         raise MemoryBudgetExceeded("The model and its KV cache do not fit this machine's memory.") from error
     except RuntimeError as error:
+        if "kvcache" in str(error):
+            raise CheckpointInvalid(
+                f"This CPU cannot keep a {settings.properties['KV_CACHE_PRECISION']} KV cache beside this arithmetic: "
+                "set engine.kv_cache_precision to auto."
+            ) from error
         raise CheckpointInvalid("OpenVINO cannot read this IR: it is damaged or made by a newer version.") from error
     unsupported = {"logit_bias": "transformers"}
     if not (model_dir / TOKENIZER_FILE).is_file():
@@ -330,9 +287,10 @@ def load(model_dir: Path, config: OpenVINOEngine, context: LoadContext) -> OpenV
         engine="openvino",
         engine_version=genai.__version__,
         device="CPU",
-        precision=config.precision,
+        precision=settings.arithmetic,
         max_model_len=max_model_len,
         max_batch_sequences=config.max_batch_sequences,
+        kv_cache_tokens=settings.kv_cache_tokens,
         unsupported=unsupported,
     )
     return OpenVINO(pipeline, facts)
