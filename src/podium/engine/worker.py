@@ -109,11 +109,15 @@ class Worker:
         return 0
 
     def _read(self) -> None:
-        while (messages := self._reader.read()) is not None:
-            for message in messages:
-                if self._intake is not None:  # nothing but an end comes before Ready
-                    self._intake.take(message)
-        os._exit(0)  # the API process is gone: nobody is left to serve, and a step may last long
+        try:
+            while (messages := self._reader.read()) is not None:
+                for message in messages:
+                    if self._intake is not None:  # nothing but an end comes before Ready
+                        self._intake.take(message)
+        except ConnectionError:
+            pass  # the other end was killed with messages of ours unread: that resets instead of closing
+        finally:
+            os._exit(0)  # the API process is gone: nobody is left to serve, and a step may last long
 
     def _beat(self, stepper: Stepper, interval_seconds: float) -> None:
         process = psutil.Process()

@@ -106,6 +106,19 @@ def test_killing_the_server_takes_its_workers_with_it() -> None:
         )
 
 
+def test_a_server_killed_with_unread_messages_takes_its_workers_with_it_too() -> None:
+    with server_process() as server:
+        stream = Stream(server, {**BODY, "prompt": "z" * 400, "max_tokens": 400})
+        (worker,) = psutil.Process(server.process.pid).children()
+        server.process.send_signal(signal.SIGSTOP)
+        steps = worker.cpu_times().user
+        until("the worker goes on", lambda: worker.cpu_times().user > steps, seconds=10)
+        server.process.send_signal(signal.SIGKILL)
+        server.process.wait(5)
+        stream.wait()
+        until("the worker is gone", lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
+
+
 def test_a_client_that_hangs_up_frees_the_engine() -> None:
     with server_process() as server:
         with httpx.stream(
