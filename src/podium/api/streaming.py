@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, MutableMapping, Sequence
 from contextlib import AsyncExitStack
+from types import TracebackType
 from typing import Protocol, Self
 
 import structlog
@@ -166,10 +167,12 @@ class _StallWatch:
         await self._scope.__aenter__()
         return self
 
-    async def __aexit__(self, *failure: object) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._timer.cancel()
         try:
-            await self._scope.__aexit__(*failure)
+            await self._scope.__aexit__(kind, error, trace)
         except TimeoutError:
             raise StalledReader("The client read nothing for too long.") from None
 
