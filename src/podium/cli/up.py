@@ -64,7 +64,7 @@ def _announce(settings: Settings, stopped: threading.Event) -> None:
 
 
 def _next_steps(base: str, admin: str, model: str) -> list[str]:
-    body = json.dumps({"model": model, "prompt": "The configuration file", "max_tokens": 32})
+    body = json.dumps({"model": model, "prompt": "The configuration file", "max_tokens": 32, "temperature": 0.3})
     return [
         "",
         f"  try it   curl {base}/v1/completions -H 'content-type: application/json' -d '{body}'",
