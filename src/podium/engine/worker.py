@@ -15,6 +15,7 @@ import socket
 import sys
 import threading
 import time
+import traceback
 from pathlib import Path
 
 import psutil
@@ -116,6 +117,9 @@ class Worker:
                         self._intake.take(message)
         except ConnectionError:
             pass  # the other end was killed with messages of ours unread: that resets instead of closing
+        except BaseException:
+            traceback.print_exc()  # os._exit below would end it unseen
+            raise
         finally:
             os._exit(0)  # the API process is gone: nobody is left to serve, and a step may last long
 
