@@ -47,7 +47,9 @@ def _sections(found: list[Row]) -> dict[str, list[Row]]:
     sections: dict[str, list[Row]] = {}
     for row in found:
         parent, _, _ = row.path.rpartition(".")
-        title = parent.replace("[]", "[…]").replace("<", " of kind `").replace(">", "`") or "models"
+        title = (
+            parent.replace("[]", "[…]").replace("{}", "{…}").replace("<", " of kind `").replace(">", "`") or "models"
+        )
         sections.setdefault(title, []).append(row)
     return sections
 

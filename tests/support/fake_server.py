@@ -31,12 +31,13 @@ class Canned:
 
 @dataclass
 class FakeServer:
-    """Answers by ``"GET /path"``; every request is kept in ``requests`` as (route, decoded body)."""
+    """Answers by ``"GET /path"``; every request is kept: (route, decoded body), and its headers by small names."""
 
     answers: dict[str, Canned]
     url: str = ""
     port: int = 0
     requests: list[tuple[str, Any]] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
 
 
 @contextmanager
@@ -52,6 +53,7 @@ def fake_server(answers: dict[str, Canned]) -> Iterator[FakeServer]:
             given = self.rfile.read(length)
             route = f"{self.command} {self.path}"
             fake.requests.append((route, json.loads(given) if given else None))
+            fake.headers.append({name.lower(): value for name, value in self.headers.items()})
             canned = fake.answers.get(route, Canned({"detail": "no such route"}, status=404))
             payload = canned.payload()
             self.send_response(canned.status)
@@ -61,7 +63,7 @@ def fake_server(answers: dict[str, Canned]) -> Iterator[FakeServer]:
             self.end_headers()
             self.wfile.write(payload)
 
-        do_GET = do_POST = _answer  # noqa: N815 - http.server's names
+        do_GET = do_POST = do_DELETE = _answer  # noqa: N815 - http.server's names
 
         def log_message(self, *_: object) -> None:
             """Tests read the requests, not a log."""

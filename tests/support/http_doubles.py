@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -12,8 +12,10 @@ from podium.api.backend import Backend, RequestObserver
 from podium.api.record import RequestRecord
 from podium.config.access import Access
 from podium.config.server import Server
-from podium.core.errors import ModelNotFound, PodiumError
+from podium.core.errors import ModelNotFound, PodiumError, Unauthenticated
 from podium.core.generation import Chunk, GenerationRequest, Prompt, TextPrompt, TokenLogprob, TokensPrompt
+from podium.core.identity import LOCAL, Principal
+from podium.core.standing import CacheStatus, Standing
 
 WORDS = ("The", " sea", " was", " calm", ".")
 
@@ -66,6 +68,9 @@ class FakeGeneration:
         self.version = "1"
         self.engine = "fake"
         self.timing = FakeTiming()
+        self.cache_status: CacheStatus = "miss"
+        self.age_seconds: float | None = None
+        self.standings: tuple[Standing, ...] = ()
         self.closed = asyncio.Event()
         self.given = 0
         self._steps = self._play(steps)
@@ -92,6 +97,7 @@ class FakeGeneration:
 
 
 Script = Callable[[GenerationRequest], Sequence[Chunk | BaseException | asyncio.Event] | PodiumError]
+Dress = Callable[[GenerationRequest, FakeGeneration], None]
 
 
 @dataclass
@@ -111,10 +117,14 @@ class FakeFacts:
 
 
 class FakeDispatcher:
-    """Answers by ``script``; keeps every request and every generation."""
+    """Answers by ``script``; keeps every request and every generation, which ``dress`` may change before it is given.
 
-    def __init__(self, script: Script = story) -> None:
+    A model that the caller may not use is unknown, as the dispatcher's contract says.
+    """
+
+    def __init__(self, script: Script = story, dress: Dress | None = None) -> None:
         self.script = script
+        self.dress = dress
         self.requests: list[GenerationRequest] = []
         self.asked = asyncio.Event()
         self.generations: list[FakeGeneration] = []
@@ -123,7 +133,7 @@ class FakeDispatcher:
         self.cancelled = 0
 
     async def generate(self, request: GenerationRequest) -> FakeGeneration:
-        self.models.resolve(request.model)
+        status = self._permitted(request.caller, request.model)
         self.requests.append(request)
         self.asked.set()
         if self.hold is not None:
@@ -131,7 +141,9 @@ class FakeDispatcher:
         steps = self.script(request)
         if isinstance(steps, PodiumError):
             raise steps
-        generation = FakeGeneration(request.model, steps)
+        generation = FakeGeneration(status.name, steps)
+        if self.dress is not None:
+            self.dress(request, generation)
         self.generations.append(generation)
         return generation
 
@@ -142,16 +154,29 @@ class FakeDispatcher:
             self.cancelled += 1
             raise
 
-    async def tokenize(self, model: str, prompt: Prompt, *, add_special_tokens: bool = True) -> FakeTokenized:  # noqa: ARG002
-        self.models.resolve(model)
+    def _permitted(self, caller: Principal, model: str) -> FakeStatus:
+        status = self.models.resolve(model)
+        if not caller.may_use(status.name):
+            raise unknown_model()
+        return status
+
+    async def tokenize(
+        self,
+        caller: Principal,
+        model: str,
+        prompt: Prompt,  # noqa: ARG002
+        *,
+        add_special_tokens: bool = True,  # noqa: ARG002
+    ) -> FakeTokenized:
+        self._permitted(caller, model)
         return FakeTokenized()
 
-    async def detokenize(self, model: str, token_ids: tuple[int, ...]) -> str:
-        self.models.resolve(model)
+    async def detokenize(self, caller: Principal, model: str, token_ids: tuple[int, ...]) -> str:
+        self._permitted(caller, model)
         return " ".join(map(str, token_ids))
 
-    def tokenizer_facts(self, model: str) -> FakeFacts:
-        self.models.resolve(model)
+    def tokenizer_facts(self, caller: Principal, model: str) -> FakeFacts:
+        self._permitted(caller, model)
         return FakeFacts()
 
 
@@ -171,6 +196,10 @@ class FakeStatus:
     progress: None = None
     error: str | None = None
     default: bool = True
+
+
+def unknown_model() -> ModelNotFound:
+    return ModelNotFound("No model has that name. GET /models lists them.", param="model")
 
 
 @dataclass
@@ -214,7 +243,7 @@ class FakeModels:
         for status in self.statuses:
             if name in (status.name, f"{status.name}@{status.version}", *status.aliases):
                 return status
-        raise ModelNotFound("No model has that name. GET /models lists them.", param="model")
+        raise unknown_model()
 
     async def load(self, name: str, *, source: str | None = None, activate: bool = True) -> FakeLoad:
         if source is None:
@@ -237,6 +266,76 @@ class FakeModels:
 
 
 @dataclass
+class FakeGatekeeper:
+    """Knows the keys of a table; a caller that gives none is ``anonymous``, or refused when that is None.
+
+    ``asked`` keeps what it was asked: credentials, and whether the caller was local.
+    """
+
+    keys: Mapping[str, Principal] = field(default_factory=dict)
+    anonymous: Principal | None = LOCAL
+    asked: list[tuple[tuple[str, ...], bool]] = field(default_factory=list)
+
+    def identify(self, credentials: Sequence[str], *, local: bool) -> Principal:
+        self.asked.append((tuple(credentials), local))
+        known = [self.keys[given] for given in credentials if given in self.keys]
+        if credentials and len(known) == len(credentials):
+            return known[0]
+        if credentials or self.anonymous is None:
+            raise Unauthenticated("A valid key is required. Send it as `Authorization: Bearer KEY`.")
+        return self.anonymous
+
+
+@dataclass
+class FakeCacheUse:
+    model: str = "demo"
+    keys: int = 2
+    memory_bytes: int = 2048
+    lookups: Mapping[CacheStatus, int] = field(default_factory=lambda: {"hit": 3, "miss": 1})
+
+
+@dataclass
+class FakeCache:
+    """Tells ``uses``; keeps what it was asked to forget."""
+
+    uses: list[FakeCacheUse] = field(default_factory=lambda: [FakeCacheUse()])
+    cleared: list[tuple[str | None, str | None]] = field(default_factory=list)
+
+    async def use(self) -> list[FakeCacheUse]:
+        return self.uses
+
+    async def clear(self, *, model: str | None = None, tenant: str | None = None) -> int:
+        self.cleared.append((model, tenant))
+        return 7
+
+
+@dataclass
+class FakeUsageRow:
+    tenant: str = "acme"
+    key_id: str = "0123456789abcdef"
+    model: str = "demo"
+    requests: int = 3
+    prompt_tokens: int = 30
+    output_tokens: int = 12
+    cached_requests: int = 1
+    cost: float = 0.25
+
+
+@dataclass
+class FakeUsage:
+    """Tells those of ``rows`` that were asked for; keeps the questions."""
+
+    rows: list[FakeUsageRow] = field(default_factory=list)
+    asked: list[tuple[float, str | None, str | None]] = field(default_factory=list)
+
+    async def usage(
+        self, *, since_seconds: float, tenant: str | None = None, key_id: str | None = None
+    ) -> list[FakeUsageRow]:
+        self.asked.append((since_seconds, tenant, key_id))
+        return [row for row in self.rows if tenant in (None, row.tenant) and key_id in (None, row.key_id)]
+
+
+@dataclass
 class FakeObserver:
     """Keeps what it was told."""
 
@@ -255,17 +354,23 @@ def fake_backend(
     *,
     server: Server | None = None,
     access: Access | None = None,
+    gatekeeper: FakeGatekeeper | None = None,
+    cache: FakeCache | None = None,
+    usage: FakeUsage | None = None,
     observer: RequestObserver | None = None,
     dispatcher: FakeDispatcher | None = None,
     draining: Callable[[], bool] = lambda: False,
 ) -> Backend:
-    """A backend on a fake dispatcher that shares its models."""
+    """A backend on a fake dispatcher that shares its models. Callers without a key may do everything."""
     dispatcher = dispatcher or FakeDispatcher(script)
     return Backend(
         dispatcher=dispatcher,
         models=dispatcher.models,
         server=server or Server(),
         access=access or Access(),
+        gatekeeper=gatekeeper or FakeGatekeeper(),
+        cache=cache or FakeCache(),
+        usage=usage or FakeUsage(),
         metrics=lambda: b"# HELP podium_up 1\npodium_up 1\n",
         draining=draining,
         started_at_monotonic_seconds=time.monotonic() - 5,

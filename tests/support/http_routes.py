@@ -22,15 +22,16 @@ def routes() -> list[Route]:
 
 def concrete_paths() -> list[str]:
     """One path for each route."""
-    return [_filled(route.path) for route in routes()]
+    return [filled(route.path) for route in routes()]
 
 
 def body_paths() -> list[str]:
     """Paths that take a JSON body."""
-    return [_filled(route.path) for route in routes() if "POST" in (route.methods or ())]
+    return [filled(route.path) for route in routes() if "POST" in (route.methods or ())]
 
 
-def _filled(template: str) -> str:
+def filled(template: str) -> str:
+    """A path that falls under ``template``."""
     for parameter, example in _EXAMPLES.items():
         template = template.replace(parameter, example)
     assert "{" not in template, f"give an example for the parameter in {template}"

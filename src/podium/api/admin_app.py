@@ -1,4 +1,4 @@
-"""The admin port: probes with their reasons, and metrics."""
+"""The admin port: probes with their reasons, and metrics behind the same authentication as the traffic port."""
 
 from __future__ import annotations
 
@@ -8,15 +8,21 @@ from starlette.types import ASGIApp
 from podium.api import health, metrics
 from podium.api.app import bare_app
 from podium.api.backend import Backend
+from podium.api.locality import Locality
+from podium.api.middleware.authenticate import Authenticate
 from podium.api.middleware.body_limit import BodyLimit
 from podium.api.middleware.error_funnel import ErrorFunnel
 from podium.api.middleware.header_limit import HeaderLimit
 from podium.api.middleware.request_id import RequestId
 from podium.api.middleware.security_headers import SecurityHeaders
+from podium.api.routes import RouteLabels
 
 
 def create_admin_app(backend: Backend) -> ASGIApp:
-    """``/startupz``, ``/livez``, ``/readyz`` and ``/metrics``; they neither wait nor count as requests."""
+    """``/startupz``, ``/livez`` and ``/readyz``, open to everyone; ``/metrics`` for callers with that role.
+
+    They neither wait nor count as requests.
+    """
     app = bare_app(backend, title="Podium admin")
     app.router.routes.extend([*health.probes.routes, *metrics.router.routes])
     limits = backend.server.limits
@@ -27,6 +33,12 @@ def create_admin_app(backend: Backend) -> ASGIApp:
             Middleware(BodyLimit, max_bytes=limits.body_bytes, max_seconds=limits.body_seconds),
             Middleware(ErrorFunnel),
             Middleware(HeaderLimit, max_bytes=limits.header_bytes, max_lines=limits.header_count),
+            Middleware(
+                Authenticate,
+                backend.gatekeeper,
+                route_of=RouteLabels(app.routes),
+                is_local=Locality(backend.server.admin_host, ()),
+            ),
         ]
     )
     return app

@@ -12,9 +12,12 @@ from starlette.requests import Request
 from podium.api.backend import Dispatcher, Generation
 from podium.api.disconnect import stop_on_disconnect
 from podium.api.record import RequestRecord, record_of
-from podium.core.errors import EngineError, InvalidRequest, PodiumError
+from podium.api.standings import joined
+from podium.core.errors import EngineError, InvalidRequest, PodiumError, RateLimited
 from podium.core.generation import Chunk, GenerationRequest, TokenLogprob, Usage
+from podium.core.standing import CacheStatus
 
+_COST: tuple[CacheStatus, ...] = ("bypass", "hit", "attach", "miss")
 UNFINISHED = "The engine ended the answer without a finish reason."
 
 
@@ -47,11 +50,12 @@ class Choice:
 
 @dataclass(slots=True)
 class Whole:
-    """Everything that one generation said: its choices in order, and the usage."""
+    """Everything that one generation said: its choices in order, the usage, and whether it was a kept answer."""
 
     model: str
     choices: list[Choice]
     usage: Usage
+    cached: bool
 
 
 async def run(request: Request, dispatcher: Dispatcher, generation_request: GenerationRequest) -> Whole:
@@ -86,6 +90,7 @@ async def _run_or_error(
     try:
         return await _run(dispatcher, request, record)
     except PodiumError as error:
+        note_refusal(record, error)
         return error
 
 
@@ -101,7 +106,7 @@ async def _run(dispatcher: Dispatcher, request: GenerationRequest, record: Reque
     note_end(record, generation, usage, choices[0].finish_reason)
     if any(choice.finish_reason is None for choice in choices):
         raise EngineError(UNFINISHED)
-    return Whole(generation.model, choices, usage)
+    return Whole(generation.model, choices, usage, cached=generation.cache_status == "hit")
 
 
 async def start(request: Request, dispatcher: Dispatcher, requests: Sequence[GenerationRequest]) -> list[Generation]:
@@ -140,10 +145,25 @@ def first_error() -> Iterator[None]:
 
 
 def note_start(record: RequestRecord, generation: Generation) -> None:
-    """Write into ``record`` who answers."""
+    """Write into ``record`` who answers, from where, and how the caller's quotas stand."""
     record.model = generation.model
     record.version = generation.version
     record.engine = generation.engine
+    record.cache_status = _worse(record.cache_status, generation.cache_status)
+    if generation.age_seconds is not None:
+        record.age_seconds = max(record.age_seconds or 0.0, generation.age_seconds)
+    record.standings = joined(record.standings, generation.standings)
+
+
+def note_refusal(record: RequestRecord, error: PodiumError) -> None:
+    """Write into ``record`` how the caller's quotas stand, if that is why ``error`` was raised."""
+    if isinstance(error, RateLimited):
+        record.standings = joined(record.standings, error.standings)
+
+
+def _worse(first: CacheStatus | None, second: CacheStatus) -> CacheStatus:
+    """The status of two generations together: that of the one which took more."""
+    return second if first is None else max(first, second, key=_COST.index)
 
 
 def note_end(record: RequestRecord, generation: Generation, usage: Usage, finish_reason: str | None) -> None:

@@ -14,7 +14,10 @@ from starlette.types import ASGIApp
 
 from podium.api import docs, health, metrics
 from podium.api.backend import Backend
+from podium.api.locality import Locality
+from podium.api.middleware import answer_facts
 from podium.api.middleware.access_log import AccessLog
+from podium.api.middleware.answer_facts import AnswerFacts
 from podium.api.middleware.authenticate import Authenticate
 from podium.api.middleware.body_limit import BodyLimit
 from podium.api.middleware.drain import Drain
@@ -23,7 +26,7 @@ from podium.api.middleware.header_limit import HeaderLimit
 from podium.api.middleware.host import HostCheck
 from podium.api.middleware.request_id import RequestId
 from podium.api.middleware.security_headers import SecurityHeaders
-from podium.api.native import generate, version
+from podium.api.native import cache, generate, usage, version
 from podium.api.native import models as native_models
 from podium.api.openai import chat, completions, tokenize
 from podium.api.openai import models as openai_models
@@ -36,6 +39,8 @@ DESCRIPTION = "Text generation for production: Podium's own routes, and OpenAI's
 _ROUTERS = (
     generate.router,
     native_models.router,
+    usage.router,
+    cache.router,
     version.router,
     chat.router,
     completions.router,
@@ -46,8 +51,23 @@ _ROUTERS = (
     metrics.router,
     docs.router,
 )
-_BROWSER_HEADERS = ("authorization", "content-type", "x-api-key", "x-request-id", "x-podium-timeout-seconds")
-_EXPOSED_HEADERS = ("x-request-id", "retry-after", "x-podium-ignored", "x-should-retry")
+_BROWSER_HEADERS = (
+    "authorization",
+    "cache-control",
+    "content-type",
+    "idempotency-key",
+    "x-api-key",
+    "x-request-id",
+    "x-podium-timeout-seconds",
+)
+_EXPOSED_HEADERS = (
+    "x-request-id",
+    "retry-after",
+    "retry-after-ms",
+    "x-podium-ignored",
+    "x-should-retry",
+    *answer_facts.HEADERS,
+)
 _GZIP_LEVEL = 4  # a third of the time of 9 for a few per cent of size
 
 
@@ -55,8 +75,9 @@ def create_app(backend: Backend) -> ASGIApp:
     """The ASGI application of the traffic port.
 
     Every request passes, from outside in: request id, log line and observer, security headers, CORS
-    (if origins are configured), gzip (never for event streams), limits on the arriving body, error
-    funnel, host check, header limits, authentication, drain. All of it is pure ASGI.
+    (if origins are configured), gzip (never for event streams), limits on the arriving body, facts of the
+    answer (cache and quotas; outside of the funnel, so that refusals have them too), error funnel, host
+    check, header limits, authentication (which attaches the principal), drain. All of it is pure ASGI.
     """
     app = bare_app(backend, title="Podium")
     for router in _ROUTERS:
@@ -98,10 +119,16 @@ def _middleware(backend: Backend, labels: RouteLabels) -> list[Middleware]:
         *outside,
         Middleware(GZipMiddleware, minimum_size=server.gzip_minimum_bytes, compresslevel=_GZIP_LEVEL),
         Middleware(BodyLimit, max_bytes=limits.body_bytes, max_seconds=limits.body_seconds),
+        Middleware(AnswerFacts),
         Middleware(ErrorFunnel),
         Middleware(HostCheck, server.allowed_hosts),
         Middleware(HeaderLimit, max_bytes=limits.header_bytes, max_lines=limits.header_count),
-        Middleware(Authenticate, backend.access, server.host),
+        Middleware(
+            Authenticate,
+            backend.gatekeeper,
+            route_of=labels,
+            is_local=Locality(server.host, server.cors_origins),
+        ),
         Middleware(Drain, backend.draining),
     ]
 
@@ -110,7 +137,7 @@ def _cors(origins: tuple[str, ...]) -> Middleware:
     return Middleware(
         CORSMiddleware,
         allow_origins=origins,
-        allow_methods=("GET", "POST"),
+        allow_methods=("GET", "POST", "DELETE"),
         allow_headers=_BROWSER_HEADERS,
         expose_headers=_EXPOSED_HEADERS,
         allow_credentials=False,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, Self
 
@@ -10,6 +10,8 @@ from podium.api.record import RequestRecord
 from podium.config.access import Access
 from podium.config.server import Server
 from podium.core.generation import Chunk, GenerationRequest, Prompt
+from podium.core.identity import Principal
+from podium.core.standing import CacheStatus, Standing
 
 
 class Timing(Protocol):
@@ -42,6 +44,18 @@ class Generation(Protocol):
     @property
     def timing(self) -> Timing:
         """Filled as the answer goes on."""
+
+    @property
+    def cache_status(self) -> CacheStatus:
+        """What the response cache had to do with it."""
+
+    @property
+    def age_seconds(self) -> float | None:
+        """How old a kept answer is; None when it was computed now."""
+
+    @property
+    def standings(self) -> Sequence[Standing]:
+        """The caller's quotas after this request was admitted; empty where none apply."""
 
     def __aiter__(self) -> Self: ...
 
@@ -97,13 +111,15 @@ class Dispatcher(Protocol):
     async def generate(self, request: GenerationRequest) -> Generation:
         """Returns when the first chunk is there; cancelling the wait aborts the sequence."""
 
-    async def tokenize(self, model: str, prompt: Prompt, *, add_special_tokens: bool = True) -> Tokenized:
-        """Tokens of ``prompt``."""
+    async def tokenize(
+        self, caller: Principal, model: str, prompt: Prompt, *, add_special_tokens: bool = True
+    ) -> Tokenized:
+        """Tokens of ``prompt``. A model that ``caller`` may not use does not exist for it (ModelNotFound)."""
 
-    async def detokenize(self, model: str, token_ids: tuple[int, ...]) -> str:
+    async def detokenize(self, caller: Principal, model: str, token_ids: tuple[int, ...]) -> str:
         """Text of ``token_ids``."""
 
-    def tokenizer_facts(self, model: str) -> TokenizerFacts:
+    def tokenizer_facts(self, caller: Principal, model: str) -> TokenizerFacts:
         """Facts of the model's tokenizer. Raises ModelNotReady while there is none."""
 
 
@@ -265,6 +281,92 @@ class Models(Protocol):
         """Cheap; never blocks."""
 
 
+class Gatekeeper(Protocol):
+    """Knows who a caller is."""
+
+    def identify(self, credentials: Sequence[str], *, local: bool) -> Principal:
+        """The principal of the given keys or tokens (from every header that may hold one; empty: none given).
+
+        ``local``: the server listens on a loopback address and was addressed by one of its names. Never waits.
+        Raises Unauthenticated with one text for every cause.
+        """
+
+
+class CacheUse(Protocol):
+    """What the response cache holds and did, for one model or for all."""
+
+    @property
+    def model(self) -> str:
+        """Name of the model."""
+
+    @property
+    def keys(self) -> int:
+        """Answers kept by this process, or by the shared store where it tells."""
+
+    @property
+    def memory_bytes(self) -> int:
+        """Their size."""
+
+    @property
+    def lookups(self) -> Mapping[CacheStatus, int]:
+        """Requests so far by what came of them."""
+
+
+class ResponseCache(Protocol):
+    """Looking into the response cache, and emptying it."""
+
+    async def use(self) -> Sequence[CacheUse]:
+        """By model."""
+
+    async def clear(self, *, model: str | None = None, tenant: str | None = None) -> int:
+        """Forget answers (all, or those of one model or tenant), on every replica; how many."""
+
+
+class UsageRow(Protocol):
+    """Use of one tenant, key and model."""
+
+    @property
+    def tenant(self) -> str:
+        """Tenant."""
+
+    @property
+    def key_id(self) -> str:
+        """Id of the key, never the key."""
+
+    @property
+    def model(self) -> str:
+        """Name of the model."""
+
+    @property
+    def requests(self) -> int:
+        """Requests that ended."""
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Computed prompt tokens."""
+
+    @property
+    def output_tokens(self) -> int:
+        """Computed output tokens."""
+
+    @property
+    def cached_requests(self) -> int:
+        """Requests answered from the response cache; their tokens are not in the two counts above."""
+
+    @property
+    def cost(self) -> float:
+        """Money, by the price table."""
+
+
+class Usage(Protocol):
+    """Who used what."""
+
+    async def usage(
+        self, *, since_seconds: float, tenant: str | None = None, key_id: str | None = None
+    ) -> Sequence[UsageRow]:
+        """Use in the last ``since_seconds``, of all or of one tenant or key."""
+
+
 class RequestObserver(Protocol):
     """Told of every request: once when it arrives, once when it ends, with the same route label."""
 
@@ -297,6 +399,9 @@ class Backend:
     models: Models
     server: Server
     access: Access
+    gatekeeper: Gatekeeper
+    cache: ResponseCache
+    usage: Usage
     metrics: Callable[[], bytes]
     draining: Callable[[], bool]
     started_at_monotonic_seconds: float

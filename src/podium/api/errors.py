@@ -13,7 +13,7 @@ import msgspec
 
 from podium.api.record import Outcome
 from podium.api.refusals import MethodNotAllowed
-from podium.core.errors import PodiumError
+from podium.core.errors import PodiumError, RateLimited
 from podium.protocols import native, openai_answers
 
 INTERNAL_MESSAGE = "The server failed on this request. Its log tells why, under the request id of this answer."
@@ -48,6 +48,10 @@ OPENAI: dict[str, OpenAIRow] = {
     "not_found": OpenAIRow(404, _INVALID),
     "model_not_found": OpenAIRow(404, _INVALID),
     "conflict": OpenAIRow(409, _INVALID),
+    "idempotency_mismatch": OpenAIRow(422, _INVALID),
+    "idempotency_in_progress": OpenAIRow(409, _INVALID),
+    "rate_limit_exceeded": OpenAIRow(429, "rate_limit_error"),
+    "insufficient_quota": OpenAIRow(429, "rate_limit_error"),
     "unavailable": OpenAIRow(503, _SERVER),
     "overloaded": OpenAIRow(503, _SERVER),
     "model_not_ready": OpenAIRow(503, _SERVER),
@@ -85,6 +89,10 @@ NATIVE: dict[str, int] = {
     "not_found": 404,
     "model_not_found": 404,
     "conflict": 409,
+    "idempotency_mismatch": 422,
+    "idempotency_in_progress": 409,
+    "rate_limit_exceeded": 429,
+    "insufficient_quota": 429,
     "unavailable": 503,
     "overloaded": 503,
     "model_not_ready": 503,
@@ -107,6 +115,8 @@ NATIVE: dict[str, int] = {
 _OUTCOMES: dict[str, Outcome] = {
     "invalid_api_key": "unauthorized",
     "permission_denied": "unauthorized",
+    "rate_limit_exceeded": "rate_limited",
+    "insufficient_quota": "rate_limited",
     "overloaded": "overloaded",
     "unavailable": "unavailable",
     "model_not_ready": "unavailable",
@@ -156,6 +166,8 @@ def headers_of(error: PodiumError) -> list[tuple[bytes, bytes]]:
     headers: list[tuple[bytes, bytes]] = []
     if error.retry_after_seconds is not None:
         headers.append((b"retry-after", b"%d" % max(1, math.ceil(error.retry_after_seconds))))
+        if isinstance(error, RateLimited) and error.retryable:
+            headers.append((b"retry-after-ms", b"%d" % max(1, math.ceil(error.retry_after_seconds * 1000))))
     if not error.retryable:
         headers.append((b"x-should-retry", b"false"))
     if isinstance(error, MethodNotAllowed):

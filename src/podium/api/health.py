@@ -16,6 +16,8 @@ from podium.api.backend import Backend, Health
 from podium.api.context import backend_of
 from podium.api.json_answer import JsonAnswer
 from podium.api.openapi import operation
+from podium.api.principal import principal_of
+from podium.api.visible_models import visible_models
 from podium.protocols.native import HealthAnswer
 
 router = APIRouter(tags=["Server"])
@@ -56,12 +58,13 @@ async def health(request: Request) -> Response:
     """``status`` is healthy, starting, degraded, draining or unhealthy; the last three and starting are 503."""
     backend = backend_of(request)
     status = _status(backend)
+    caller = principal_of(request.scope)
     answer = HealthAnswer(
         status=status,
-        models_loaded=[model.name for model in backend.models.list() if str(model.state) in _SERVING],
+        models_loaded=[model.name for model in visible_models(backend, caller) if str(model.state) in _SERVING],
         uptime=round(time.monotonic() - backend.started_at_monotonic_seconds, 3),
         system_info=system_info(),
-        reasons=list(backend.models.health().reasons),
+        reasons=list(backend.models.health().reasons) if caller.models is None else [],  # they name models
     )
     return JsonAnswer(answer, status_code=200 if status in ("healthy", "degraded") else 503)
 

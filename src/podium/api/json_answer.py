@@ -11,6 +11,8 @@ from starlette.responses import Response
 from podium.api.body import IGNORED_KEY
 
 IGNORED_HEADER = "x-podium-ignored"
+PRIVATE = {"cache-control": "no-store"}
+"""Headers of an answer that depends on who asks: no proxy may give it to somebody else."""
 
 
 class JsonAnswer(Response):

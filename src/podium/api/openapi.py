@@ -10,13 +10,14 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from podium.api.errors import speaks_openai
-from podium.protocols import native, openai, openai_answers
+from podium.protocols import native, native_use, openai, openai_answers
 from podium.protocols.wire import WireModel
 
 _REFERENCE = "#/components/schemas/"
 _ERRORS = {
     400: "The request can never succeed as sent; `param` names the member at fault.",
     401: "No valid key.",
+    403: "The key may not do this.",
     404: "No such model or route.",
     413: "The body is too large.",
     415: "The body is not declared as JSON.",
@@ -24,6 +25,8 @@ _ERRORS = {
     503: "Overloaded, loading, restarting or draining; `Retry-After` says when to come back.",
     504: "The request's deadline passed.",
 }
+_POLICY_EXAMPLE = '"key-requests-per-minute";q=60;w=60, "key-tokens-per-day";q=100000;qu="tokens";w=86400'
+_LIMIT_EXAMPLE = '"key-requests-per-minute";r=59;t=60, "key-tokens-per-day";r=98000;t=86400'
 _NATIVE_ERROR, _OPENAI_ERROR = "Error", "OpenAIError"
 _REQUESTS: tuple[type[WireModel], ...] = (
     openai.ChatCompletionRequest,
@@ -50,6 +53,9 @@ _ANSWERS = (
     native.UnloadAnswer,
     native.HealthAnswer,
     native.VersionAnswer,
+    native_use.UsageAnswer,
+    native_use.CacheStats,
+    native_use.CacheCleared,
 )
 TIMEOUT_PARAMETER = {
     "name": "x-podium-timeout-seconds",
@@ -57,6 +63,43 @@ TIMEOUT_PARAMETER = {
     "required": False,
     "description": "Deadline of the request in seconds.",
     "schema": {"type": "number", "exclusiveMinimum": 0, "maximum": 86400},
+}
+_GENERATING_PARAMETERS = (
+    {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": False,
+        "description": "A retry with the same key and body joins the running generation, or gets its kept answer.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+        "example": "8e03978e-40d5-43e8-bc93-6894a57f9324",
+    },
+    {
+        "name": "Cache-Control",
+        "in": "header",
+        "required": False,
+        "description": "`no-cache` computes anew, `no-store` keeps nothing, `max-age=N` takes no answer older than N "
+        "seconds; see also the member `cache`.",
+        "schema": {"type": "string"},
+        "example": "max-age=60",
+    },
+)
+_GENERATING_ERRORS = {
+    409: "A request with the same `Idempotency-Key` is still running elsewhere.",
+    422: "The `Idempotency-Key` was used before, with another request.",
+    429: "A quota leaves no room. `rate_limit_exceeded`: `Retry-After` says when it will. `insufficient_quota`: no "
+    "wait of a minute helps.",
+}
+_QUOTA_HEADERS = {
+    "x-ratelimit-remaining-requests": ("What is left of the tightest quota of requests; also -tokens.", "59"),
+    "x-ratelimit-limit-requests": ("That quota; also -tokens.", "60"),
+    "x-ratelimit-reset-requests": ("When all of it is free again if nothing else comes; also -tokens.", "1m0s"),
+    "RateLimit-Policy": ("The caller's quotas (draft-ietf-httpapi-ratelimit-headers-10).", _POLICY_EXAMPLE),
+    "RateLimit": ("What is left of them.", _LIMIT_EXAMPLE),
+}
+_ANSWER_HEADERS = {
+    "x-podium-cache": ("`hit`, `attach`, `miss` or `bypass`: what the response cache had to do with it.", "hit"),
+    "age": ("How many seconds ago a kept answer was computed.", "12"),
+    **_QUOTA_HEADERS,
 }
 
 
@@ -70,13 +113,18 @@ def operation(  # noqa: PLR0913 - what a route says of itself, all by name
     body_required: bool = True,
     query: dict[str, str] | None = None,
     media_type: str = "application/json",
+    answer_example: dict[str, Any] | None = None,
+    generates: bool = False,
 ) -> dict[str, Any]:
     """Arguments for a route's decorator that describe it.
 
     ``answer`` is the type of the 200 body, ``stream`` describes the events when the route can stream,
-    ``query`` maps optional query parameters to their descriptions.
+    ``query`` maps optional query parameters to their descriptions. ``generates``: quotas, the response cache
+    and idempotency keys take part.
     """
     content: dict[str, Any] = {media_type: {"schema": _schema_of(answer)}}
+    if answer_example is not None:
+        content[media_type]["example"] = answer_example
     if stream:
         content["text/event-stream"] = {"schema": {"type": "string", "description": stream}}
     extra: dict[str, Any] = {"parameters": [_query_parameter(name, text) for name, text in (query or {}).items()]}
@@ -84,12 +132,13 @@ def operation(  # noqa: PLR0913 - what a route says of itself, all by name
         media = {"schema": {"$ref": _REFERENCE + request.__name__}, "example": example}
         extra["requestBody"] = {"required": body_required, "content": {"application/json": media}}
         extra["parameters"].append(TIMEOUT_PARAMETER)
-    return {
-        "summary": summary,
-        "response_model": None,
-        "responses": {200: {"description": "Success.", "content": content}},
-        "openapi_extra": extra,
-    }
+    responses: dict[int, dict[str, Any]] = {200: {"description": "Success.", "content": content}}
+    if generates:
+        extra["parameters"] += _GENERATING_PARAMETERS
+        responses[200]["headers"] = _described(_ANSWER_HEADERS)
+        responses |= {status: {"description": text} for status, text in _GENERATING_ERRORS.items()}
+        responses[429]["headers"] = _described(_QUOTA_HEADERS)
+    return {"summary": summary, "response_model": None, "responses": responses, "openapi_extra": extra}
 
 
 def describe(app: FastAPI) -> dict[str, Any]:
@@ -102,6 +151,13 @@ def describe(app: FastAPI) -> dict[str, Any]:
     return description
 
 
+def _described(headers: dict[str, tuple[str, str]]) -> dict[str, Any]:
+    return {
+        name: {"description": text, "schema": {"type": "string"}, "example": example}
+        for name, (text, example) in headers.items()
+    }
+
+
 def _query_parameter(name: str, text: str) -> dict[str, Any]:
     return {"name": name, "in": "query", "required": False, "description": text, "schema": {"type": "string"}}
 
@@ -109,9 +165,14 @@ def _query_parameter(name: str, text: str) -> dict[str, Any]:
 def _add_errors(path: str, entry: dict[str, Any]) -> None:
     name = _OPENAI_ERROR if speaks_openai(path) else _NATIVE_ERROR
     content = {"application/json": {"schema": {"$ref": _REFERENCE + name}}}
+    responses = entry["responses"]
+    if "content" in responses.get("422", {}):  # the framework's own, which never happens here
+        del responses["422"]
     for status, text in _ERRORS.items():
-        entry["responses"].setdefault(str(status), {"description": text, "content": content})
-    entry["responses"].pop("422", None)
+        responses.setdefault(str(status), {"description": text})
+    for status, response in responses.items():
+        if status != "200":
+            response["content"] = content
 
 
 def _schema_of(answer: Any) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from podium.core.generation import Usage
+from podium.core.standing import CacheStatus, Standing
 
 Outcome = Literal[
     "ok",
@@ -31,6 +32,8 @@ class RequestRecord:
     """Filled by whoever learns something. Holds no text of prompts or answers, and no header of the caller.
 
     ``model`` is ``none`` until it is resolved by the server, so a caller cannot invent label values.
+    ``tenant`` and ``key_id`` are None until the caller is known. ``cache_status``, ``age_seconds`` and
+    ``standings`` are those of all generations of the call together; see ``podium.api.answer_facts``.
     """
 
     request_id: str
@@ -41,6 +44,12 @@ class RequestRecord:
     error_code: str | None = None
     model: str = "none"
     version: str = "none"
+    tenant: str | None = None
+    key_id: str | None = None
+    cache_status: CacheStatus | None = None
+    age_seconds: float | None = None
+    standings: tuple[Standing, ...] = ()
+    retry_after_seconds: float | None = None
     engine: str = "none"
     stream: bool = False
     finish_reason: str | None = None

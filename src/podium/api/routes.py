@@ -16,7 +16,9 @@ class RouteLabels:
     def __init__(self, routes: Iterable[BaseRoute]) -> None:
         found = [route for route in routes if isinstance(route, Route)]
         self._exact = {route.path: route.path for route in found if "{" not in route.path}
-        self._patterns = [(route.path_regex, route.path) for route in found if "{" in route.path]
+        # All of them: where the router's own expression is looser than equality (it takes a line end after
+        # the path), the label follows the router, because rights hang on it.
+        self._patterns = [(route.path_regex, route.path) for route in found]
 
     def __call__(self, scope: Scope) -> str:
         """The template of ``scope``'s path."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import json
+import re
 import socket
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import httpx
@@ -15,24 +17,34 @@ import msgspec
 from podium.cli.exit_codes import ExitCode
 from podium.cli.failure import Failure
 from podium.config.access import is_loopback
+from podium.config.sources import read_environment
 
 T = TypeVar("T")
 
+KEY_VARIABLE = "PODIUM_API_KEY"
+
+_KEY = re.compile(r"[!-~]{1,8192}\Z")  # what a header may hold, without blanks
 _CONNECT_SECONDS = 5.0
 _LATER = {"unavailable", "overloaded", "model_not_ready", "draining"}  # the same request may succeed later
 
 
 class Connection:
-    """An HTTP connection to one server. Errors come out as ``Failure`` with code and request id."""
+    """An HTTP connection to one server. Errors come out as ``Failure`` with code and request id.
 
-    def __init__(self, url: str) -> None:
+    ``key`` goes with every request. It is in no message and in no ``repr``.
+    """
+
+    def __init__(self, url: str, *, key: str | None = None) -> None:
         if not url.startswith(("http://", "https://")):
             raise Failure(f"--url {url}: an http:// or https:// address is needed", ExitCode.USAGE)
         self.url = url.rstrip("/")
         timeout = httpx.Timeout(None, connect=_CONNECT_SECONDS)  # loads and generations take what they take
         # Proxies are for other machines: a proxy variable must not capture this one's own address.
         self._client = httpx.Client(
-            base_url=self.url, timeout=timeout, trust_env=not is_loopback(httpx.URL(self.url).host)
+            base_url=self.url,
+            timeout=timeout,
+            trust_env=not is_loopback(httpx.URL(self.url).host),
+            headers={} if key is None else {"authorization": f"Bearer {key}"},
         )
 
     def __enter__(self) -> Self:
@@ -94,6 +106,29 @@ class Connection:
             raise Failure(message, ExitCode.NOT_READY) from error
 
 
+def key_from(key_file: Path | None) -> str | None:
+    """The key to send: that of ``--key-file``, else the variable ``PODIUM_API_KEY``, else none.
+
+    There is no option for the key itself: every user of a machine can read the arguments of a process.
+    """
+    if key_file is None:
+        text, where = read_environment().get(KEY_VARIABLE, "").strip(), KEY_VARIABLE
+    else:
+        text, where = _read_key(key_file), "--key-file"
+    if not text and key_file is None:
+        return None
+    if not _KEY.match(text):
+        raise Failure(f"{where} holds no key; one line of printable characters is needed", ExitCode.USAGE)
+    return text
+
+
+def _read_key(key_file: Path) -> str:
+    try:
+        return key_file.expanduser().read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Failure(f"--key-file {key_file}: cannot be read as text; check the path", ExitCode.USAGE) from error
+
+
 def refusal(answer: httpx.Response) -> Failure:
     """The failure that an error answer stands for."""
     try:
@@ -101,6 +136,8 @@ def refusal(answer: httpx.Response) -> Failure:
         words = error_text(error, answer.headers.get("x-request-id", ""))
     except (ValueError, KeyError, TypeError):
         return Failure(f"{answer.url} answered {answer.status_code}; is that a Podium server?", ExitCode.REFUSED)
+    if error.get("code") == "invalid_api_key":
+        words = f"{words}; set {KEY_VARIABLE}, or name a file with --key-file"
     if error.get("code") in _LATER:
         return Failure(words, ExitCode.NOT_READY)
     return Failure(words, ExitCode.REFUSED if answer.is_client_error else ExitCode.FAILED)

@@ -7,7 +7,7 @@ import traceback
 
 import typer
 
-from podium.cli import config, doctor, models, output, run, serve, up, version
+from podium.cli import cache, config, doctor, keys, models, output, quotas, run, serve, up, usage, version
 from podium.cli.exit_codes import ExitCode
 from podium.cli.failure import Failure
 from podium.core.errors import ConfigurationError, PodiumError
@@ -32,6 +32,10 @@ app.command("up", short_help="Serve here, and say what to do next.")(up.up)
 app.command("serve", short_help="Serve models over HTTP.")(serve.serve)
 app.command("run", short_help="Print a model's answer to one prompt.")(run.run)
 app.add_typer(models.app, name="models", short_help="List, load and unload; fetch and convert.")
+app.add_typer(keys.app, name="keys", short_help="Create, list, change, rotate and revoke keys.")
+app.add_typer(quotas.app, name="quotas", short_help="Show and change limits of tenants and models.")
+app.command("usage", short_help="Show who used what.")(usage.usage)
+app.add_typer(cache.app, name="cache", short_help="Look into the response cache, and empty it.")
 app.add_typer(config.app, name="config", short_help="Show and check the configuration.")
 app.command("doctor", short_help="Say what this machine can run, and what is missing.")(doctor.doctor)
 app.command("version", short_help="Print versions.")(version.version)

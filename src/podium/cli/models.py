@@ -13,10 +13,18 @@ from urllib.parse import quote
 import typer
 
 from podium.cli import output
-from podium.cli.connection import Connection, address
+from podium.cli.connection import Connection, address, key_from
 from podium.cli.exit_codes import ExitCode
 from podium.cli.failure import Failure
-from podium.cli.options import ConfigOption, JsonOption, SetOption, UrlOption, model_from, settings_from
+from podium.cli.options import (
+    ConfigOption,
+    JsonOption,
+    KeyFileOption,
+    SetOption,
+    UrlOption,
+    model_from,
+    settings_from,
+)
 from podium.protocols.native import LoadAnswer, ModelsAnswer, UnloadAnswer
 
 app = typer.Typer(
@@ -34,7 +42,13 @@ _POLL_SECONDS = 0.2
 
 
 @app.command("list", short_help="List what a running server serves.")
-def list_models(*, url: UrlOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+def list_models(
+    *,
+    url: UrlOption = None,
+    key_file: KeyFileOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """List what a running server serves, with state, engine and memory.
 
     \b
@@ -42,7 +56,7 @@ def list_models(*, url: UrlOption = None, config: ConfigOption = None, as_json: 
       podium models list
       podium models list --url http://127.0.0.1:8000 --json
     """
-    with _connect(url, config) as server:
+    with _connect(url, config, key_from(key_file)) as server:
         answer = server.get("/models", ModelsAnswer)
     if as_json:
         output.document(answer)
@@ -57,7 +71,12 @@ def list_models(*, url: UrlOption = None, config: ConfigOption = None, as_json: 
 
 @app.command(short_help="Load a model and wait until it is ready.")
 def load(
-    name: NameArgument, *, url: UrlOption = None, config: ConfigOption = None, as_json: JsonOption = False
+    name: NameArgument,
+    *,
+    url: UrlOption = None,
+    key_file: KeyFileOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Load a configured model into a running server and wait until it is ready.
 
@@ -66,7 +85,8 @@ def load(
       podium models load gpt2
       podium models load gpt2@2 --url http://127.0.0.1:8000
     """
-    with _connect(url, config) as server, _watched(server.url, name):
+    key = key_from(key_file)
+    with _connect(url, config, key) as server, _watched(server.url, name, key):
         answer = server.post(_route(name, "load"), LoadAnswer)
     if as_json:
         output.document(answer)
@@ -77,7 +97,12 @@ def load(
 
 @app.command(short_help="Unload a model; its memory comes back.")
 def unload(
-    name: NameArgument, *, url: UrlOption = None, config: ConfigOption = None, as_json: JsonOption = False
+    name: NameArgument,
+    *,
+    url: UrlOption = None,
+    key_file: KeyFileOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Unload a model from a running server, once its running requests are finished.
 
@@ -86,7 +111,7 @@ def unload(
       podium models unload gpt2
       podium models unload gpt2 --json
     """
-    with _connect(url, config) as server:
+    with _connect(url, config, key_from(key_file)) as server:
         answer = server.post(_route(name, "unload"), UnloadAnswer)
     if as_json:
         output.document(answer)
@@ -160,22 +185,22 @@ def _route(name: str, action: str) -> str:
     return f"/models/{quote(name, safe='/@')}/{action}"
 
 
-def _connect(url: str | None, config: Path | None) -> Connection:
+def _connect(url: str | None, config: Path | None, key: str | None) -> Connection:
     if url is not None:
-        return Connection(url)
+        return Connection(url, key=key)
     server = settings_from(config).settings.server
     if not server.port:
         raise Failure("the configured port is 0, so the server's address is unknown here; name it with --url")
-    return Connection(address(server.host, server.port))
+    return Connection(address(server.host, server.port), key=key)
 
 
 @contextmanager
-def _watched(url: str, name: str) -> Iterator[None]:
+def _watched(url: str, name: str, key: str | None) -> Iterator[None]:
     """Show a load's progress while the request that asked for it is waiting."""
     done = threading.Event()
 
     def watch(stage: output.Stage) -> None:
-        with Connection(url) as server:
+        with Connection(url, key=key) as server:
             while not done.wait(_POLL_SECONDS):
                 if not server.answers("/models"):
                     continue

@@ -29,6 +29,12 @@ UrlOption = Annotated[
     str | None,
     typer.Option("--url", help="A running server; the configured address if left out.", metavar="URL"),
 ]
+KeyFileOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--key-file", help="File with the key to send; the variable PODIUM_API_KEY if left out.", metavar="FILE"
+    ),
+]
 
 _GIVEN_NAME = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)=(?P<source>.+)", re.DOTALL)
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+\Z")

@@ -38,6 +38,7 @@ class PrivateServer:
 
     def __enter__(self) -> Self:
         self._log = tempfile.TemporaryFile()  # closed in __exit__
+        self._folder = tempfile.TemporaryDirectory()  # removed in __exit__
         self._process = subprocess.Popen(
             self._command(), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._log
         )
@@ -53,6 +54,7 @@ class PrivateServer:
             self._process.kill()
             self._process.wait()
         self._log.close()
+        self._folder.cleanup()
 
     def wait_until_ready(self, stage: Stage) -> None:
         """Show the load's progress until the model answers. Raises ``Failure`` when it cannot be loaded."""
@@ -82,9 +84,13 @@ class PrivateServer:
 
     def _command(self) -> list[str]:
         config = [] if self._config is None else ["--config", str(self._config)]
+        no_keys = Path(self._folder.name) / "none.db"
         settings = {
             "models": [self._model.model_dump(mode="json")],
-            "access.anonymous": "loopback",
+            # Nobody else is told about it: no keys, no issuer, nothing that other servers share.
+            "access": {"anonymous": "loopback", "store": "sqlite", "database": str(no_keys), "jwt": None},
+            "redis.url": "",
+            "cache.store": "memory",
             "server.admin_host": _HOST,
         }
         assignments = [word for path, value in settings.items() for word in ("--set", f"{path}={_yaml(value)}")]

@@ -12,10 +12,18 @@ from typing import Annotated, Any
 import typer
 
 from podium.cli import output
-from podium.cli.connection import Connection, address, is_listening
+from podium.cli.connection import Connection, address, is_listening, key_from
 from podium.cli.exit_codes import ExitCode
 from podium.cli.failure import Failure
-from podium.cli.options import ConfigOption, JsonOption, SetOption, UrlOption, model_from, settings_from
+from podium.cli.options import (
+    ConfigOption,
+    JsonOption,
+    KeyFileOption,
+    SetOption,
+    UrlOption,
+    model_from,
+    settings_from,
+)
 from podium.cli.private_server import PrivateServer
 from podium.config.models import Model
 from podium.config.nearest import nearest_word
@@ -45,6 +53,7 @@ def run(
     seed: Annotated[int | None, typer.Option("--seed", help="Makes sampling repeatable.")] = None,
     stop: Annotated[list[str] | None, typer.Option("--stop", help="Ends the answer. May repeat.")] = None,
     stream: Annotated[bool, typer.Option("--stream/--no-stream", help="Print as it is made, or at the end.")] = True,
+    key_file: KeyFileOption = None,
     config: ConfigOption = None,
     assignments: SetOption = None,
     as_json: JsonOption = False,
@@ -69,8 +78,8 @@ def run(
         "stop": stop or None,
     }
     body = _body(sys.stdin.read() if prompt == "-" else prompt, chat=chat, sampling=sampling)
-    with _server(url, model, config, assignments) as (address_, served):
-        answer = _ask(address_, {**body, "model": served}, chat=chat, live=stream and not as_json)
+    with _server(url, model, config, assignments, key_from(key_file)) as (address_, served, key):
+        answer = _ask(address_, {**body, "model": served}, key=key, chat=chat, live=stream and not as_json)
     if as_json:
         output.document(answer)
     else:
@@ -85,26 +94,26 @@ def _body(prompt: str, *, chat: bool, sampling: dict[str, Any]) -> dict[str, Any
 
 @contextlib.contextmanager
 def _server(
-    url: str | None, model: str | None, config: Path | None, assignments: list[str] | None
-) -> Iterator[tuple[str, str]]:
-    """The address of a server and the name of the model to ask there."""
+    url: str | None, model: str | None, config: Path | None, assignments: list[str] | None, key: str | None
+) -> Iterator[tuple[str, str, str | None]]:
+    """The address of a server, the name of the model to ask there, and the key to show; a private one needs none."""
     if url is not None:
-        yield url, model or _first_served(url)
+        yield url, model or _first_served(url, key), key
         return
     settings = settings_from(config, assignments).settings
     configured = address(settings.server.host, settings.server.port)
     if settings.server.port and is_listening(settings.server.host, settings.server.port):
-        yield configured, model or _first_served(configured)
+        yield configured, model or _first_served(configured, key), key
         return
     wanted = _wanted(settings, model)
     with PrivateServer(wanted, config) as private:
         with output.stages() as stage:
             private.wait_until_ready(stage)
-        yield private.url, wanted.name
+        yield private.url, wanted.name, None
 
 
-def _first_served(url: str) -> str:
-    with Connection(url) as server:
+def _first_served(url: str, key: str | None) -> str:
+    with Connection(url, key=key) as server:
         models = server.get("/v1/models", ModelList).data
     if not models:
         raise Failure(f"{url} serves no model; load one with `podium models load NAME`", ExitCode.NOT_READY)
@@ -130,9 +139,9 @@ def _wanted(settings: Settings, name: str | None) -> Model:
         ) from None
 
 
-def _ask(url: str, body: dict[str, Any], *, chat: bool, live: bool) -> Answer:
+def _ask(url: str, body: dict[str, Any], *, key: str | None, chat: bool, live: bool) -> Answer:
     answer = Answer()
-    with Connection(url) as server:
+    with Connection(url, key=key) as server:
         for event in server.events("/v1/chat/completions" if chat else "/v1/completions", body):
             piece = _take(answer, event, chat=chat)
             if live:

@@ -62,7 +62,7 @@ def serve(
 
 def start(settings: Settings) -> int:
     """Run the server in this process and return its exit status."""
-    from podium import server  # noqa: PLC0415 - keeps `podium --help` fast
+    from podium.server import server  # noqa: PLC0415 - keeps `podium --help` fast
 
     return server.run(settings, read_environment())
 

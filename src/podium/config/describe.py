@@ -29,14 +29,15 @@ _PLAIN_TYPES = {
     SecretStr: "text (secret)",
 }
 _BOUND_SIGNS = {annotated_types.Ge: ">=", annotated_types.Gt: ">", annotated_types.Le: "<=", annotated_types.Lt: "<"}
+_WORD_START = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _USER_INFO = re.compile(r"://[^/@\s]+@")
 
 
 @dataclass(frozen=True)
 class Row:
-    """One setting. ``path`` is dotted, ``[]`` marks a list's entries, ``<kind>`` an engine variant.
+    """One setting. ``path`` is dotted, ``[]`` marks a list's entries, ``{}`` a mapping's, ``<kind>`` a variant.
 
-    ``environment`` is None inside a list: lists are given whole. ``default`` None means required.
+    ``environment`` is None inside a list or mapping: they are given whole. ``default`` None means required.
     """
 
     path: str
@@ -54,13 +55,16 @@ def rows(group: type[Group], prefix: str = "") -> list[Row]:
 
 def _field_rows(path: str, info: FieldInfo) -> Iterator[Row]:
     nested = groups_of(info.annotation)
-    listed = get_origin(info.annotation) in {tuple, list}
+    container = get_origin(info.annotation)
+    marks = "[]" if container in {tuple, list} else "{}" if container is dict else ""
     if not nested:
         yield _row(path, info)
-    elif listed:
+    elif marks:
         yield _row(path, info)
-        yield from rows(nested[0], f"{path}[].")
+        yield from rows(nested[0], f"{path}{marks}.")
     elif len(nested) == 1:
+        if info.annotation is not nested[0]:  # a group or none: whether there is one is a setting of its own
+            yield _row(path, info)
         yield from rows(nested[0], f"{path}.")
     else:
         yield _row(path, info)
@@ -70,12 +74,12 @@ def _field_rows(path: str, info: FieldInfo) -> Iterator[Row]:
 
 
 def _row(path: str, info: FieldInfo) -> Row:
-    in_list = "[]" in path or "<" in path
+    given_whole = any(mark in path for mark in ("[]", "{}", "<"))
     return Row(
         path=path,
         type=type_text(info.annotation),
         default=_default_text(info),
-        environment=None if in_list else environment_name(path),
+        environment=None if given_whole else environment_name(path),
         bounds=_bounds(info),
         description=info.description or "",
     )
@@ -87,12 +91,17 @@ def environment_name(path: str) -> str:
 
 
 def groups_of(annotation: Any) -> list[type[Group]]:
-    """The groups that an annotation holds: itself, a list's entries, or the variants of a union."""
+    """The groups that an annotation holds: itself, a list's or mapping's entries, or the variants of a union."""
     if isinstance(annotation, type) and issubclass(annotation, Group):
         return [annotation]
-    if get_origin(annotation) in {Union, UnionType, Annotated, tuple, list}:
+    if get_origin(annotation) in {Union, UnionType, Annotated, tuple, list, dict}:
         return [group for part in get_args(annotation) for group in groups_of(part)]
     return []
+
+
+def is_mapping_of_groups(annotation: Any) -> bool:
+    """Whether an annotation is a mapping from names that people choose to groups."""
+    return get_origin(annotation) is dict and bool(groups_of(annotation))
 
 
 def kind_of(variant: type[Group]) -> str:
@@ -128,7 +137,7 @@ def _union_text(parts: tuple[Any, ...]) -> str:
 def _named_text(annotation: Any) -> str:
     if annotation in _PLAIN_TYPES:
         return _PLAIN_TYPES[annotation]
-    return str(getattr(annotation, "__name__", annotation)).lower()
+    return _WORD_START.sub(" ", str(getattr(annotation, "__name__", annotation))).lower()
 
 
 def _default_text(info: FieldInfo) -> str | None:

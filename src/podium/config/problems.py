@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from podium.config.describe import groups_of, kind_of, masked, rows, value_text
+from podium.config.describe import groups_of, is_mapping_of_groups, kind_of, masked, rows, value_text
 from podium.config.frozen import Group
 from podium.config.nearest import nearest_path, nearest_word
 from podium.config.origin import Origin, Steps, path_text
@@ -43,17 +43,20 @@ def _line(detail: ErrorDetails, root: type[Group], origins: Mapping[Steps, Origi
 def _trace(loc: Steps, root: type[Group]) -> tuple[Steps, type[Group]]:
     """The path that a person wrote (pydantic adds the kinds of variants), and the innermost group on it."""
     path: list[str | int] = []
-    group, below = root, [root]
+    group, below, named_entries = root, [root], False
     for step in loc:
         kinds = {kind_of(variant): variant for variant in below} if len(below) > 1 else {}
         if step in kinds:
             below = [kinds[str(step)]]
             continue
         path.append(step)
-        if isinstance(step, str) and len(below) == 1:
+        if named_entries:  # the name of an entry, which is no setting
+            named_entries = False
+        elif isinstance(step, str) and len(below) == 1:
             group = below[0]
             info = group.model_fields.get(step)
             below = groups_of(info.annotation) if info else []
+            named_entries = info is not None and is_mapping_of_groups(info.annotation)
     return tuple(path), group
 
 

@@ -40,6 +40,9 @@ class Server(Group):
     max_queue: int = Field(
         256, ge=0, description="Most requests waiting for a model's batch; more is 503 with Retry-After."
     )
+    max_queue_tokens: int = Field(
+        0, ge=0, description="Most tokens of work (prompt and output) waiting for a model's batch; 0 means no bound."
+    )
     default_max_tokens: int = Field(
         512, ge=1, description="Output tokens when a completion names none (chat: up to the context)."
     )

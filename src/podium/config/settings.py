@@ -5,9 +5,11 @@ from __future__ import annotations
 from pydantic import Field, model_validator
 
 from podium.config.access import Access
+from podium.config.cache import Cache
 from podium.config.frozen import Group
 from podium.config.logs import Logs
 from podium.config.models import Model
+from podium.config.redis import Redis
 from podium.config.server import Server
 
 DEMO = Model(name="demo", source="builtin:demo")
@@ -18,7 +20,9 @@ class Settings(Group):
 
     models: tuple[Model, ...] = Field((DEMO,), description="Models to serve; the first one is the default.")
     server: Server = Field(Server(), description="The data plane.")
-    access: Access = Field(Access(), description="Who may call.")
+    access: Access = Field(Access(), description="Who may call, and how much.")
+    cache: Cache = Field(Cache(), description="Answers that were computed before.")
+    redis: Redis = Field(Redis(), description="The store that several replicas share.")
     logs: Logs = Field(Logs(), description="The log.")
 
     @model_validator(mode="after")

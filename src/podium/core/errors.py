@@ -12,6 +12,10 @@
     ├── NotFound                    not_found             no
     │   └── ModelNotFound           model_not_found
     ├── Conflict                    conflict              no
+    │   ├── IdempotencyMismatch     idempotency_mismatch
+    │   └── IdempotencyInProgress   idempotency_in_progress (yes)
+    ├── RateLimited                 rate_limit_exceeded   yes
+    │   └── QuotaExhausted          insufficient_quota    no
     ├── Unavailable                 unavailable           yes
     │   ├── Overloaded              overloaded
     │   ├── ModelNotReady           model_not_ready
@@ -37,6 +41,8 @@ Nothing here knows HTTP: ``podium.api.errors`` maps codes to statuses and bodies
 from __future__ import annotations
 
 from typing import ClassVar
+
+from podium.core.standing import Standing
 
 
 class PodiumError(Exception):
@@ -110,6 +116,44 @@ class Conflict(PodiumError):
     """The resource is in a state that does not allow the action."""
 
     code = "conflict"
+
+
+class IdempotencyMismatch(Conflict):
+    """An idempotency key was used before, with another request."""
+
+    code = "idempotency_mismatch"
+
+
+class IdempotencyInProgress(Conflict):
+    """The request of that idempotency key still runs on another replica."""
+
+    code = "idempotency_in_progress"
+    retryable = True
+
+
+class RateLimited(PodiumError):
+    """The caller's quota leaves no room now. ``retry_after_seconds`` is when it will."""
+
+    code = "rate_limit_exceeded"
+    retryable = True
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        param: str | None = None,
+        retry_after_seconds: float | None = None,
+        standings: tuple[Standing, ...] = (),
+    ) -> None:
+        super().__init__(message, param=param, retry_after_seconds=retry_after_seconds)
+        self.standings = standings
+
+
+class QuotaExhausted(RateLimited):
+    """No wait of a minute helps: a day's quota or a budget is used up, or the request alone is larger than one."""
+
+    code = "insufficient_quota"
+    retryable = False
 
 
 class Unavailable(PodiumError):

@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from podium.core.identity import LOCAL, Principal
+
 FinishReason = Literal["stop", "length"]
 """``stop``: end-of-sequence, a stop string or a stop token. ``length``: the token limit."""
 
@@ -96,8 +98,26 @@ class SamplingParams(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.is_greedy or self.seed is not None
 
 
+class CacheControl(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a caller wants of the response cache.
+
+    ``read`` False: compute anew. ``write`` False: keep nothing of the answer. ``max_age_seconds``: take no
+    older answer. ``force``: use the cache although the request does not determine its answer.
+    """
+
+    read: bool = True
+    write: bool = True
+    max_age_seconds: float | None = None
+    force: bool = False
+
+
 class GenerationRequest(msgspec.Struct, frozen=True):
-    """One prompt to one model. ``priority``: higher is served first. ``timeout_seconds``: None is none."""
+    """One prompt to one model, from one caller.
+
+    ``priority``: higher is served first among the caller's own. ``timeout_seconds``: None is none.
+    ``idempotency_key``: of the caller, unique in its tenant; a second request with it gets the first one's
+    answer, computed or still being computed.
+    """
 
     id: str
     model: str
@@ -105,6 +125,9 @@ class GenerationRequest(msgspec.Struct, frozen=True):
     sampling: SamplingParams
     priority: int = 0
     timeout_seconds: float | None = None
+    caller: Principal = LOCAL
+    cache: CacheControl = CacheControl()
+    idempotency_key: str | None = None
 
 
 class TokenLogprob(msgspec.Struct, frozen=True, array_like=True):

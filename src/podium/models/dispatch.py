@@ -1,17 +1,28 @@
-"""A request's one page: resolve, refuse, admit, generate."""
+"""A request's one page: resolve, share or reserve, admit, generate."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 
-from podium.core.errors import DeadlineExceeded
+from podium.cache.entry import Entry
+from podium.core.errors import DeadlineExceeded, ModelNotFound
 from podium.core.generation import ChatPrompt, GenerationRequest, Prompt
-from podium.engine.messages import TokenizerFacts
-from podium.models.generation import Generation, Provenance, Timing
-from podium.models.registry import Models
+from podium.core.identity import Principal
+from podium.core.standing import CacheStatus
+from podium.engine.admission import AdmissionGate
+from podium.engine.handle import EngineHandle
+from podium.engine.messages import Ready, TokenizerFacts
+from podium.engine.turns import Work
+from podium.models.computation import Computation, Provenance, Replay, Run
+from podium.models.generation import Generation, Served
+from podium.models.ports import Lease, Quotas
+from podium.models.registry import NO_SUCH_MODEL, Models
 from podium.models.served import ServedModel, refuse_unsupported
+from podium.models.sharing import Sharing, Terms
+from podium.models.worst_case import WorstCase, bound, estimate
 
 
 @dataclass(frozen=True)
@@ -23,35 +34,67 @@ class Tokenized:
     max_model_len: int
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """One request on its way, with the model that it holds."""
+
+    request: GenerationRequest
+    served: ServedModel
+    handle: EngineHandle
+    gate: AdmissionGate
+    ready: Ready
+    default_max_tokens: int
+    deadline: float | None
+    arrived: float
+
+    @property
+    def model(self) -> str:
+        return self.served.config.name
+
+
 class Dispatcher:
     """Turns requests into generations. ``default_max_tokens`` applies where a request names none."""
 
-    def __init__(self, models: Models, *, default_max_tokens: int, default_timeout_seconds: float) -> None:
+    def __init__(
+        self,
+        models: Models,
+        quotas: Quotas,
+        sharing: Sharing,
+        *,
+        default_max_tokens: int,
+        default_timeout_seconds: float,
+    ) -> None:
         self._models = models
+        self._quotas = quotas
+        self._sharing = sharing
         self._default_max_tokens = default_max_tokens
         self._default_timeout_seconds = default_timeout_seconds
 
     async def generate(self, request: GenerationRequest) -> Generation:
         """The generation, once its first chunk is there.
 
-        Refused before any tokenizing: unknown models (``ModelNotFound``), parameters that the engine
-        cannot honour (``UnsupportedParameter``), full queues (``Overloaded``). An error before the first
-        chunk is raised here, a later one by the generation. Cancelling aborts the sequence.
+        Refused before any computing: models that are unknown or not the caller's (``ModelNotFound``),
+        parameters that the engine cannot honour (``UnsupportedParameter``), used-up quotas (``RateLimited``),
+        full queues and deadlines out of reach (``Overloaded``). An error before the first chunk is raised
+        here, a later one by the generation. Cancelling aborts the sequence, unless others read it too.
         """
         arrived = time.monotonic()
         deadline = self._deadline(request)
         try:
             async with asyncio.timeout_at(deadline):
-                served = await self._models.find_loaded(request.model)
-                generation = await self._admitted(served, request, arrived, deadline)
+                served = await self._models.find_loaded(self._permitted(request.caller, request.model))
+                generation = await self._answer(self._ask(request, served, deadline, arrived))
         except TimeoutError as error:
             raise DeadlineExceeded("The request's deadline passed before it could start.") from error
         await generation.wait_first()
+        self._sharing.cache.count(generation.model, generation.cache_status)
         return generation
 
-    async def tokenize(self, model: str, prompt: Prompt, *, add_special_tokens: bool = True) -> Tokenized:
+    async def tokenize(
+        self, caller: Principal, model: str, prompt: Prompt, *, add_special_tokens: bool = True
+    ) -> Tokenized:
         """Tokenize as ``generate`` would."""
-        served = await self._models.find_loaded(model)
+        served = await self._models.find_loaded(self._permitted(caller, model))
         handle, _, ready = served.use()
         try:
             tokens = await handle.tokenize(prompt, add_special_tokens=add_special_tokens)
@@ -59,55 +102,141 @@ class Dispatcher:
             served.release()
         return Tokenized(tokens.token_ids, tokens.strings, ready.facts.max_model_len)
 
-    async def detokenize(self, model: str, token_ids: tuple[int, ...]) -> str:
+    async def detokenize(self, caller: Principal, model: str, token_ids: tuple[int, ...]) -> str:
         """Text of token ids, special tokens left out."""
-        served = await self._models.find_loaded(model)
+        served = await self._models.find_loaded(self._permitted(caller, model))
         handle, _, _ = served.use()
         try:
             return await handle.detokenize(token_ids)
         finally:
             served.release()
 
-    def tokenizer_facts(self, model: str) -> TokenizerFacts:
+    def tokenizer_facts(self, caller: Principal, model: str) -> TokenizerFacts:
         """What callers may know of a loaded model's tokenizer. Raises ``ModelNotReady``."""
-        served = self._models.find(model)
+        served = self._models.find(self._permitted(caller, model))
         _, _, ready = served.use()
         served.release()
         return ready.tokenizer
 
-    async def _admitted(
-        self, served: ServedModel, request: GenerationRequest, arrived: float, deadline: float | None
-    ) -> Generation:
+    def _permitted(self, caller: Principal, model: str) -> str:
+        """``model``, if the caller may use it; else it is as unknown as any other name."""
+        if not caller.may_use(self._models.find(model).config.name):
+            raise ModelNotFound(NO_SUCH_MODEL, param="model")
+        return model
+
+    def _ask(self, request: GenerationRequest, served: ServedModel, deadline: float | None, arrived: float) -> _Asked:
         handle, gate, ready = served.use()
-        sampling = request.sampling
-        try:
-            refuse_unsupported(sampling, ready.facts.unsupported, ready.facts.engine)
-            await gate.acquire(sampling.n, priority=request.priority)
-        except BaseException:
-            served.release()
-            raise
+        # A conversation's answer may fill the context; a bare completion has no natural end.
+        default_max_tokens = 0 if isinstance(request.prompt, ChatPrompt) else self._default_max_tokens
+        return _Asked(request, served, handle, gate, ready, default_max_tokens, deadline, arrived)
 
-        def end() -> None:
-            gate.release(sampling.n)
-            served.release()
+    async def _answer(self, asked: _Asked) -> Generation:
+        """Join a computation of the same answer, else lead: one may follow the other, for a leader may fail."""
+        with ExitStack() as hold:
+            hold.callback(asked.served.release)
+            refuse_unsupported(asked.request.sampling, asked.ready.facts.unsupported, asked.ready.facts.engine)
+            terms = self._sharing.terms(asked.request, asked.served.identity, asked.default_max_tokens)
+            while (computation := self._sharing.find_running(terms)) is not None:
+                if (joined := await self._join(asked, computation)) is not None:
+                    return joined
+            return await self._lead(asked, terms, hold)
 
-        try:
-            # A conversation's answer may fill the context; a bare completion has no natural end.
-            default_max_tokens = 0 if isinstance(request.prompt, ChatPrompt) else self._default_max_tokens
-            flight = handle.submit(request.prompt, sampling, default_max_tokens)
-        except BaseException:
-            end()
-            raise
-        provenance = Provenance(
-            request_id=request.id,
-            model=served.config.name,
-            version=served.config.version,
-            engine=ready.facts.engine,
-            created_unix_seconds=int(time.time()),
+    async def _join(self, asked: _Asked, computation: Computation) -> Generation | None:
+        """Read what somebody else leads; None when that one never begins."""
+        with ExitStack() as leaving:
+            reader = computation.reader()
+            leaving.callback(reader.close)
+            await computation.decided()
+            if computation.kept is not None:
+                return await self._replay(asked, computation.kept)
+            if computation.run is None:
+                return None
+            lease = await self._reserve_hit(asked)
+            leaving.pop_all()
+        served = Served(computation.run.provenance, "attach", lease.standings)
+        return Generation(asked.request.id, reader, served, arrived=asked.arrived, deadline=asked.deadline)
+
+    async def _lead(self, asked: _Asked, terms: Terms, hold: ExitStack) -> Generation:
+        """Answer from what is kept, or compute, and let others join."""
+        computation = Computation(
+            choices=asked.request.sampling.n,
+            log=bool(terms.keys),
+            on_end=lambda ended: self._sharing.ended(terms, ended),
         )
-        timing = Timing(queue_seconds=time.monotonic() - arrived)
-        return Generation(provenance, flight, timing, deadline, end)
+        self._sharing.offer(terms, computation)
+        try:
+            if (entry := await self._sharing.find_kept(terms)) is not None:
+                computation.take_kept(entry)
+                return await self._replay(asked, entry)
+            run = await self._start(asked, hold)
+        except BaseException:
+            computation.stop()
+            raise
+        computation.begin(run)
+        status: CacheStatus = "miss" if terms.content is not None and terms.request.cache.read else "bypass"
+        served = Served(run.provenance, status, run.lease.standings)
+        return Generation(
+            asked.request.id, computation.reader(), served, arrived=asked.arrived, deadline=asked.deadline
+        )
+
+    async def _replay(self, asked: _Asked, entry: Entry) -> Generation:
+        lease = await self._reserve_hit(asked)
+        provenance = Provenance(entry.model, entry.version, entry.engine, int(entry.created_unix_seconds))
+        age = max(0.0, time.time() - entry.created_unix_seconds)
+        served = Served(provenance, "hit", lease.standings, age)
+        return Generation(
+            asked.request.id, Replay(entry.chunks), served, arrived=asked.arrived, deadline=asked.deadline
+        )
+
+    async def _reserve_hit(self, asked: _Asked) -> Lease:
+        lease = await self._quotas.reserve_hit(asked.request.caller, asked.model, request_id=asked.request.id)
+        lease.settle(0, 0)
+        return lease
+
+    async def _start(self, asked: _Asked, hold: ExitStack) -> Run:
+        """Reserve, wait for a place in the batch, submit. What fails on the way gives everything back."""
+        request = asked.request
+        with ExitStack() as undo:
+            lease, worst = await self._reserve(asked)
+            undo.callback(lease.settle, 0, 0)
+            permit = await asked.gate.acquire(_work(asked, worst))
+            undo.callback(permit.release, 0)
+            flight = asked.handle.submit(worst.prompt, request.sampling, asked.default_max_tokens)
+            undo.pop_all()
+        config = asked.served.config
+        provenance = Provenance(config.name, config.version, asked.ready.facts.engine, int(time.time()))
+        return Run(provenance, flight, permit, lease, release_model=hold.pop_all().close)
+
+    async def _reserve(self, asked: _Asked) -> tuple[Lease, WorstCase]:
+        """Tokens are counted only where a quota counts them: that asks the worker once more."""
+        request, facts, limit = asked.request, asked.ready.facts, asked.default_max_tokens
+        counted = self._quotas.counts_tokens(request.caller, asked.model)
+        if counted:
+            worst = await bound(asked.handle, request.prompt, request.sampling, facts, limit)
+        else:
+            worst = estimate(request.prompt, request.sampling, facts, limit)
+        lease = await self._quotas.reserve(
+            request.caller,
+            asked.model,
+            request_id=request.id,
+            prompt_tokens=worst.prompt_tokens if counted else 0,
+            output_tokens=worst.output_tokens if counted else 0,
+        )
+        return lease, worst
 
     def _deadline(self, request: GenerationRequest) -> float | None:
         seconds = request.timeout_seconds or self._default_timeout_seconds
         return asyncio.get_running_loop().time() + seconds if seconds else None
+
+
+def _work(asked: _Asked, worst: WorstCase) -> Work:
+    caller = asked.request.caller
+    return Work(
+        permits=asked.request.sampling.n,
+        tenant=caller.tenant,
+        weight=caller.weight,
+        priority_class=caller.priority,
+        priority=asked.request.priority,
+        tokens=worst.prompt_tokens + worst.output_tokens,
+        deadline=asked.deadline,
+    )

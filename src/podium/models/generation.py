@@ -1,16 +1,17 @@
-"""A running generation: chunks for the caller, bookkeeping for the server, exactly one end."""
+"""One caller's view of a generation: chunks, timing, exactly one end."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
 from podium.core.errors import DeadlineExceeded
 from podium.core.generation import Chunk
-from podium.engine.flight import Flight
+from podium.core.standing import CacheStatus, Standing
+from podium.models.computation import ChunkSource, Provenance
 
 
 @dataclass
@@ -23,46 +24,45 @@ class Timing:
 
 
 @dataclass(frozen=True)
-class Provenance:
-    """Which model version and engine answer."""
+class Served:
+    """How a request is answered: by whom, from where, and what is left of the caller's quotas."""
 
-    request_id: str
-    model: str
-    version: str
-    engine: str
-    created_unix_seconds: int
+    provenance: Provenance
+    status: CacheStatus
+    standings: Sequence[Standing] = ()
+    age_seconds: float | None = None
 
 
 class Generation:
     """An async iterator of chunks, the first of which is there already.
 
-    ``aclose`` (or leaving ``async with``) before the end aborts the sequence within one engine step.
-    Raises the error that ends the request in its place: ``EngineCrashed``, ``DeadlineExceeded``, …
+    ``aclose`` (or leaving ``async with``) before the end aborts the sequence within one engine step, unless
+    others read it too. Raises the error that ends the request in its place: ``EngineCrashed``,
+    ``DeadlineExceeded``, …
     """
 
     def __init__(
-        self, provenance: Provenance, flight: Flight, timing: Timing, deadline: float | None, on_end: Callable[[], None]
+        self, request_id: str, source: ChunkSource, served: Served, *, arrived: float, deadline: float | None
     ) -> None:
-        self.request_id = provenance.request_id
-        self.model = provenance.model
-        self.version = provenance.version
-        self.engine = provenance.engine
-        self.created_unix_seconds = provenance.created_unix_seconds
-        self.timing = timing
-        self._flight = flight
+        self.request_id = request_id
+        self.model = served.provenance.model
+        self.version = served.provenance.version
+        self.engine = served.provenance.engine
+        self.created_unix_seconds = served.provenance.created_unix_seconds
+        self.cache_status = served.status
+        self.age_seconds = served.age_seconds
+        self.standings = served.standings
+        self.timing = Timing(queue_seconds=time.monotonic() - arrived)
+        self._source = source
+        self._arrived = arrived
         self._deadline = deadline
-        self._on_end: Callable[[], None] | None = on_end
         self._first: Chunk | None = None
-        self._accepted = time.monotonic()
+        self._open = True
 
     async def wait_first(self) -> None:
         """Wait for the first chunk; its error is raised here and ends the generation."""
-        try:
-            self._first = await self._next()
-        except BaseException:
-            self._end()
-            raise
-        self.timing.first_token_seconds = (self.timing.queue_seconds or 0.0) + time.monotonic() - self._accepted
+        self._first = await self._next()
+        self.timing.first_token_seconds = time.monotonic() - self._arrived
 
     def __aiter__(self) -> Generation:
         return self
@@ -72,14 +72,7 @@ class Generation:
         if self._first is not None:
             chunk, self._first = self._first, None
             return chunk
-        chunk_ready = self._flight.take_ready()
-        if chunk_ready is not None:
-            return chunk_ready
-        try:
-            return await self._next()
-        except BaseException:
-            self._end()
-            raise
+        return self._source.take_ready() or await self._next()
 
     async def __aenter__(self) -> Self:
         return self
@@ -89,22 +82,21 @@ class Generation:
 
     async def aclose(self) -> None:
         """End it; idempotent."""
-        self._end()
+        if self._open:
+            self._open = False
+            self.timing.total_seconds = time.monotonic() - self._arrived
+            self._source.close()
 
     async def _next(self) -> Chunk:
-        if self._deadline is None:
-            return await anext(self._flight)
+        """The next chunk, within the deadline; any error ends the generation."""
         try:
+            if self._deadline is None:
+                return await anext(self._source)
             async with asyncio.timeout_at(self._deadline):
-                return await anext(self._flight)
+                return await anext(self._source)
         except TimeoutError as error:
+            await self.aclose()
             raise DeadlineExceeded("The request's deadline passed before it was finished.") from error
-
-    def _end(self) -> None:
-        """Give back the permit, once; abort what still runs."""
-        if self._on_end is None:
-            return
-        on_end, self._on_end = self._on_end, None
-        self.timing.total_seconds = (self.timing.queue_seconds or 0.0) + time.monotonic() - self._accepted
-        self._flight.close()
-        on_end()
+        except BaseException:
+            await self.aclose()
+            raise

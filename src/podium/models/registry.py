@@ -26,6 +26,8 @@ from podium.models.status import Health, LoadReport, ModelStatus, UnloadReport
 
 log = structlog.get_logger(__name__)
 
+NO_SUCH_MODEL = "No model of that name is served here; GET /v1/models lists them."
+
 STALLED_UNREADY_SECONDS = 8.0
 IDLE_CHECK_SECONDS = 1.0
 
@@ -79,7 +81,7 @@ class Models:
         base = self._aliases.get(given, given)
         served = self._served.get((base, version if at else self._active.get(base, "")))
         if served is None:
-            raise ModelNotFound("No model of that name is served here; GET /v1/models lists them.", param="model")
+            raise ModelNotFound(NO_SUCH_MODEL, param="model")
         return served
 
     async def find_loaded(self, name: str) -> ServedModel:

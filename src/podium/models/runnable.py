@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ from podium.models.source import resolve_source
 # KV cache, activations and code beside the weights: measured on GPT-2 124M with openvino and transformers.
 WORKER_OVERHEAD_BYTES = 300 * 1024**2
 SOURCELESS_ENGINES = (EchoEngine, RemoteEngine)
+NO_FOLDER = Path(os.devnull)
+"""Stands where there are no files: never a folder, whatever the working directory holds."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ async def make_runnable(model: Model, policy: SourcePolicy, report: Callable[[st
     """Everything before the worker starts. Raises a ``ModelLoadError``; hashing runs in a thread."""
     if isinstance(model.engine, SOURCELESS_ENGINES):
         choice = choose(model.engine, is_openvino_ir=False, machine=Machine.here())
-        return Runnable(folder=Path("none"), choice=choice, needed_bytes=WORKER_OVERHEAD_BYTES)
+        return Runnable(folder=NO_FOLDER, choice=choice, needed_bytes=WORKER_OVERHEAD_BYTES)
     report("inspecting", -1)
     checkpoint = await asyncio.to_thread(_inspect, model, policy)
     choice = choose(model.engine, is_openvino_ir=checkpoint.format == "openvino", machine=Machine.here())

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import structlog
 
+from podium.aio import tasks
+from podium.cache.key import ModelIdentity
 from podium.config.models import Model
 from podium.config.server import Server
 from podium.core.errors import ModelLoadError, ModelNotReady, PodiumError, UnsupportedParameter
@@ -20,6 +22,7 @@ from podium.engine.messages import Load, Ready
 from podium.engine.process import WorkerCommand
 from podium.models.lifecycle import ModelState, advance
 from podium.models.memory import process_tree_bytes
+from podium.models.model_digest import model_digest
 from podium.models.runnable import Runnable, SourcePolicy, make_runnable
 from podium.models.status import LoadProgress, LoadReport, ModelStatus, UnloadReport
 
@@ -43,7 +46,11 @@ MakeRoom = Callable[["ServedModel", int], Awaitable[None]]
 
 
 class ServedModel:
-    """Loads, serves and unloads. One load or unload runs at a time; a second call waits for the first."""
+    """Loads, serves and unloads. One load or unload runs at a time; a second call waits for the first.
+
+    ``identity`` is what answers are kept under: None until the model's files have been hashed, which happens
+    beside the first requests and never delays them.
+    """
 
     def __init__(self, config: Model, surroundings: Surroundings) -> None:
         self.config = config
@@ -51,6 +58,8 @@ class ServedModel:
         self.request_count = 0
         self.last_used = time.monotonic()
         self.error: PodiumError | None = None
+        self.identity: ModelIdentity | None = None
+        self._identifying: asyncio.Task[None] | None = None
         self._around = surroundings
         self._handle: EngineHandle | None = None
         self._gate: AdmissionGate | None = None
@@ -193,6 +202,7 @@ class ServedModel:
         handle = self._new_handle(runnable)
         self._before_bytes = await asyncio.to_thread(process_tree_bytes)
         self._report("starting the worker", -1)
+        started_at = time.time()
         ready = await handle.start()
         self._handle = handle
         self._enter("warming")
@@ -202,12 +212,36 @@ class ServedModel:
             await self._close()
             raise
         server = self._around.server
-        self._gate = AdmissionGate(permits=ready.facts.max_batch_sequences, queue=server.max_queue)
+        self._gate = AdmissionGate(
+            permits=ready.facts.max_batch_sequences, queue=server.max_queue, queue_tokens=server.max_queue_tokens
+        )
+        self._identifying = tasks.start(self._identify(runnable, ready, started_at), name=f"identify {self.id}")
         self._loaded_at = time.time()
         self._progress = None
         self.error = None
         self._enter("ready")
         log.info("model ready", model=self.id, load_seconds=round(ready.load_seconds, 3), rss_bytes=handle.rss_bytes)
+
+    async def _identify(self, runnable: Runnable, ready: Ready, loaded_at: float) -> None:
+        cache_dir = self._around.policy.cache_dir
+        try:
+            digest = await model_digest(
+                self.config, runnable.folder, runnable.choice.engine, cache_dir, loaded_at_unix_seconds=loaded_at
+            )
+        except PodiumError as error:
+            log.warning("answers are not kept", model=self.id, reason=error.message)
+            return
+        facts = ready.facts
+        self.identity = ModelIdentity(
+            name=self.config.name,
+            version=self.config.version,
+            digest=digest,
+            engine=facts.engine,
+            engine_version=facts.engine_version,
+            precision=facts.precision,
+            device=facts.device,
+            max_model_len=facts.max_model_len,
+        )
 
     def _new_handle(self, runnable: Runnable) -> EngineHandle:
         config, server = self.config, self._around.server
@@ -259,6 +293,9 @@ class ServedModel:
     async def _close(self) -> None:
         handle, self._handle, self._gate = self._handle, None, None
         self._loaded_at = None
+        self.identity = None
+        identifying, self._identifying = self._identifying, None
+        await tasks.stop(identifying)
         if handle is not None:
             await handle.close()
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, PlainValidator, WithJsonSchema
 
+from podium.protocols.cache_control import CacheMember
 from podium.protocols.wire import MAX_TOKEN_ID, WireModel, token_ids
 
 MAX_COUNT = 2**31 - 1
@@ -77,7 +78,7 @@ class StructuredOutputs(WireModel):
 
 
 class SamplingMembers(WireModel):
-    """How tokens are chosen, when generation ends, and how urgent the request is."""
+    """How tokens are chosen, when generation ends, how urgent the request is, and whether a kept answer will do."""
 
     temperature: float | None = Field(None, ge=0, le=2, description="0 is greedy; none is 1.")
     top_p: float | None = Field(None, gt=0, le=1, description="Nucleus; 1 is off.")
@@ -98,3 +99,9 @@ class SamplingMembers(WireModel):
     guided_regex: str | None = Field(None, description="Older name of `structured_outputs.regex`.")
     timeout_seconds: float | None = Field(None, gt=0, le=86400, description="Deadline; 504 when it passes.")
     priority: int | None = Field(None, ge=-100, le=100, description="Higher is served first; none is 0.")
+    cache: CacheMember = Field(
+        None,
+        description="What to do with the response cache; of this and the header `Cache-Control` the stricter one "
+        "holds. `no-cache` computes anew, `no-store` keeps nothing, `max-age` (also `s-maxage`, `ttl`; seconds) takes "
+        "no older answer, `force` takes and keeps one although the request does not determine it.",
+    )

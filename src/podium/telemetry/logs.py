@@ -10,9 +10,14 @@ import structlog
 
 
 def configure(*, style: Literal["auto", "human", "json"], level: str) -> None:
-    """Set up structlog, and route the standard library's records through it. Call once, at start."""
+    """Set up structlog, and route the standard library's records through it. Call once, at start.
+
+    Tracebacks show lines of code, never the values of variables.
+    """
     human = style == "human" or (style == "auto" and sys.stderr.isatty())
-    renderer: Any = structlog.dev.ConsoleRenderer() if human else structlog.processors.JSONRenderer()
+    # The console's default formatter is rich's, which prints the values of local variables: keys, prompts.
+    console = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    renderer: Any = console if human else structlog.processors.JSONRenderer()
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,

@@ -14,6 +14,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from podium.telemetry.shared_state import SharedState, SharedStateCollector
+
 FIRST_TOKEN_BUCKETS = (
     0.001, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60,
 )  # fmt: skip
@@ -95,11 +97,14 @@ MODEL_GAUGES: tuple[tuple[str, str, Callable[[ModelGauges], float]], ...] = (
 
 
 class ServerMetrics:
-    """One process's metrics. ``models`` is called at each scrape."""
+    """One process's metrics. ``models`` is called, and ``shared`` read, at each scrape."""
 
-    def __init__(self, models: Callable[[], Iterable[ModelGauges]], *, version: str) -> None:
+    def __init__(
+        self, models: Callable[[], Iterable[ModelGauges]], *, version: str, shared: SharedState | None = None
+    ) -> None:
         self._registry = registry = CollectorRegistry()
         registry.register(_ModelCollector(models))
+        registry.register(SharedStateCollector(shared or SharedState()))
         by_model = ("model", "version")
         self._received = Counter("podium_requests_received", "Requests that arrived.", ("route",), registry=registry)
         self._in_flight = Gauge("podium_requests_in_flight", "Requests not ended yet.", ("route",), registry=registry)

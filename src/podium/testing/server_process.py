@@ -63,6 +63,7 @@ def server_process(*models: dict[str, Any], **sections: dict[str, Any]) -> Itera
     settings: dict[str, Any] = {"models": list(models) or [ECHO], "logs": {"format": "json"}, **sections}
     settings["server"] = {"port": 0, "admin_port": 0, "heartbeat_seconds": 0.2, **sections.get("server", {})}
     with tempfile.TemporaryDirectory() as folder:
+        settings["access"] = {"database": str(Path(folder) / "podium.db"), **sections.get("access", {})}
         config = Path(folder) / "podium.yaml"
         config.write_text(yaml.safe_dump(settings), "utf-8")
         command = [sys.executable, "-m", "podium", "serve", "--config", str(config)]

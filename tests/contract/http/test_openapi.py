@@ -11,15 +11,19 @@ import jsonschema
 import pytest
 
 from podium.api.app import create_app
+from podium.api.middleware.answer_facts import HEADERS
 from support.asgi import call
-from support.http_doubles import fake_backend
+from support.http_doubles import FakeUsage, FakeUsageRow, fake_backend
 from support.http_routes import routes
+from support.structured_fields import parse_list
 
-APP = create_app(fake_backend())
+APP = create_app(fake_backend(usage=FakeUsage([FakeUsageRow()])))
 DESCRIPTION: dict[str, Any] = call(APP, "GET", "/openapi.json").json
 OPERATIONS = [(path, method, entry) for path, item in DESCRIPTION["paths"].items() for method, entry in item.items()]
 GENERATING = ["/generate", "/batch_generate", "/v1/chat/completions", "/v1/completions"]
-ANSWERING = [*GENERATING, "/tokenize", "/models", "/health", "/version", "/v1/models"]
+ANSWERING = [
+    *GENERATING, "/tokenize", "/models", "/health", "/version", "/v1/models", "/usage", "/cache/stats", "/cache",
+]  # fmt: skip
 STREAMING = ["/generate", "/v1/chat/completions", "/v1/completions"]
 
 
@@ -50,13 +54,39 @@ def test_every_operation_tells_its_errors_and_its_answer(path: str, method: str,
     assert entry["summary"]
     assert entry["description"]
     assert {"200", "400", "401", "404", "500", "503"} <= set(entry["responses"])
-    assert "422" not in entry["responses"]
+    assert "HTTPValidationError" not in str(entry["responses"]), "the framework's own 422 never happens here"
+    assert ("422" in entry["responses"]) == (path in GENERATING)
     wanted = set(re.findall(r"\{(\w+)\}", path))
     assert wanted <= {parameter["name"] for parameter in entry["parameters"]}
     if method == "post":
         media = entry["requestBody"]["content"]["application/json"]
         schema = {**media["schema"], "components": DESCRIPTION["components"]}
         jsonschema.Draft202012Validator(schema).validate(media["example"])
+
+
+@pytest.mark.parametrize("path", GENERATING)
+def test_what_goes_with_generating_is_described(path: str) -> None:
+    entry = DESCRIPTION["paths"][path]["post"]
+    assert {"Idempotency-Key", "Cache-Control"} <= {one["name"] for one in entry["parameters"] if one["in"] == "header"}
+    told = {name.lower() for name in entry["responses"]["200"]["headers"]}
+    assert {"x-podium-cache", "age", "ratelimit", "ratelimit-policy"} <= told <= set(HEADERS)
+    assert {"409", "422", "429"} <= set(entry["responses"])
+    assert "ratelimit" in {name.lower() for name in entry["responses"]["429"]["headers"]}
+
+
+@pytest.mark.parametrize("name", ["RateLimit", "RateLimit-Policy"])
+def test_the_examples_of_structured_fields_follow_their_grammar(name: str) -> None:
+    headers = DESCRIPTION["paths"]["/generate"]["post"]["responses"]["200"]["headers"]
+    assert parse_list(headers[name]["example"])
+
+
+@pytest.mark.parametrize(("path", "method", "entry"), OPERATIONS)
+def test_examples_of_answers_match_their_schema(path: str, method: str, entry: dict[str, Any]) -> None:
+    media = entry["responses"]["200"]["content"].get("application/json", {})
+    if "example" in media:
+        schema = {**media["schema"], "components": DESCRIPTION["components"]}
+        jsonschema.Draft202012Validator(schema).validate(media["example"])
+    assert ("example" in media) or path not in ("/usage", "/cache/stats", "/cache"), method
 
 
 @pytest.mark.parametrize("path", STREAMING)

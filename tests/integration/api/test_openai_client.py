@@ -8,9 +8,11 @@ import openai
 import pytest
 
 from podium.api.app import create_app
-from podium.core.errors import EngineCrashed, Overloaded, PodiumError
-from podium.core.generation import GenerationRequest
-from support.http_doubles import FakeDispatcher, fake_backend, story
+from podium.core.errors import EngineCrashed, Overloaded, PodiumError, QuotaExhausted, RateLimited
+from podium.core.generation import CacheControl, GenerationRequest
+from podium.core.identity import LOCAL
+from podium.core.standing import Standing
+from support.http_doubles import FakeDispatcher, FakeGatekeeper, fake_backend, story
 from support.http_server import RunningServer
 
 
@@ -22,7 +24,9 @@ def dispatcher() -> FakeDispatcher:
 @pytest.fixture
 def client(dispatcher: FakeDispatcher) -> Iterator[openai.OpenAI]:
     with (
-        RunningServer(create_app(fake_backend(dispatcher=dispatcher))) as server,
+        RunningServer(
+            create_app(fake_backend(dispatcher=dispatcher, gatekeeper=FakeGatekeeper({"none": LOCAL})))
+        ) as server,
         openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0) as opened,
     ):
         yield opened
@@ -88,3 +92,46 @@ def test_the_client_retries_what_a_retry_can_mend_and_nothing_else(
     patient = client.with_options(max_retries=2)
     assert patient.completions.create(model="demo", prompt="x").choices[0].text == "The sea was calm."
     assert len(dispatcher.requests) == 2
+
+
+WINDOW = Standing("requests_per_minute", "key", 60, 0, 30.0, 60)
+
+
+def test_a_rate_limit_becomes_the_client_s_own_and_is_retried_after_the_told_milliseconds(
+    client: openai.OpenAI, dispatcher: FakeDispatcher
+) -> None:
+    failures = iter([RateLimited("Slow down.", retry_after_seconds=0.03, standings=(WINDOW,))] * 2)
+
+    def twice(request: GenerationRequest) -> object:
+        return next(failures, None) or story(request)
+
+    dispatcher.script = twice  # type: ignore[assignment]
+    with pytest.raises(openai.RateLimitError) as limited:
+        client.completions.create(model="demo", prompt="x")
+    assert limited.value.code == "rate_limit_exceeded"
+    assert limited.value.response.headers["x-ratelimit-remaining-requests"] == "0"
+    assert client.with_options(max_retries=1).completions.create(model="demo", prompt="x").choices
+    assert len(dispatcher.requests) == 3
+
+
+def test_a_used_up_quota_is_not_tried_again(client: openai.OpenAI, dispatcher: FakeDispatcher) -> None:
+    dispatcher.script = lambda _: QuotaExhausted("Used up.", retry_after_seconds=9999.0, standings=(WINDOW,))
+    with pytest.raises(openai.RateLimitError) as used_up:
+        client.with_options(max_retries=5).completions.create(model="demo", prompt="x")
+    assert used_up.value.code == "insufficient_quota"
+    assert len(dispatcher.requests) == 1
+
+
+def test_cache_wishes_and_idempotency_keys_are_sent_with_the_client_s_extras(
+    client: openai.OpenAI, dispatcher: FakeDispatcher
+) -> None:
+    raw = client.completions.with_raw_response.create(
+        model="demo",
+        prompt="x",
+        extra_headers={"Idempotency-Key": "k-1", "Cache-Control": "max-age=5"},
+        extra_body={"cache": {"force": True}},
+    )
+    assert raw.headers["x-podium-cache"] == "miss"
+    (request,) = dispatcher.requests
+    assert request.idempotency_key == "k-1"
+    assert request.cache == CacheControl(max_age_seconds=5.0, force=True)

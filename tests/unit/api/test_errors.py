@@ -8,7 +8,16 @@ import pytest
 
 from podium.api import refusals
 from podium.api.errors import NATIVE, OPENAI, body_of, headers_of, outcome_of, speaks_openai, status_of
-from podium.core.errors import EngineCrashed, InvalidRequest, Overloaded, PodiumError, all_errors
+from podium.core.errors import (
+    EngineCrashed,
+    IdempotencyInProgress,
+    InvalidRequest,
+    Overloaded,
+    PodiumError,
+    QuotaExhausted,
+    RateLimited,
+    all_errors,
+)
 
 CODES = sorted(all_errors())
 
@@ -51,9 +60,25 @@ def test_retry_after_is_whole_seconds_rounded_up_and_at_least_one(seconds: float
     assert (b"retry-after", header) in headers_of(Overloaded("Full.", retry_after_seconds=seconds))
 
 
+@pytest.mark.parametrize(("seconds", "milliseconds"), [(0.0, b"1"), (0.0201, b"21"), (1.0, b"1000"), (59.5, b"59500")])
+def test_a_rate_limit_tells_the_wait_in_milliseconds_too(seconds: float, milliseconds: bytes) -> None:
+    assert (b"retry-after-ms", milliseconds) in headers_of(RateLimited("Slow.", retry_after_seconds=seconds))
+
+
+@pytest.mark.parametrize(
+    "error", [Overloaded("Full.", retry_after_seconds=2), QuotaExhausted("Used up.", retry_after_seconds=2)]
+)
+def test_nothing_else_does(error: PodiumError) -> None:
+    names = [name for name, _ in headers_of(error)]
+    assert b"retry-after" in names
+    assert b"retry-after-ms" not in names
+
+
 def test_only_what_cannot_be_mended_by_a_retry_says_so() -> None:
     assert (b"x-should-retry", b"false") in headers_of(InvalidRequest("No."))
-    assert all(name != b"x-should-retry" for name, _ in headers_of(Overloaded("Full.")))
+    assert (b"x-should-retry", b"false") in headers_of(QuotaExhausted("Used up."))
+    for error in (Overloaded("Full."), RateLimited("Slow."), IdempotencyInProgress("Running.")):
+        assert all(name != b"x-should-retry" for name, _ in headers_of(error))
 
 
 def test_wrong_methods_are_told_the_right_ones() -> None:

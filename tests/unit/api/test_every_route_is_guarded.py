@@ -4,16 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import pytest
+from fastapi import FastAPI
+from starlette.routing import Match
 
+from podium.access.gatekeeper import Gatekeeper
+from podium.access.key_directory import KeyDirectory
+from podium.access.key_record import KeyRecord
+from podium.api.admin_app import create_admin_app
 from podium.api.app import create_app
-from podium.api.middleware.authenticate import PROBES
+from podium.api.backend import Backend
+from podium.api.roles import PROBES, ROLES, role_for
+from podium.api.routes import RouteLabels
 from podium.config.access import Access
 from podium.config.server import Server
-from support.asgi import Client, call, exchange, scope_of
-from support.http_doubles import FakeDispatcher, FakeObserver, fake_backend
-from support.http_routes import METHODS, concrete_paths
+from podium.core.identity import ROLES as ROLES_IN_WORDS
+from podium.core.identity import Role
+from support.asgi import JSON_HEADERS, Client, call, exchange, scope_of
+from support.http_doubles import FakeCache, FakeDispatcher, FakeObserver, fake_backend
+from support.http_routes import METHODS, concrete_paths, filled, routes
+from support.keys import NOW, new_key
 
 PATHS = concrete_paths()
 ODD_HOSTS: dict[str, list[tuple[str, str]]] = {
@@ -34,20 +48,159 @@ def test_the_walk_finds_every_dialect() -> None:
     assert len(PATHS) >= 24
 
 
-@pytest.mark.parametrize("access", [Access(anonymous="never"), Access(anonymous="loopback")])
-@pytest.mark.parametrize("path", PATHS)
-def test_without_a_key_nothing_but_the_probes_is_open(path: str, access: Access) -> None:
-    dispatcher = FakeDispatcher()
-    app = create_app(fake_backend(access=access, server=Server(host="0.0.0.0"), dispatcher=dispatcher))  # noqa: S104
-    for method in METHODS:
-        answer = call(app, method, path)
-        if path in PROBES:
+class Directory:
+    """Keys that are simply there."""
+
+    loaded = True
+
+    def __init__(self, *records: KeyRecord) -> None:
+        self.records = {record.id: record for record in records}
+        self.has_keys = bool(records)
+
+    def find(self, key_id: str) -> KeyRecord | None:
+        return self.records.get(key_id)
+
+
+def guarded(*records: KeyRecord, anonymous: str = "loopback", **parts: Any) -> Backend:
+    """A backend behind the real gatekeeper."""
+    directory: KeyDirectory = Directory(*records)  # type: ignore[assignment]
+    access = Access(anonymous=anonymous)
+    gatekeeper = Gatekeeper(access, directory, clock=lambda: NOW)
+    return replace(fake_backend(access=access, **parts), gatekeeper=gatekeeper)
+
+
+CLOSED: dict[str, Callable[..., Backend]] = {
+    "never, on loopback": lambda **parts: guarded(anonymous="never", **parts),
+    "loopback, elsewhere": lambda **parts: guarded(server=Server(host="0.0.0.0", admin_host="0.0.0.0"), **parts),  # noqa: S104
+    "loopback, with a key": lambda **parts: guarded(new_key()[1], **parts),
+    "loopback, with a revoked key": lambda **parts: guarded(new_key(revoked_at=NOW)[1], **parts),
+}
+LOCAL_HOSTS = [[("host", "127.0.0.1:8000")], [("host", "localhost")], [("host", "[::1]:1")], [("host", "test")]]
+
+
+@pytest.mark.parametrize("closed", CLOSED)
+@pytest.mark.parametrize("path", [*PATHS, "/no/such/route", "/cache", "/cache/stats", "/usage"])
+def test_without_a_key_nothing_but_the_probes_is_open(path: str, closed: str) -> None:
+    dispatcher, cache = FakeDispatcher(), FakeCache()
+    app = create_app(CLOSED[closed](dispatcher=dispatcher, cache=cache))
+    for method, headers in itertools.product(METHODS, [*LOCAL_HOSTS, *ODD_HOSTS.values()]):
+        answer = call(app, method, path, headers=headers)
+        if headers in ODD_HOSTS.values():
+            assert answer.status == 400
+        elif path in PROBES:
             assert answer.status in (200, 405)
         else:
             assert answer.status == 401
             assert answer.headers["www-authenticate"] == "Bearer"
     assert not dispatcher.requests
     assert not dispatcher.models.calls
+    assert not cache.cleared
+
+
+@pytest.mark.parametrize("closed", CLOSED)
+def test_on_the_admin_port_too_nothing_but_the_probes_is_open(closed: str) -> None:
+    app = create_admin_app(CLOSED[closed]())
+    hosts = [*LOCAL_HOSTS, *ODD_HOSTS.values()]
+    for path, method, headers in itertools.product([*PATHS, "/no/such/route"], METHODS, hosts):
+        answer = call(app, method, path, headers=headers)
+        assert answer.status in (200, 405) if path in PROBES else answer.status == 401
+
+
+def key_with(role: Role, **parts: Any) -> tuple[Backend, list[tuple[str, str]]]:
+    """A backend that knows one key, of that role, and the headers of its owner."""
+    text, record = new_key(roles=(role,))
+    return guarded(record, **parts), [*JSON_HEADERS, ("authorization", f"Bearer {text}")]
+
+
+@pytest.mark.parametrize("role", ROLES_IN_WORDS)
+def test_each_route_is_for_the_role_of_its_row_and_for_admins(role: Role) -> None:
+    backend, headers = key_with(role)
+    apps = [create_app(backend), create_admin_app(backend)]
+    assert isinstance(apps[0], FastAPI)
+    for (template, method), needed in ROLES.items():
+        answer = call(apps[0], method, filled(template), {}, headers=headers)
+        assert (answer.status == 403) == (role not in (needed, "admin")), (template, method)
+        if answer.status == 403:
+            assert f"'{needed}'" in answer.json["error"]["message"]
+    scraped = call(apps[1], "GET", "/metrics", headers=headers)
+    assert scraped.status == (403 if role == "infer" else 200)
+
+
+@pytest.mark.parametrize("role", ["infer", "metrics"])
+def test_a_method_without_a_row_is_for_admins(role: Role) -> None:
+    backend, headers = key_with(role)
+    app = create_app(backend)
+    for path, method in itertools.product(PATHS, METHODS):
+        answer = call(app, method, path, {}, headers=headers)
+        if path not in PROBES and not any(method == known for _, known in rows_of(path)):
+            assert answer.status == 403, (path, method)
+
+
+def rows_of(path: str) -> list[tuple[str, str]]:
+    return [row for row in ROLES if filled(row[0]) == path]
+
+
+def test_every_route_has_a_row_and_every_row_a_route() -> None:
+    there = {(route.path, method) for route in routes() for method in route.methods or ()}
+    assert {(path, method) for path, method in there if path not in PROBES} == set(ROLES)
+
+
+def test_a_route_that_somebody_forgot_is_for_admins() -> None:
+    assert role_for("/new", "GET") == "admin"
+    assert role_for("/generate", "DELETE") == "admin"
+
+
+@pytest.mark.parametrize("role", ROLES_IN_WORDS)
+def test_a_path_that_is_nothing_is_404_for_callers_that_are_known(role: Role) -> None:
+    backend, headers = key_with(role)
+    assert call(create_app(backend), "GET", "/no/such/route", headers=headers).status == 404
+
+
+_ODD_ENDS = [
+    "",
+    "\n",
+    "\r",
+    "\r\n",
+    "\0",
+    " ",
+    "/",
+    "//",
+    "/.",
+    "/..",
+    "?",
+    "#",
+    "%0a",
+    ";x",
+    "\u2028",
+    "\x85",
+    "/x",
+    "x",
+]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_the_role_hangs_on_the_route_that_the_router_takes(path: str) -> None:
+    """Whatever is appended or put before: a request that reaches a route had that route's label."""
+    known = routes()
+    label = RouteLabels(known)
+    odd_paths = [path + end for end in _ODD_ENDS] + ["/" + path, path.upper(), path.replace("/", "//")]
+    for odd, method in itertools.product(odd_paths, METHODS):
+        scope = scope_of(method, odd.encode("latin-1", "replace").decode("latin-1"), [])
+        matches = [(route.matches(scope)[0], route.path) for route in known]
+        taken = [template for match, template in matches if match == Match.FULL] or [
+            template for match, template in matches if match == Match.PARTIAL
+        ]
+        assert label(scope) == (taken[0] if taken else "unmatched"), (odd, method)
+
+
+def test_a_line_end_after_the_path_opens_no_route_of_another_role() -> None:
+    """The router's expressions take one."""
+    cache = FakeCache()
+    backend, headers = key_with("infer", cache=cache)
+    app = create_app(backend)
+    for path, method in (("/metrics", "GET"), ("/cache", "DELETE"), ("/models/demo/unload", "POST")):
+        assert call(app, method, f"{path}\n", headers=headers).status in (403, 404)
+    assert not cache.cleared
 
 
 def test_the_open_list_is_the_three_probes() -> None:
@@ -127,7 +280,7 @@ def test_route_labels_never_hold_text_of_a_caller() -> None:
 def test_wrong_methods_get_405_and_are_told_the_right_ones(path: str) -> None:
     answer = call(create_app(fake_backend()), "PATCH", path)
     assert answer.status == 405
-    assert answer.headers["allow"] in ("GET", "POST")
+    assert answer.headers["allow"] in ("GET", "POST", "DELETE")
     assert answer.json["error"]["code"] == "method_not_allowed"
 
 

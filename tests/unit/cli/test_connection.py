@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 
 import pytest
 
-from podium.cli.connection import Connection, address, is_listening
+from podium.cli.connection import Connection, address, is_listening, key_from
 from podium.cli.failure import Failure
 from podium.protocols.openai_answers import ModelList
 from support.fake_server import Canned, fake_server
@@ -95,3 +96,54 @@ def test_an_error_inside_a_stream_is_an_error() -> None:
         next(events)
         with pytest.raises(Failure, match=r"The worker ended\. \[engine_crashed\]"):
             next(events)
+
+
+def test_a_key_goes_with_every_request() -> None:
+    routes = {"GET /x": Canned({}), "POST /s": Canned(events=[{}])}
+    with fake_server(routes) as server, Connection(server.url, key="k-1") as connection:
+        connection.get("/x", dict)
+        list(connection.events("/s", {}))
+        connection.answers("/x")
+    assert [headers.get("authorization") for headers in server.headers] == ["Bearer k-1"] * 3
+    with fake_server(routes) as server, Connection(server.url) as connection:
+        connection.get("/x", dict)
+    assert [headers.get("authorization") for headers in server.headers] == [None]
+
+
+def test_the_key_comes_from_the_file_before_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("key").write_text("from-a-file\n")
+    monkeypatch.delenv("PODIUM_API_KEY", raising=False)
+    assert key_from(None) is None
+    monkeypatch.setenv("PODIUM_API_KEY", " from-the-environment\n")
+    assert key_from(None) == "from-the-environment"
+    assert key_from(Path("key")) == "from-a-file"
+    monkeypatch.setenv("PODIUM_API_KEY", "")
+    assert key_from(None) is None
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\n", b"two words", b"two\nlines", "schl\u00fcssel".encode(), b"\xff", b"x" * 9000]
+)
+def test_a_file_that_holds_no_key_is_told_without_its_content(content: bytes) -> None:
+    Path("key").write_bytes(content)
+    with pytest.raises(Failure, match="--key-file") as caught:
+        key_from(Path("key"))
+    assert caught.value.code == 2
+    assert "two" not in caught.value.message
+
+
+def test_a_file_that_is_not_there_is_told() -> None:
+    with pytest.raises(Failure, match="--key-file none: cannot be read"):
+        key_from(Path("none"))
+
+
+def test_a_refused_key_is_told_with_where_keys_come_from() -> None:
+    error = {"error": {"code": "invalid_api_key", "message": "A valid key is required."}}
+    with (
+        fake_server({"GET /x": Canned(error, status=401)}) as server,
+        Connection(server.url, key="planted") as connection,
+        pytest.raises(Failure, match="set PODIUM_API_KEY, or name a file with --key-file") as caught,
+    ):
+        connection.get("/x", ModelList)
+    assert caught.value.code == 4
+    assert "planted" not in caught.value.message

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from pydantic import SecretStr
 
+from podium.config.access import Access, QuotaLimits
 from podium.config.describe import MASK, environment_name, leaves, masked, rows, value_text
 from podium.config.settings import Settings
 
@@ -22,6 +23,29 @@ def test_a_setting_inside_a_list_has_no_variable_of_its_own() -> None:
     assert by_path["models"].environment == "PODIUM__MODELS"
     assert by_path["models[].name"].environment is None
     assert by_path["models[].name"].default is None
+
+
+def test_a_mapping_of_groups_has_rows_for_what_an_entry_may_hold() -> None:
+    by_path = {row.path: row for row in rows(Settings)}
+    assert by_path["access.tenants"].type == "mapping of text to quota limits"
+    assert by_path["access.tenants"].environment == "PODIUM__ACCESS__TENANTS"
+    assert by_path["access.tenants{}.tokens_per_minute"].environment is None
+    assert by_path["access.prices{}.input_per_million"].default == "0.0"
+
+
+def test_a_group_or_none_is_a_setting_and_so_is_each_of_its_members() -> None:
+    by_path = {row.path: row for row in rows(Settings)}
+    assert (by_path["access.jwt"].type, by_path["access.jwt"].default) == ("jwt or none", "none")
+    assert by_path["access.jwt.issuer"].environment == "PODIUM__ACCESS__JWT__ISSUER"
+    assert by_path["access.jwt.issuer"].default is None
+
+
+def test_the_entries_of_a_mapping_are_named_by_people() -> None:
+    settings = Settings(access=Access(tenants={"a.b": QuotaLimits(tokens_per_day=5)}))
+    found = dict(leaves(settings))
+    assert found["access", "tenants", "a.b", "tokens_per_day"] == 5
+    assert found["access", "models"] == {}
+    assert found["access", "jwt"] is None
 
 
 def test_every_engine_kind_has_its_rows() -> None:

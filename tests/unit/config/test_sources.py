@@ -103,6 +103,80 @@ def test_a_mapping_in_the_environment_is_merged_into_the_section() -> None:
     assert (loaded.settings.server.host, loaded.settings.server.port) == ("::1", 7000)
 
 
+QUOTAS = """
+access:
+  tenants:
+    acme: {tokens_per_minute: 5}
+    other: {requests_per_minute: 1}
+"""
+JWT = "access: {jwt: {issuer: i, audience: a, jwks: ./keys.json}}"
+
+
+def test_entries_of_a_mapping_have_the_line_of_the_file_and_are_merged() -> None:
+    loaded = load({}, write(QUOTAS), {"PODIUM__ACCESS__TENANTS": "{acme: {tokens_per_day: 9}, new: {}}"})
+    tenants = loaded.settings.access.tenants
+    assert (tenants["acme"].tokens_per_minute, tenants["acme"].tokens_per_day) == (5, 9)
+    assert set(tenants) == {"acme", "other", "new"}
+    assert str(loaded.origins["access", "tenants", "acme", "tokens_per_minute"]) == "file podium.yaml:4"
+    assert str(loaded.origins["access", "tenants", "acme", "tokens_per_day"]) == "environment PODIUM__ACCESS__TENANTS"
+
+
+def test_a_group_that_may_be_none_is_set_as_a_whole_by_member_and_taken_away() -> None:
+    whole = load({}, write(JWT), {}).settings.access.jwt
+    assert whole is not None
+    assert (whole.issuer, whole.algorithm) == ("i", "RS256")
+    by_member = load({}, write(JWT), {"PODIUM__ACCESS__JWT__ISSUER": "other"}).settings.access.jwt
+    assert by_member is not None
+    assert (by_member.issuer, by_member.audience) == ("other", "a")
+    assert load(dict([parse_assignment("access.jwt=null")]), write(JWT), {}).settings.access.jwt is None
+    assert load({}, write(JWT), {"PODIUM__ACCESS__JWT": "null"}).settings.access.jwt is None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "access:\n  tenants:\n    acme: {tokens_per_minuet: 3}\n",
+            (
+                "podium.yaml:3: access.tenants.acme.tokens_per_minuet: unknown key; "
+                "did you mean access.tenants.acme.tokens_per_minute? Known here: requests_per_minute,"
+            ),
+        ),
+        (
+            "access: {tenants: {requests_per_minute: {tokens_per_da: 1}}}",
+            (
+                "access.tenants.requests_per_minute.tokens_per_da: unknown key; "
+                "did you mean access.tenants.requests_per_minute.tokens_per_day?"
+            ),
+        ),
+        ("access: {prices: {gpt2: {input_per_milion: 1}}}", "did you mean access.prices.gpt2.input_per_million?"),
+        ("access: {tenants: {acme: 3}}", "access.tenants.acme: 3 was given; should be a mapping"),
+        ("access: {tenants: 3}", "access.tenants: 3 was given; should be a mapping"),
+        (
+            "access: {models: {m: {concurrent_requests: 0}}}",
+            "access.models.m.concurrent_requests: 0 was given; should be greater than or equal to 1",
+        ),
+        ("access: {tenant: {a: {}}}", "access.tenant: unknown key; did you mean access.tenants?"),
+        (
+            "access: {jwt: {issuer: i, audience: a, jwks: k, leeway: 1}}",
+            "access.jwt.leeway: unknown key; did you mean access.jwt.leeway_seconds? Known here: issuer, audience,",
+        ),
+        ("access: {jwt: {issuer: i, audience: a}}", "access.jwt.jwks: is missing"),
+        ("access: {jwt: 3}", "access.jwt: 3 was given; should be a mapping"),
+        ("access: {jwt: {issuer: i, audience: a, jwks: 'http://x'}}", "starts with https://"),
+        ("access: {jwt: {issuer: ' ', audience: a, jwks: k}}", "access.jwt.issuer:   was given; should not be empty"),
+        (
+            "access: {jwt: {issuer: i, audience: a, jwks: k, algorithm: HS256}}",
+            "access.jwt.algorithm: HS256 was given;",
+        ),
+        ("access: {jwt: {issuer: i, audience: a, jwks: k, leeway_seconds: 61}}", "less than or equal to 60"),
+    ],
+)
+def test_what_is_wrong_inside_mappings_and_optional_groups_is_told_by_its_path(text: str, message: str) -> None:
+    (line,) = refusal(text)
+    assert message in line
+
+
 def test_a_text_setting_takes_the_variable_as_it_is() -> None:
     loaded = load({}, None, {"PODIUM__SERVER__HOST": "0"})
     assert loaded.settings.server.host == "0"

@@ -9,14 +9,16 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from podium.api.backend import RequestObserver
+from podium.api.principal import known_principal
 from podium.api.record import RequestRecord, record_of
+from podium.core.identity import Principal
 
 _log = structlog.get_logger("podium.access")
 _QUIET = frozenset({"/livez", "/readyz", "/startupz", "/metrics", "/health"})
 
 
 class AccessLog:
-    """Writes the canonical line and tells the observer. Neither holds any text of a caller.
+    """Writes the canonical line and tells the observer. Neither holds any text of a caller, nor a key.
 
     ``route_of`` maps a scope to a route's template; it is asked before anything else is done, so that
     ``received`` and ``finished`` always carry the same label.
@@ -48,9 +50,15 @@ class AccessLog:
         try:
             await self.app(scope, receive, counted_send)
         finally:
+            _note_caller(record, known_principal(scope))
             record.e2e_seconds = time.monotonic() - record.started_monotonic_seconds
             self.observer.finished(record)
             _write(record)
+
+
+def _note_caller(record: RequestRecord, caller: Principal | None) -> None:
+    if caller is not None:
+        record.tenant, record.key_id = caller.tenant, caller.key_id
 
 
 def _write(record: RequestRecord) -> None:
@@ -62,9 +70,12 @@ def _write(record: RequestRecord) -> None:
         status=record.status,
         outcome=record.outcome,
         error_code=record.error_code,
+        tenant=record.tenant,
+        key_id=record.key_id,
         model=record.model,
         version=record.version,
         engine=record.engine,
+        cache=record.cache_status,
         stream=record.stream,
         finish_reason=record.finish_reason,
         prompt_tokens=record.usage.prompt_tokens,

@@ -2,30 +2,73 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from podium.config.access import Access, is_loopback
-from podium.core.errors import Unauthenticated
+from podium.api.backend import Gatekeeper
+from podium.api.principal import attach
+from podium.api.roles import PROBES, role_for
+from podium.core.errors import PermissionDenied
+from podium.core.identity import Role
 
-PROBES = frozenset({"/startupz", "/livez", "/readyz"})
-"""Open to everyone; nothing else is."""
+_BEARER = "bearer"
+_BLANKS = " \t"  # RFC 9110; what else str.strip takes is part of the text here
 
 
 class Authenticate:
-    """Lets a request in by ``scope["path"]`` and the access policy alone, never by a URL built from Host.
+    """Lets a request in by ``scope["path"]``, its method and its credentials, never by a URL built from Host.
 
-    There are no keys yet: a request without one is served where ``access.anonymous`` says so, and
-    every other one gets 401, whatever its route and method.
+    The caller's principal is attached to the request. ``route_of`` gives a request's route template,
+    ``is_local`` whether it comes from this machine.
     """
 
-    def __init__(self, app: ASGIApp, access: Access, host: str) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        gatekeeper: Gatekeeper,
+        *,
+        route_of: Callable[[Scope], str],
+        is_local: Callable[[Scope], bool],
+    ) -> None:
         self.app = app
-        self.anonymous_is_served = access.anonymous == "everywhere" or (
-            access.anonymous == "loopback" and is_loopback(host)
-        )
+        self.gatekeeper = gatekeeper
+        self.route_of = route_of
+        self.is_local = is_local
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or raise Unauthenticated."""
-        if scope["type"] == "http" and not self.anonymous_is_served and scope["path"] not in PROBES:
-            raise Unauthenticated("A valid key is required. Send it as `Authorization: Bearer KEY`.")
+        """Pass the request on, or raise Unauthenticated or PermissionDenied."""
+        if scope["type"] == "http" and scope["path"] not in PROBES:
+            self._admit(scope)
         await self.app(scope, receive, send)
+
+    def _admit(self, scope: Scope) -> None:
+        principal = self.gatekeeper.identify(credentials_in(scope), local=self.is_local(scope))
+        attach(scope, principal)
+        role = role_for(self.route_of(scope), scope["method"])
+        if role is not None and not principal.may(role):
+            raise PermissionDenied(_refusal(role))
+
+
+def credentials_in(scope: Scope) -> list[str]:
+    """Every credential of a request, as text of one byte a character: ``Authorization`` and ``x-api-key``.
+
+    Of ``Authorization`` the part after ``Bearer`` counts; another scheme is a credential as a whole, which
+    nobody has. Empty headers are credentials too: what was sent is judged, never passed over.
+    """
+    found = []
+    for name, raw in scope["headers"]:
+        if name == b"authorization":
+            value = raw.decode("latin-1").strip(_BLANKS)
+            scheme, _, rest = value.partition(" ")
+            found.append(rest.strip(_BLANKS) if scheme.lower() == _BEARER else value)
+        elif name == b"x-api-key":
+            found.append(raw.decode("latin-1").strip(_BLANKS))
+    return found
+
+
+def _refusal(role: Role) -> str:
+    return (
+        f"This key may not do that; it takes one with the role '{role}'. "
+        f"An administrator makes one with `podium keys create --role {role}`."
+    )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from podium.api.middleware.authenticate import PROBES
+from podium.api.roles import PROBES
 from podium.core.errors import Draining
 
 ALWAYS_SERVED = PROBES | {"/metrics", "/health"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from podium.api.answering import note_refusal
 from podium.api.errors import body_of, headers_of, internal_error, outcome_of, speaks_openai, status_of
 from podium.api.record import record_of
 from podium.core.errors import ClientDisconnected, PodiumError
@@ -61,6 +62,8 @@ async def answer_error(scope: Scope, send: Send, error: PodiumError) -> None:
     record.outcome = outcome_of(error)
     record.error_code = error.code
     record.status = status_of(error)
+    record.retry_after_seconds = error.retry_after_seconds
+    note_refusal(record, error)
     if isinstance(error, ClientDisconnected):
         return
     body = body_of(error, openai=speaks_openai(scope["path"]), request_id=record.request_id)

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from podium.api.answering import Whole, check_prompt_count, run, run_each, start
 from podium.api.body import read
+from podium.api.call import call_of
 from podium.api.context import backend_of
 from podium.api.errors import native_answer
 from podium.api.json_answer import JsonAnswer, ignored_headers
@@ -15,10 +16,10 @@ from podium.api.native import translate
 from podium.api.native.events import GenerateEvents
 from podium.api.openapi import operation
 from podium.api.record import RequestRecord, record_of
-from podium.api.sampling import timeout_seconds
 from podium.api.streaming import EventStream
+from podium.api.visible_models import find_model
 from podium.core.errors import PodiumError
-from podium.core.generation import GenerationRequest, Usage
+from podium.core.generation import GenerationRequest, TextPrompt, Usage
 from podium.protocols.native import (
     BatchAnswer,
     BatchGenerateRequest,
@@ -44,6 +45,7 @@ _STREAM = (
         "Continue a text",
         request=GenerateRequest,
         answer=GenerateAnswer,
+        generates=True,
         stream=_STREAM,
         example={"prompt": "The sea was", "max_new_tokens": 20, "do_sample": False},
     ),
@@ -75,6 +77,7 @@ async def generate(request: Request) -> Response:
         "Continue several texts",
         request=BatchGenerateRequest,
         answer=BatchAnswer,
+        generates=True,
         example={"prompts": ["The sea was", "A tree is"], "max_new_tokens": 20},
     ),
 )
@@ -83,9 +86,9 @@ async def batch_generate(request: Request) -> Response:
     backend = backend_of(request)
     body = await read(request, BatchGenerateRequest, max_depth=backend.server.limits.json_depth)
     check_prompt_count(len(body.prompts), backend.server.limits.prompts, "prompts")
-    backend.models.resolve(backend.model_name(body.model))
     record = record_of(request.scope)
     asked = _generation_requests(request, body, body.prompts)
+    find_model(backend, asked[0].caller, asked[0].model)
     results = await run_each(request, backend.dispatcher, asked)
     items = [
         _item(prompt, result, body.return_full_text, record)
@@ -103,21 +106,8 @@ async def batch_generate(request: Request) -> Response:
 
 
 def _generation_requests(request: Request, body: NativeMembers, prompts: tuple[str, ...]) -> list[GenerationRequest]:
-    backend = backend_of(request)
-    params = translate.sampling(body, backend.server.limits)
-    deadline = timeout_seconds(request, body)
-    request_id = record_of(request.scope).request_id
-    return [
-        translate.generation_request(
-            body,
-            prompt,
-            params,
-            request_id=request_id if len(prompts) == 1 else f"{request_id}-{number}",
-            model=backend.model_name(body.model),
-            timeout_seconds=deadline,
-        )
-        for number, prompt in enumerate(prompts)
-    ]
+    params = translate.sampling(body, backend_of(request).server.limits)
+    return call_of(request, body, body.model).requests([TextPrompt(prompt) for prompt in prompts], params)
 
 
 def _answer(whole: Whole, prefix: str, record: RequestRecord) -> GenerateAnswer:
@@ -127,7 +117,7 @@ def _answer(whole: Whole, prefix: str, record: RequestRecord) -> GenerateAnswer:
         input_length=whole.usage.prompt_tokens,
         output_length=first.token_count,
         model=whole.model,
-        cached=False,
+        cached=whole.cached,
         processing_time=record.seconds_so_far(),
         finish_reason=first.finish_reason or "stop",
         usage=UsageBody.of(whole.usage),

@@ -11,8 +11,10 @@ from starlette.responses import Response
 from podium.api.backend import ModelStatus
 from podium.api.body import read_optional
 from podium.api.context import backend_of
-from podium.api.json_answer import JsonAnswer, ignored_headers
+from podium.api.json_answer import PRIVATE, JsonAnswer, ignored_headers
 from podium.api.openapi import operation
+from podium.api.principal import principal_of
+from podium.api.visible_models import check_permitted, visible_models
 from podium.protocols.native import (
     LoadAnswer,
     LoadRequest,
@@ -29,14 +31,14 @@ router = APIRouter(tags=["Models"])
 
 @router.get("/models", **operation("List models and their state", answer=ModelsAnswer))
 async def list_models(request: Request) -> Response:
-    """Every configured version, loaded or not."""
-    statuses = backend_of(request).models.list()
+    """Every configured version that the caller may use, loaded or not."""
+    statuses = visible_models(backend_of(request), principal_of(request.scope))
     versions = Counter(status.name for status in statuses)
     found = {
         status.name if versions[status.name] == 1 else f"{status.name}@{status.version}": _body(status)
         for status in statuses
     }
-    return JsonAnswer(ModelsAnswer(found, len(found)))
+    return JsonAnswer(ModelsAnswer(found, len(found)), headers=PRIVATE)
 
 
 @router.post(
@@ -55,6 +57,7 @@ async def load_model(request: Request, model_name: str) -> Response:
     backend = backend_of(request)
     body = await read_optional(request, LoadRequest, max_depth=backend.server.limits.json_depth)
     source = body.model_path or request.query_params.get("model_path")
+    check_permitted(backend, principal_of(request.scope), model_name)
     report = await backend.models.load(model_name, source=source, activate=body.activate)
     answer = LoadAnswer(
         message=f"Model {report.name}@{report.version} loaded",
@@ -74,6 +77,7 @@ async def unload_model(request: Request, model_name: str) -> Response:
     """Answers when its requests are finished and its worker is gone, with the memory measured."""
     backend = backend_of(request)
     await read_optional(request, UnloadRequest, max_depth=backend.server.limits.json_depth)
+    check_permitted(backend, principal_of(request.scope), model_name)
     report = await backend.models.unload(model_name)
     answer = UnloadAnswer(
         message=f"Model {report.name}@{report.version} unloaded",

@@ -6,7 +6,7 @@ from podium.api.answering import Choice
 from podium.api.sampling import sampling_params
 from podium.config.server import RequestLimits
 from podium.core.errors import InvalidRequest
-from podium.core.generation import GenerationRequest, SamplingParams, TextPrompt, TokenLogprob
+from podium.core.generation import SamplingParams, TokenLogprob
 from podium.protocols.native import ChoiceBody, NativeMembers, TokenBody, TopToken
 
 
@@ -15,26 +15,6 @@ def sampling(members: NativeMembers, limits: RequestLimits) -> SamplingParams:
     if not members.do_sample:
         members = members.model_copy(update={"temperature": 0.0})
     return sampling_params(members, limits, max_tokens=members.max_new_tokens, logprobs=members.logprobs)
-
-
-def generation_request(
-    members: NativeMembers,
-    prompt: str,
-    params: SamplingParams,
-    *,
-    request_id: str,
-    model: str,
-    timeout_seconds: float | None,
-) -> GenerationRequest:
-    """One prompt, ready to dispatch."""
-    return GenerationRequest(
-        id=request_id,
-        model=model,
-        prompt=TextPrompt(prompt),
-        sampling=params,
-        priority=members.priority or 0,
-        timeout_seconds=timeout_seconds,
-    )
 
 
 def check_prompt(prompt: str) -> None:

@@ -10,13 +10,12 @@ from starlette.responses import Response
 
 from podium.api.answering import run, start
 from podium.api.body import read
+from podium.api.call import call_of
 from podium.api.context import backend_of
 from podium.api.json_answer import JsonAnswer, ignored_headers
 from podium.api.openai import translate
 from podium.api.openai.events import ChatEvents
 from podium.api.openapi import operation
-from podium.api.record import record_of
-from podium.api.sampling import timeout_seconds
 from podium.api.streaming import EventStream
 from podium.core.generation import GenerationRequest
 from podium.core.ids import new_id
@@ -37,6 +36,7 @@ _STREAM = (
         "Complete a chat",
         request=ChatCompletionRequest,
         answer=ChatCompletion,
+        generates=True,
         stream=_STREAM,
         example={"messages": [{"role": "user", "content": "Name three trees."}], "max_tokens": 40},
     ),
@@ -67,12 +67,7 @@ async def chat_completions(request: Request) -> Response:
 
 
 def _generation_request(request: Request, body: ChatCompletionRequest) -> GenerationRequest:
-    backend = backend_of(request)
-    return translate.generation_request(
-        body,
-        translate.chat_prompt(body),
-        translate.chat_sampling(body, backend.server.limits),
-        request_id=record_of(request.scope).request_id,
-        model=backend.model_name(body.model),
-        timeout_seconds=timeout_seconds(request, body),
-    )
+    prompt = translate.chat_prompt(body)
+    sampling = translate.chat_sampling(body, backend_of(request).server.limits)
+    (asked,) = call_of(request, body, body.model).requests([prompt], sampling)
+    return asked

@@ -11,13 +11,12 @@ from starlette.responses import Response
 
 from podium.api.answering import Whole, run_all, start
 from podium.api.body import read
+from podium.api.call import call_of
 from podium.api.context import backend_of
 from podium.api.json_answer import JsonAnswer, ignored_headers
 from podium.api.openai import translate
 from podium.api.openai.events import CompletionEvents
 from podium.api.openapi import operation
-from podium.api.record import record_of
-from podium.api.sampling import timeout_seconds
 from podium.api.streaming import EventStream
 from podium.core.generation import GenerationRequest, Usage
 from podium.core.ids import new_id
@@ -38,6 +37,7 @@ _STREAM = (
         "Complete text",
         request=CompletionRequest,
         answer=Completion,
+        generates=True,
         stream=_STREAM,
         example={"prompt": "The sea was", "max_tokens": 20, "temperature": 0},
     ),
@@ -67,23 +67,9 @@ async def completions(request: Request) -> Response:
 
 
 def _generation_requests(request: Request, body: CompletionRequest) -> list[GenerationRequest]:
-    backend = backend_of(request)
-    sampling = translate.completion_sampling(body, backend.server.limits)
-    prompts = translate.completion_prompts(body, backend.server.limits)
-    model = backend.model_name(body.model)
-    deadline = timeout_seconds(request, body)
-    request_id = record_of(request.scope).request_id
-    return [
-        translate.generation_request(
-            body,
-            prompt,
-            sampling,
-            request_id=request_id if len(prompts) == 1 else f"{request_id}-{number}",
-            model=model,
-            timeout_seconds=deadline,
-        )
-        for number, prompt in enumerate(prompts)
-    ]
+    limits = backend_of(request).server.limits
+    sampling = translate.completion_sampling(body, limits)
+    return call_of(request, body, body.model).requests(translate.completion_prompts(body, limits), sampling)
 
 
 def _completion(answer_id: str, created: int, model: str, n: int, wholes: Sequence[Whole]) -> Completion:

@@ -8,8 +8,10 @@ from starlette.responses import Response
 
 from podium.api.backend import ModelStatus
 from podium.api.context import backend_of
-from podium.api.json_answer import JsonAnswer
+from podium.api.json_answer import PRIVATE, JsonAnswer
 from podium.api.openapi import operation
+from podium.api.principal import principal_of
+from podium.api.visible_models import find_model, visible_models
 from podium.protocols.openai_answers import ModelCard, ModelList
 
 router = APIRouter(tags=["OpenAI"])
@@ -17,19 +19,19 @@ router = APIRouter(tags=["OpenAI"])
 
 @router.get("/v1/models", **operation("List models", answer=ModelList))
 async def list_models(request: Request) -> Response:
-    """Every name that a request may use: models, and their aliases with the model as ``root``."""
+    """Every name that the caller may use: models, and their aliases with the model as ``root``."""
     cards: dict[str, ModelCard] = {}
-    for status in backend_of(request).models.list():
+    for status in visible_models(backend_of(request), principal_of(request.scope)):
         for name in (status.name, *status.aliases):
             cards.setdefault(name, _card(name, status))
-    return JsonAnswer(ModelList(data=list(cards.values())))
+    return JsonAnswer(ModelList(data=list(cards.values())), headers=PRIVATE)
 
 
 @router.get("/v1/models/{model_id:path}", **operation("Describe a model", answer=ModelCard))
 async def get_model(request: Request, model_id: str) -> Response:
     """One model by name, alias or name@version."""
-    status = backend_of(request).models.resolve(model_id)
-    return JsonAnswer(_card(model_id, status))
+    status = find_model(backend_of(request), principal_of(request.scope), model_id)
+    return JsonAnswer(_card(model_id, status), headers=PRIVATE)
 
 
 def _card(name: str, status: ModelStatus) -> ModelCard:

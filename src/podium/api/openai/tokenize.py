@@ -14,6 +14,7 @@ from podium.api.context import backend_of
 from podium.api.json_answer import JsonAnswer, ignored_headers
 from podium.api.openai.translate import messages
 from podium.api.openapi import operation
+from podium.api.principal import principal_of
 from podium.core.errors import InvalidRequest
 from podium.core.generation import ChatPrompt, TextPrompt
 from podium.protocols.openai import DetokenizeRequest, TokenizeRequest
@@ -38,7 +39,7 @@ async def tokenize(request: Request) -> Response:
     body = await read(request, TokenizeRequest, max_depth=backend.server.limits.json_depth)
     special = body.messages is None if body.add_special_tokens is None else body.add_special_tokens
     tokens = await backend.dispatcher.tokenize(
-        backend.model_name(body.model), _prompt(body), add_special_tokens=special
+        principal_of(request.scope), backend.model_name(body.model), _prompt(body), add_special_tokens=special
     )
     ids = list(tokens.token_ids)
     strings = list(tokens.strings) if body.return_token_strs else None
@@ -52,7 +53,7 @@ async def detokenize(request: Request) -> Response:
     """Text of token ids."""
     backend = backend_of(request)
     body = await read(request, DetokenizeRequest, max_depth=backend.server.limits.json_depth)
-    text = await backend.dispatcher.detokenize(backend.model_name(body.model), body.tokens)
+    text = await backend.dispatcher.detokenize(principal_of(request.scope), backend.model_name(body.model), body.tokens)
     return JsonAnswer(DetokenizeAnswer(text), headers=ignored_headers(request))
 
 
@@ -61,7 +62,8 @@ async def detokenize(request: Request) -> Response:
 async def tokenizer_info(request: Request) -> Response:
     """Special tokens, vocabulary size and chat template of a model."""
     backend = backend_of(request)
-    facts = backend.dispatcher.tokenizer_facts(backend.model_name(request.query_params.get("model")))
+    model = backend.model_name(request.query_params.get("model"))
+    facts = backend.dispatcher.tokenizer_facts(principal_of(request.scope), model)
     answer = TokenizerInfo(
         vocab_size=facts.vocab_size,
         eos_token=facts.eos_token,

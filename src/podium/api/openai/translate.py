@@ -9,7 +9,6 @@ from podium.core.errors import InvalidRequest, UnsupportedParameter
 from podium.core.generation import (
     ChatPrompt,
     Constraint,
-    GenerationRequest,
     Message,
     SamplingParams,
     TextPrompt,
@@ -104,26 +103,6 @@ def _prompt(given: PromptInput) -> TextPrompt | TokensPrompt:
     if not given:
         raise InvalidRequest("`prompt` must not be empty. Send at least one character or token.", param="prompt")
     return TextPrompt(given) if isinstance(given, str) else TokensPrompt(given)
-
-
-def generation_request(
-    request: OpenAIMembers,
-    prompt: ChatPrompt | TextPrompt | TokensPrompt,
-    sampling: SamplingParams,
-    *,
-    request_id: str,
-    model: str,
-    timeout_seconds: float | None,
-) -> GenerationRequest:
-    """One prompt of a call, ready to dispatch."""
-    return GenerationRequest(
-        id=request_id,
-        model=model,
-        prompt=prompt,
-        sampling=sampling,
-        priority=request.priority or 0,
-        timeout_seconds=timeout_seconds,
-    )
 
 
 def _format_constraint(given: ResponseFormat | None) -> Constraint | None:

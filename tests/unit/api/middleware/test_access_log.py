@@ -8,8 +8,9 @@ from structlog.testing import LogCapture
 from podium.api.app import create_app
 from podium.core.errors import EngineCrashed, Overloaded, PodiumError
 from podium.core.generation import GenerationRequest
-from support.asgi import call
-from support.http_doubles import FakeObserver, fake_backend
+from podium.core.identity import Principal
+from support.asgi import JSON_HEADERS, call
+from support.http_doubles import FakeGatekeeper, FakeObserver, fake_backend
 
 CANARY = "canary-prompt-7431"
 
@@ -24,6 +25,22 @@ def test_it_tells_the_request_and_holds_no_text_of_the_caller(log: LogCapture) -
     assert (line["prompt_tokens"], line["output_tokens"], line["cached_prompt_tokens"]) == (1, 5, 1)
     assert line["ttft_seconds"] == 0.002
     assert line["request_id"].startswith("req-")
+    assert CANARY not in str(log.entries)
+
+
+def test_it_names_the_caller_and_the_cache_status_and_never_a_key(log: LogCapture) -> None:
+    keys = {CANARY: Principal(tenant="acme", key_id="k1", roles=frozenset({"infer"}))}
+    app = create_app(fake_backend(gatekeeper=FakeGatekeeper(keys)))
+    headers = [*JSON_HEADERS, ("authorization", f"Bearer {CANARY}"), ("idempotency-key", CANARY)]
+    call(app, "POST", "/generate", {"prompt": "x"}, headers=headers)
+    call(app, "GET", "/cache/stats", headers=headers)
+    call(app, "POST", "/generate", {"prompt": "x"}, headers=[*JSON_HEADERS, ("x-api-key", "wrong")])
+    call(app, "GET", "/livez")
+    generated, refused, unknown, probe = log.entries
+    assert (generated["tenant"], generated["key_id"], generated["cache"]) == ("acme", "k1", "miss")
+    assert (refused["status"], refused["tenant"], refused["key_id"], refused["cache"]) == (403, "acme", "k1", None)
+    assert (unknown["status"], unknown["tenant"], unknown["key_id"]) == (401, None, None)
+    assert (probe["tenant"], probe["key_id"]) == (None, None)
     assert CANARY not in str(log.entries)
 
 

@@ -9,6 +9,7 @@ import signal
 import socket
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -21,7 +22,6 @@ from podium.api.admin_app import create_admin_app
 from podium.api.app import create_app
 from podium.api.backend import Backend
 from podium.api.connection import connections
-from podium.config.access import is_loopback
 from podium.config.models import Model
 from podium.config.server import Server
 from podium.config.settings import Settings
@@ -31,6 +31,7 @@ from podium.models.memory import available_bytes
 from podium.models.registry import Models
 from podium.models.runnable import SourcePolicy
 from podium.models.served import Surroundings
+from podium.server.guards import Guards
 from podium.telemetry import logs
 from podium.telemetry.metrics import ServerMetrics
 
@@ -64,24 +65,29 @@ class PodiumServer:
     """
 
     def __init__(self, settings: Settings, environment: Mapping[str, str]) -> None:
-        check_access(settings)
         server = settings.server
         policy = SourcePolicy(roots=model_roots(settings), cache_dir=Path(server.cache_dir).expanduser())
         budget = server.memory_budget_bytes or int(available_bytes() * BUDGET_SHARE)
         self._server = server
         self._draining = False
+        self._guards = guards = Guards(settings)
         self.models = Models(settings.models, Surroundings(server, policy, environment), budget_bytes=budget)
         dispatcher = Dispatcher(
             self.models,
+            guards.quotas,
+            guards.sharing,
             default_max_tokens=server.default_max_tokens,
             default_timeout_seconds=server.default_timeout_seconds,
         )
-        metrics = ServerMetrics(self.models.list, version=version("podium"))
+        metrics = ServerMetrics(self.models.list, version=version("podium"), shared=guards.shared_state())
         backend = Backend(
             dispatcher=dispatcher,
             models=self.models,
             server=server,
             access=settings.access,
+            gatekeeper=guards.gatekeeper,
+            cache=guards.cache,
+            usage=guards.quotas,
             metrics=metrics.exposition,
             draining=lambda: self._draining,
             started_at_monotonic_seconds=time.monotonic(),
@@ -95,12 +101,21 @@ class PodiumServer:
         """Serve until ``stop``, then: unready, refuse new work, finish streams to the deadline, unload.
 
         ``started`` gets the addresses once both ports answer. Raises ``ConfigurationError`` when a port
-        is taken.
+        is taken, or when anybody could call from elsewhere.
         """
-        traffic, admin = (
-            _bind(self._server.host, self._server.port),
-            _bind(self._server.admin_host, self._server.admin_port),
-        )
+        async with self._guards:
+            with ExitStack() as ports:
+                traffic = ports.enter_context(_bind(self._server.host, self._server.port))
+                admin = ports.enter_context(_bind(self._server.admin_host, self._server.admin_port))
+                await self._serve(traffic, admin, stop, started)
+
+    async def _serve(
+        self,
+        traffic: socket.socket,
+        admin: socket.socket,
+        stop: asyncio.Event,
+        started: asyncio.Future[Addresses] | None,
+    ) -> None:
         addresses = Addresses(traffic=_url(traffic), admin=_url(admin))
         async with self.models, asyncio.TaskGroup() as group:
             traffic_task = group.create_task(self._traffic.serve(sockets=[traffic]), name="traffic port")
@@ -131,18 +146,6 @@ def run(settings: Settings, environment: Mapping[str, str]) -> int:
 
     uvloop.run(main())
     return 0
-
-
-def check_access(settings: Settings) -> None:
-    """Raise ``ConfigurationError`` when anonymous callers could reach the server from elsewhere."""
-    if settings.access.anonymous != "loopback":
-        return
-    for name in ("host", "admin_host"):
-        if not is_loopback(getattr(settings.server, name)):
-            raise ConfigurationError(
-                f"server.{name} is not a loopback address and access.anonymous is 'loopback': anyone could use the "
-                "models. Listen on 127.0.0.1, or set access.anonymous to 'everywhere' if the network is trusted."
-            )
 
 
 def model_roots(settings: Settings) -> tuple[Path, ...]:

@@ -1,0 +1,45 @@
+"""Which role each route needs: one literal table."""
+
+from __future__ import annotations
+
+from podium.api.routes import UNMATCHED
+from podium.core.identity import Role
+
+PROBES = frozenset({"/startupz", "/livez", "/readyz"})
+"""Open to everyone, by their exact paths; nothing else is."""
+
+ROLES: dict[tuple[str, str], Role] = {
+    ("/generate", "POST"): "infer",
+    ("/batch_generate", "POST"): "infer",
+    ("/v1/chat/completions", "POST"): "infer",
+    ("/v1/completions", "POST"): "infer",
+    ("/tokenize", "POST"): "infer",
+    ("/v1/tokenize", "POST"): "infer",
+    ("/detokenize", "POST"): "infer",
+    ("/v1/detokenize", "POST"): "infer",
+    ("/tokenizer_info", "GET"): "infer",
+    ("/v1/tokenizer_info", "GET"): "infer",
+    ("/models", "GET"): "infer",
+    ("/v1/models", "GET"): "infer",
+    ("/v1/models/{model_id:path}", "GET"): "infer",
+    ("/version", "GET"): "infer",
+    ("/health", "GET"): "infer",
+    ("/usage", "GET"): "infer",
+    ("/docs", "GET"): "infer",
+    ("/docs/{name}", "GET"): "infer",
+    ("/openapi.json", "GET"): "infer",
+    ("/metrics", "GET"): "metrics",
+    ("/models/{model_name:path}/load", "POST"): "admin",
+    ("/models/{model_name:path}/unload", "POST"): "admin",
+    ("/cache", "DELETE"): "admin",
+    ("/cache/stats", "GET"): "admin",
+}
+
+
+def role_for(template: str, method: str) -> Role | None:
+    """The role for a method of a route. A route or method without a row needs ``admin``.
+
+    A path that is no route needs no role (None), but a caller: nothing is told to strangers, not even
+    what there is not.
+    """
+    return None if template == UNMATCHED else ROLES.get((template, method), "admin")
