@@ -104,7 +104,7 @@ format: install-test ## let ruff mend what it can
 lock: install-test ## write the lock files anew (newest versions that pyproject.toml allows)
 	$(UV_COMPILE) --upgrade --generate-hashes requirements/build.in -o requirements/build.lock
 	$(UV_COMPILE) --upgrade --generate-hashes pyproject.toml -c requirements/build.lock -o requirements/base.lock
-	$(UV_COMPILE) --upgrade --generate-hashes --group pyproject.toml:dev -c requirements/base.lock -o requirements/dev.lock
+	$(UV_COMPILE) --upgrade --generate-hashes --no-strip-extras --group pyproject.toml:dev -c requirements/base.lock -o requirements/dev.lock
 	$(UV_COMPILE) --upgrade pyproject.toml --extra hf -c requirements/hf.in -c requirements/dev.lock -o requirements/hf.constraints
 
 clean: ## remove what make made

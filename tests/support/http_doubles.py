@@ -275,6 +275,7 @@ class FakeGatekeeper:
     keys: Mapping[str, Principal] = field(default_factory=dict)
     anonymous: Principal | None = LOCAL
     asked: list[tuple[tuple[str, ...], bool]] = field(default_factory=list)
+    ready: bool = True
 
     def identify(self, credentials: Sequence[str], *, local: bool) -> Principal:
         self.asked.append((tuple(credentials), local))

@@ -8,13 +8,14 @@ import re
 import secrets
 from dataclasses import dataclass, field
 
-_PREFIX = "podium_"
+from podium.core.identity import KEY_PREFIX
+
 _ID_BYTES = 8
 _SECRET_BYTES = 32
 _ID_CHARACTERS = 2 * _ID_BYTES
-_ID_END = len(_PREFIX) + _ID_CHARACTERS
+_ID_END = len(KEY_PREFIX) + _ID_CHARACTERS
 # By fixed widths: base64url has "_" in its alphabet, so the text must never be split at one.
-_SHAPE = re.compile(rf"{_PREFIX}[0-9a-f]{{{_ID_CHARACTERS}}}_[A-Za-z0-9_-]{{43}}\Z")
+_SHAPE = re.compile(rf"{KEY_PREFIX}[0-9a-f]{{{_ID_CHARACTERS}}}_[A-Za-z0-9_-]{{43}}\Z")
 
 NO_DIGEST = bytes(hashlib.sha256().digest_size)
 """Stands where there is no record; no text has this digest."""
@@ -32,18 +33,18 @@ class MintedKey:
 def mint() -> MintedKey:
     """A key with 64 random bits of id and 256 random bits of secret."""
     key_id = secrets.token_hex(_ID_BYTES)
-    text = f"{_PREFIX}{key_id}_{secrets.token_urlsafe(_SECRET_BYTES)}"
+    text = f"{KEY_PREFIX}{key_id}_{secrets.token_urlsafe(_SECRET_BYTES)}"
     return MintedKey(key_id, text, digest_of(text))
 
 
 def id_in(text: str) -> str | None:
     """The id that ``text`` claims, when it has the shape of a key (that it is one is for ``matches`` to say)."""
-    return text[len(_PREFIX) : _ID_END] if _SHAPE.match(text) else None
+    return text[len(KEY_PREFIX) : _ID_END] if _SHAPE.match(text) else None
 
 
 def claims_to_be_a_key(text: str) -> bool:
     """Whether ``text`` was meant as one of our keys, well-formed or not."""
-    return text.startswith(_PREFIX)
+    return text.startswith(KEY_PREFIX)
 
 
 def digest_of(text: str) -> bytes:

@@ -54,6 +54,12 @@ class Gatekeeper:
             raise Unauthenticated(REFUSAL)
         return self._with_credential(next(iter(given)))
 
+    @property
+    def ready(self) -> bool:
+        """Whether callers can be told apart, or need not be: keys and key set have been read at least once."""
+        known = self._directory.loaded and (self._tokens is None or self._tokens.loaded)
+        return known or self._anonymous == "everywhere"
+
     def _checks_nothing(self) -> bool:
         return self._directory.loaded and not self._directory.has_keys and self._tokens is None
 

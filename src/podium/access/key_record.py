@@ -21,7 +21,8 @@ class KeyRecord(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
     """One key, without its secret. Times are Unix seconds; None is never.
 
     A record is never deleted: a key ends by ``revoked_at`` or ``expires_at``, so that one that is missing from
-    a store means a store that lost data. ``rotated_from`` is the key that this one replaces.
+    a store means a store that lost data. ``rotated_from`` is the key that this one replaces,
+    ``allowance`` the first key of that line: all of them use one allowance, also while two are valid.
     A member that this version does not know makes the record invalid, since it may be a restriction.
     """
 
@@ -38,6 +39,7 @@ class KeyRecord(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
     expires_at: float | None = None
     revoked_at: float | None = None
     rotated_from: KeyId | None = None
+    allowance: KeyId | None = None
 
     def is_valid(self, now: float) -> bool:
         """Whether the key opens anything at ``now`` (Unix seconds)."""
@@ -65,6 +67,7 @@ def principal(record: KeyRecord) -> Principal:
         quotas=record.quotas,
         weight=record.weight,
         priority=record.priority,
+        allowance=record.allowance,
     )
 
 

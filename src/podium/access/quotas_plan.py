@@ -63,7 +63,9 @@ class Plans:
     def _make(self, caller: Principal, model: str) -> Plan:
         price = self._prices.of(model)
         limits = (
-            *_limits(self._keys if caller.quotas == NO_QUOTAS else caller.quotas, "key", caller.key_id),
+            *_limits(
+                self._keys if caller.quotas == NO_QUOTAS else caller.quotas, "key", caller.allowance or caller.key_id
+            ),
             *_limits(self._of_tenant(caller.tenant), "tenant", caller.tenant),
             *_limits(self._of_model(model), "model", model),
         )

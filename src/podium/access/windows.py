@@ -87,7 +87,7 @@ class Bucket:
         slot, slots = self._last, self.window.slots
         if age_seconds:
             slot = self.window.slot(self._now - age_seconds)
-        if slot <= self._last - slots:
+        if not amount or slot <= self._last - slots:
             return
         if slot > self._newest or not self.total:
             self._newest = slot

@@ -6,7 +6,7 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp
 
 from podium.api import health, metrics
-from podium.api.app import bare_app
+from podium.api.app import bare_app, within
 from podium.api.backend import Backend
 from podium.api.locality import Locality
 from podium.api.middleware.authenticate import Authenticate
@@ -26,7 +26,8 @@ def create_admin_app(backend: Backend) -> ASGIApp:
     app = bare_app(backend, title="Podium admin")
     app.router.routes.extend([*health.probes.routes, *metrics.router.routes])
     limits = backend.server.limits
-    app.user_middleware.extend(
+    return within(
+        app,
         [
             Middleware(RequestId),
             Middleware(SecurityHeaders),
@@ -39,6 +40,5 @@ def create_admin_app(backend: Backend) -> ASGIApp:
                 route_of=RouteLabels(app.routes),
                 is_local=Locality(backend.server.admin_host, ()),
             ),
-        ]
+        ],
     )
-    return app

@@ -18,6 +18,7 @@ from podium.core.generation import Chunk, GenerationRequest, TokenLogprob, Usage
 from podium.core.standing import CacheStatus
 
 _COST: tuple[CacheStatus, ...] = ("bypass", "hit", "attach", "miss")
+_COMPUTED: frozenset[CacheStatus] = frozenset({"miss", "bypass"})
 UNFINISHED = "The engine ended the answer without a finish reason."
 
 
@@ -169,6 +170,8 @@ def _worse(first: CacheStatus | None, second: CacheStatus) -> CacheStatus:
 def note_end(record: RequestRecord, generation: Generation, usage: Usage, finish_reason: str | None) -> None:
     """Write into ``record`` what came of it; several generations of one call add up."""
     record.usage = Usage.total((record.usage, usage))
+    if generation.cache_status in _COMPUTED:
+        record.computed = Usage.total((record.computed, usage))
     record.finish_reason = record.finish_reason or finish_reason
     record.queue_seconds = generation.timing.queue_seconds
     record.first_token_seconds = generation.timing.first_token_seconds

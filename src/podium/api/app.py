@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
+from collections.abc import Sequence
 
 from fastapi import FastAPI
-from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.requests import Request
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from podium.api import docs, health, metrics
 from podium.api.backend import Backend
@@ -31,9 +29,7 @@ from podium.api.native import models as native_models
 from podium.api.openai import chat, completions, tokenize
 from podium.api.openai import models as openai_models
 from podium.api.openapi import describe
-from podium.api.refusals import MethodNotAllowed, RouteNotFound
 from podium.api.routes import RouteLabels
-from podium.core.errors import PodiumError
 
 DESCRIPTION = "Text generation for production: Podium's own routes, and OpenAI's."
 _ROUTERS = (
@@ -82,13 +78,36 @@ def create_app(backend: Backend) -> ASGIApp:
     app = bare_app(backend, title="Podium")
     for router in _ROUTERS:
         app.router.routes.extend(router.routes)  # flat: no prefixes here, and each route can be walked
-    app.user_middleware.extend(_middleware(backend, RouteLabels(app.routes)))
+    return within(app, _middleware(backend, RouteLabels(app.routes)))
+
+
+class Application(FastAPI):
+    """FastAPI as what describes the routes; requests go to the middleware that ``within`` put around them."""
+
+    handle: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        scope["app"] = self
+        await self.handle(scope, receive, send)
+
+
+def within(app: Application, middleware: Sequence[Middleware]) -> Application:
+    """``app`` with ``middleware`` around its router, the first outermost, and nothing else.
+
+    In place of the framework's own stack: its handlers of exceptions and its exit stack have nothing to do where
+    an error funnel stands and every route is direct.
+    """
+    stack: ASGIApp = app.router
+    for part in reversed(middleware):
+        stack = part.cls(stack, *part.args, **part.kwargs)
+    app.handle = stack
     return app
 
 
-def bare_app(backend: Backend, *, title: str) -> FastAPI:
-    """An application without routes and middleware that answers 404 and 405 in our shapes."""
-    app = FastAPI(
+def bare_app(backend: Backend, *, title: str) -> Application:
+    """An application without routes; ``within`` completes it."""
+    app = Application(
         title=title,
         version=backend.version,
         description=DESCRIPTION,
@@ -96,7 +115,6 @@ def bare_app(backend: Backend, *, title: str) -> FastAPI:
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
-        exception_handlers={HTTPException: _translate},
     )
     app.state.backend = backend
     description: list[dict[str, object]] = []
@@ -142,18 +160,3 @@ def _cors(origins: tuple[str, ...]) -> Middleware:
         expose_headers=_EXPOSED_HEADERS,
         allow_credentials=False,
     )
-
-
-async def _translate(_: Request, error: Exception) -> NoReturn:
-    """The router's own refusals, as errors of ours for the funnel."""
-    raise translated(error)
-
-
-def translated(error: Exception) -> PodiumError:
-    """A framework's HTTP error in our tree."""
-    if isinstance(error, HTTPException) and error.status_code == 405:
-        allow = (error.headers or {}).get("Allow", "")
-        return MethodNotAllowed(f"This path answers to {allow or 'other methods'} only.", allow=allow)
-    if isinstance(error, HTTPException) and error.status_code == 404:
-        return RouteNotFound("There is nothing at this path. See /docs for what there is.")
-    raise error

@@ -284,6 +284,10 @@ class Models(Protocol):
 class Gatekeeper(Protocol):
     """Knows who a caller is."""
 
+    @property
+    def ready(self) -> bool:
+        """Whether callers can be told apart; once true it stays true."""
+
     def identify(self, credentials: Sequence[str], *, local: bool) -> Principal:
         """The principal of the given keys or tokens (from every header that may hold one; empty: none given).
 

@@ -17,12 +17,19 @@ async def stop_on_disconnect(receive: Receive) -> AsyncIterator[None]:
 
     The request's body must have been read before: whatever ``receive`` still brings is thrown away.
     An error of the body is raised as it is, not in a group. Cancellation from outside passes through.
+    Watching begins with the first wait of the body: one that never waits costs no task.
     """
+    loop = asyncio.get_running_loop()
+    watches: list[asyncio.Task[None]] = []
     try:
         async with asyncio.TaskGroup() as group:
-            watch = group.create_task(_watch(receive), name="disconnect-watch")
-            yield
-            watch.cancel()
+            begin = loop.call_soon(lambda: watches.append(group.create_task(_watch(receive), name="disconnect-watch")))
+            try:
+                yield
+            finally:
+                begin.cancel()
+            for watch in watches:
+                watch.cancel()
     except BaseExceptionGroup as failures:
         raise _the_one(failures) from None
 

@@ -6,14 +6,14 @@ from functools import cache
 from pathlib import Path
 
 import fastapi_offline
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from podium.api.direct_route import direct_router
 from podium.api.json_answer import JsonAnswer
 from podium.api.refusals import RouteNotFound
 
-router = APIRouter(include_in_schema=False)
+router = direct_router(in_schema=False)
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
@@ -52,7 +52,7 @@ async def page(request: Request) -> Response:  # noqa: ARG001 - a route takes a 
 
 
 @router.get("/docs/{name}", response_model=None)
-async def asset(name: str) -> Response:
+async def asset(request: Request, name: str) -> Response:  # noqa: ARG001 - a route takes a request
     """One of three files and a starting script, by exact name; nothing is looked up on disk by a caller's text."""
     if name == "start.js":
         return Response(_START, headers={"content-type": "text/javascript; charset=utf-8"})

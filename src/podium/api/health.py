@@ -8,20 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from podium.api.backend import Backend, Health
 from podium.api.context import backend_of
+from podium.api.direct_route import direct_router
 from podium.api.json_answer import JsonAnswer
 from podium.api.openapi import operation
 from podium.api.principal import principal_of
 from podium.api.visible_models import visible_models
 from podium.protocols.native import HealthAnswer
 
-router = APIRouter(tags=["Server"])
-probes = APIRouter(tags=["Probes"])
+router = direct_router(tags=["Server"])
+probes = direct_router(tags=["Probes"])
 _SERVING = frozenset({"ready"})
 
 
@@ -39,16 +39,21 @@ async def livez(request: Request) -> Response:
 
 @probes.get("/readyz", **operation("Should traffic be sent?", answer=dict[str, Any]))
 async def readyz(request: Request) -> Response:
-    """200 while new requests are welcome; 503 before the first model is ready and while draining."""
-    draining = backend_of(request).draining()
-    return _probe(request, "ready", lambda health: health.ready and not draining)
+    """200 while new requests are welcome.
+
+    503 before the first model is ready, before callers can be told apart, and while draining.
+    """
+    backend = backend_of(request)
+    welcome = backend.gatekeeper.ready and not backend.draining()
+    return _probe(request, "ready", lambda health: health.ready and welcome)
 
 
-def _probe(request: Request, verdict: str, holds: Callable[[Health], bool]) -> Response:
+def _probe(request: Request, verdict: str, passes: Callable[[Health], bool]) -> Response:
     backend = backend_of(request)
     health = backend.models.health()
-    good = holds(health)
-    reasons = [*health.reasons, *(["draining"] if backend.draining() else [])]
+    good = passes(health)
+    own = ((backend.draining(), "draining"), (not backend.gatekeeper.ready, "keys not read yet"))
+    reasons = [*health.reasons, *(reason for holds, reason in own if holds)]
     detail = {"status": verdict if good else f"not {verdict}", "reasons": [] if good else reasons}
     return JsonAnswer(detail, status_code=200 if good else 503)
 
@@ -77,7 +82,7 @@ def _status(backend: Backend) -> str:
         return "unhealthy"
     if not verdict.started:
         return "starting"
-    if not verdict.ready:
+    if not verdict.ready or not backend.gatekeeper.ready:
         return "unhealthy"
     return "degraded" if verdict.reasons else "healthy"
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from podium.api.context import backend_of
+from podium.api.direct_route import direct_router
 from podium.api.openapi import operation
 
-router = APIRouter(tags=["Server"])
+router = direct_router(tags=["Server"])
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 

@@ -34,6 +34,7 @@ class RequestRecord:
     ``model`` is ``none`` until it is resolved by the server, so a caller cannot invent label values.
     ``tenant`` and ``key_id`` are None until the caller is known. ``cache_status``, ``age_seconds`` and
     ``standings`` are those of all generations of the call together; see ``podium.api.answer_facts``.
+    ``usage`` is what the caller was told, ``computed`` the part of it that an engine worked for.
     """
 
     request_id: str
@@ -54,6 +55,7 @@ class RequestRecord:
     stream: bool = False
     finish_reason: str | None = None
     usage: Usage = field(default_factory=Usage)
+    computed: Usage = field(default_factory=Usage)
     queue_seconds: float | None = None
     first_token_seconds: float | None = None
     e2e_seconds: float = 0.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from starlette.exceptions import HTTPException
+
 from podium.core.errors import ClientDisconnected, InvalidRequest, NotFound, PodiumError
 
 
@@ -67,3 +69,15 @@ SURFACE_ERRORS: tuple[type[PodiumError], ...] = (
     RouteNotFound,
     StalledReader,
 )
+
+
+def of_router(error: Exception) -> PodiumError | None:
+    """The router's own refusal as one of ours; None for anything else that was raised."""
+    if not isinstance(error, HTTPException):
+        return None
+    if error.status_code == 405:
+        allow = (error.headers or {}).get("Allow", "")
+        return MethodNotAllowed(f"This path answers to {allow or 'other methods'} only.", allow=allow)
+    if error.status_code == 404:
+        return RouteNotFound("There is nothing at this path. See /docs for what there is.")
+    return None

@@ -333,7 +333,13 @@ def _checked_note(note: str) -> str:
 def _successor(old: KeyRecord, minted: api_keys.MintedKey, now: float) -> KeyRecord:
     expires_at = None if old.expires_at is None else now + (old.expires_at - old.created_at)
     return msgspec.structs.replace(
-        old, id=minted.id, digest=minted.digest, created_at=now, expires_at=expires_at, rotated_from=old.id
+        old,
+        id=minted.id,
+        digest=minted.digest,
+        created_at=now,
+        expires_at=expires_at,
+        rotated_from=old.id,
+        allowance=old.allowance or old.id,
     )
 
 

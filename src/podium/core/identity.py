@@ -6,6 +6,9 @@ from typing import Literal
 
 import msgspec
 
+KEY_PREFIX = "podium_"
+"""How the text of every key begins."""
+
 Role = Literal["infer", "admin", "metrics"]
 """``infer``: generate, tokenize. ``admin``: load models, see everybody's usage, clear caches. ``metrics``: scrape."""
 
@@ -31,7 +34,8 @@ class Principal(msgspec.Struct, frozen=True):
     """An authenticated caller.
 
     ``models`` None means every model; else names, without versions. ``weight`` is the tenant's share when
-    requests wait (1 is the usual one), ``priority`` its class: a higher class is served first.
+    requests wait (1 is the usual one), ``priority`` its class: a higher class is served first. ``allowance`` is
+    the key whose quotas it uses, when that is not its own: a rotated key goes on where the old one is.
     """
 
     tenant: str
@@ -41,6 +45,7 @@ class Principal(msgspec.Struct, frozen=True):
     quotas: Quotas = Quotas()
     weight: float = 1.0
     priority: int = 0
+    allowance: str | None = None
 
     def may(self, role: Role) -> bool:
         """Whether it has ``role``; ``admin`` has every role."""

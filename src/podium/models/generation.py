@@ -61,7 +61,7 @@ class Generation:
 
     async def wait_first(self) -> None:
         """Wait for the first chunk; its error is raised here and ends the generation."""
-        self._first = await self._next()
+        self._first = self._source.take_ready() or await self._next()
         self.timing.first_token_seconds = time.monotonic() - self._arrived
 
     def __aiter__(self) -> Generation:

@@ -85,7 +85,7 @@ class Pool:
         if len(self._opening) < len(self._waiters) and len(self._living) + len(self._opening) < self._most:
             task = tasks.start(self._open(), name="connection to the store")
             self._opening.add(task)
-            task.add_done_callback(self._opening.discard)
+            task.add_done_callback(self._after_opening)
 
     async def _open(self) -> None:
         try:
@@ -96,6 +96,12 @@ class Pool:
             return
         self._living.add(connection)
         self._lend(connection)
+
+    def _after_opening(self, task: asyncio.Task[None]) -> None:
+        """Who began to wait while a failed opening was ending, gets an opening of its own."""
+        self._opening.discard(task)
+        if not self._is_closed:
+            self._open_more()
 
     def _forget(self, connection: Connection) -> None:
         if connection not in self._living:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
+from collections.abc import Callable
 from typing import Any, Literal
 
+import msgspec
 import structlog
 
 
@@ -17,7 +20,7 @@ def configure(*, style: Literal["auto", "human", "json"], level: str) -> None:
     human = style == "human" or (style == "auto" and sys.stderr.isatty())
     # The console's default formatter is rich's, which prints the values of local variables: keys, prompts.
     console = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
-    renderer: Any = console if human else structlog.processors.JSONRenderer()
+    renderer: Any = console if human else structlog.processors.JSONRenderer(serializer=_as_json)
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -40,6 +43,14 @@ def configure(*, style: Literal["auto", "human", "json"], level: str) -> None:
         structlog.stdlib.ProcessorFormatter(processors=[_drop_meta, renderer], foreign_pre_chain=shared)
     )
     logging.basicConfig(handlers=[handler], level=max(number, logging.WARNING), force=True)
+
+
+def _as_json(record: Any, default: Callable[[Any], Any]) -> str:
+    """A fifth of the time of ``json.dumps``, which takes the rare record that is no proper text (lone surrogates)."""
+    try:
+        return msgspec.json.encode(record, enc_hook=default).decode()
+    except UnicodeEncodeError:
+        return json.dumps(record, default=default)
 
 
 def _drop_meta(_logger: Any, _name: str, event: Any) -> Any:

@@ -47,7 +47,7 @@ class FinishedRequest(Protocol):
     @property
     def outcome(self) -> str: ...
     @property
-    def usage(self) -> Tokens: ...
+    def computed(self) -> Tokens: ...
     @property
     def queue_seconds(self) -> float | None: ...
     @property
@@ -127,8 +127,18 @@ class ServerMetrics:
             "podium_queue_duration_seconds", "Wait for the running batch.", by_model,
             buckets=FIRST_TOKEN_BUCKETS, registry=registry,
         )  # fmt: skip
-        self._prompt_tokens = Counter("podium_prompt_tokens", "Prompt tokens.", by_model, registry=registry)
-        self._output_tokens = Counter("podium_output_tokens", "Generated tokens.", by_model, registry=registry)
+        self._prompt_tokens = Counter(
+            "podium_prompt_tokens",
+            "Prompt tokens that an engine computed; not those of kept or shared answers.",
+            by_model,
+            registry=registry,
+        )
+        self._output_tokens = Counter(
+            "podium_output_tokens",
+            "Tokens that an engine computed; not those of kept or shared answers.",
+            by_model,
+            registry=registry,
+        )
         build = Gauge("podium_build_info", "Constant 1.", ("version",), registry=registry)
         build.labels(version).set(1)
 
@@ -149,8 +159,8 @@ class ServerMetrics:
             self._first_token.labels(*model).observe(record.first_token_seconds)
         if record.outcome == "ok" and record.seconds_per_output_token is not None:
             self._per_token.labels(*model).observe(record.seconds_per_output_token)
-        self._prompt_tokens.labels(*model).inc(record.usage.prompt_tokens)
-        self._output_tokens.labels(*model).inc(record.usage.completion_tokens)
+        self._prompt_tokens.labels(*model).inc(record.computed.prompt_tokens)
+        self._output_tokens.labels(*model).inc(record.computed.completion_tokens)
 
     def exposition(self) -> bytes:
         """Prometheus text format 0.0.4."""

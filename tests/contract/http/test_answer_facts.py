@@ -12,11 +12,11 @@ from podium.api.app import create_app
 from podium.api.middleware.answer_facts import HEADERS
 from podium.config.server import Server
 from podium.core.errors import Overloaded, PodiumError, QuotaExhausted, RateLimited
-from podium.core.generation import GenerationRequest, TextPrompt
+from podium.core.generation import GenerationRequest, TextPrompt, Usage
 from podium.core.standing import CacheStatus, Standing
 from support.asgi import Answer, call
 from support.generating_calls import CALLS, EVERY, SEVERAL, STREAMED, WHOLE
-from support.http_doubles import FakeDispatcher, FakeGeneration, fake_backend, story
+from support.http_doubles import FakeDispatcher, FakeGeneration, FakeObserver, fake_backend, story
 from support.structured_fields import parse_list
 
 EVERYWHERE = pytest.mark.parametrize("name", CALLS)
@@ -55,6 +55,19 @@ def test_the_cache_status_is_told(name: str, status: CacheStatus) -> None:
 @pytest.mark.parametrize(("age_seconds", "age"), [(0.0, "0"), (12.9, "12")])
 def test_a_hit_tells_its_age_in_whole_seconds(name: str, age_seconds: float, age: str) -> None:
     assert facts(ask(name, kept("hit", age_seconds))) == {"x-podium-cache": "hit", "age": age}
+
+
+@EVERYWHERE
+@pytest.mark.parametrize(("status", "worked"), [("miss", True), ("bypass", True), ("hit", False), ("attach", False)])
+def test_tokens_count_as_computed_where_an_engine_worked_for_them(
+    name: str, status: CacheStatus, *, worked: bool
+) -> None:
+    observer = FakeObserver()
+    path, body = EVERY[name]
+    call(create_app(fake_backend(dispatcher=kept(status), observer=observer)), "POST", path, body)
+    (record,) = observer.records
+    assert record.usage.completion_tokens > 0
+    assert record.computed == (record.usage if worked else Usage())
 
 
 def by_prompt(statuses: Sequence[CacheStatus], ages: Sequence[float | None]) -> FakeDispatcher:

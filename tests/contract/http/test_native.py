@@ -1,4 +1,4 @@
-"""Podium's own routes, under the names that the course's API used."""
+"""Podium's own routes, under the names that the first sketch of the API used."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from podium.api.app import create_app
 from podium.core.errors import ContextLengthExceeded, MissingExtra
 from podium.core.generation import Chunk, GenerationRequest, TextPrompt
 from support.asgi import Answer, call
-from support.http_doubles import FakeDispatcher, FakeHealth, fake_backend
+from support.http_doubles import FakeDispatcher, FakeGatekeeper, FakeHealth, fake_backend
 
 
 def ask(path: str, body: dict[str, Any] | None, dispatcher: FakeDispatcher | None = None, **options: Any) -> Answer:
@@ -192,6 +192,14 @@ def test_draining_is_unready_and_still_live() -> None:
     app = create_app(fake_backend(draining=lambda: True))
     assert call(app, "GET", "/readyz").json == {"status": "not ready", "reasons": ["draining"]}
     assert call(app, "GET", "/livez").status == 200
+
+
+def test_a_server_that_has_not_read_its_keys_yet_is_unready_and_live() -> None:
+    app = create_app(fake_backend(gatekeeper=FakeGatekeeper(ready=False)))
+    answer = call(app, "GET", "/readyz")
+    assert (answer.status, answer.json) == (503, {"status": "not ready", "reasons": ["keys not read yet"]})
+    assert call(app, "GET", "/livez").status == 200
+    assert call(app, "GET", "/health").json["status"] == "unhealthy"
 
 
 def test_metrics_come_as_prometheus_text() -> None:

@@ -175,19 +175,23 @@ def test_connections_that_died_without_a_word_cost_one_call() -> None:
     async def main(server: RespServer) -> None:
         async with _calls(server) as calls:
             await asyncio.gather(*(calls.call("GET", "key", seconds=PATIENT) for _ in range(5)))
-            assert server.connections == 5
-            dead.update(range(5))
+            assert len(seen) == server.connections == 5
+            dead.update(seen)
             with pytest.raises(StoreUnavailable):
                 await calls.call("GET", "key")
             for _ in range(5):
                 assert await calls.call("GET", "key", seconds=PATIENT) == b"key"
 
     def behaviour(connection: socket.socket, command: list[bytes]) -> None:
-        if seen.setdefault(connection, len(seen)) not in dead:
+        if connection not in seen and not dead:
+            seen.add(connection)
+            each_has_a_question.wait(PATIENT)
+        if connection not in dead:
             connection.sendall(bulk(command[1]))
 
-    seen: dict[socket.socket, int] = {}
-    dead: set[int] = set()
+    each_has_a_question = threading.Barrier(5)
+    seen: set[socket.socket] = set()
+    dead: set[socket.socket] = set()
     with RespServer(behaviour) as server:
         uvloop.run(main(server))
 

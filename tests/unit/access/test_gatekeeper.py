@@ -184,6 +184,15 @@ def test_before_the_keys_were_read_nobody_is_told_that_its_key_is_wrong() -> Non
         assert refused(asked, wrong, local=True), "what is no key at all is wrong at any time"
 
 
+def test_it_is_ready_once_callers_can_be_told_apart_or_need_not_be() -> None:
+    tokens = Tokens()
+    assert keeper(tokens=tokens).ready
+    assert not keeper(loaded=False).ready
+    assert keeper(loaded=False, anonymous="everywhere").ready
+    tokens.loaded = False
+    assert not keeper(tokens=tokens).ready
+
+
 def test_before_the_issuers_keys_were_read_tokens_are_neither_right_nor_wrong() -> None:
     tokens = Tokens()
     tokens.loaded = False

@@ -51,6 +51,13 @@ def test_every_quota_is_a_limit_of_its_scope() -> None:
     assert len(plan.limits) == 18
 
 
+def test_a_rotated_key_uses_the_allowance_of_its_line_and_is_told_apart_in_usage() -> None:
+    access = Access(key_quotas=QuotaLimits(tokens_per_day=5))
+    plan = _plan(access, Principal(tenant="acme", key_id="k2", roles=frozenset(), allowance="k1"))
+    assert _limits(plan) == {("tokens_per_day", "key", "k1", 5)}
+    assert plan.payer.key_id == "k2"
+
+
 def test_a_keys_own_quotas_stand_in_place_of_the_default_as_a_whole() -> None:
     access = Access(key_quotas=QuotaLimits(tokens_per_day=5))
     assert _limits(_plan(access)) == {("tokens_per_day", "key", "k1", 5)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from podium.access.windows import DAY, HELD_SECONDS, MINUTE, NOW, THIRTY_DAYS, WINDOWS, Bucket, Window
@@ -82,6 +82,7 @@ def test_the_wait_ends_at_the_first_moment_with_room(
 
 
 @given(Steps)
+@example([(0.0, "charge", 1), (2.0, "charge", 0)])  # a kept answer costs no tokens, and makes no one wait
 def test_a_bucket_is_free_again_at_its_reset_and_not_before(steps: list[tuple[float, str, int]]) -> None:
     bucket, book, now = _play(steps, 1000.0)
     bucket.held = book.held = 0

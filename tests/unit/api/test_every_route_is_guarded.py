@@ -237,7 +237,7 @@ def test_every_answer_echoes_the_request_id(path: str) -> None:
         assert "content-security-policy" in answer.headers
 
 
-@pytest.mark.parametrize("given", ["", "a b", "x" * 129, "é", "a\tb", "http://evil/"])
+@pytest.mark.parametrize("given", ["", "a b", "x" * 129, "é", "a\tb", "http://evil/", "podium_0123456789abcdef_secret"])
 def test_a_harmful_request_id_is_replaced(given: str) -> None:
     headers = [("host", "a"), ("x-request-id", given)]
     answer = call(create_app(fake_backend()), "GET", "/version", headers=headers)

@@ -85,6 +85,7 @@ def test_a_key_has_everything_that_it_was_given(command: Command) -> None:
         "note": "their shop",
         "revoked_at": None,
         "rotated_from": None,
+        "allowance": None,
     }
 
 
@@ -147,7 +148,9 @@ def test_a_rotated_key_has_a_successor_with_the_same_rights(command: Command) ->
     now = time.time()
     assert abs(before["expires_at"] - now - 3600) < 30
     assert abs(after["expires_at"] - now - 10 * DAY) < 30
-    assert after["rotated_from"] == old
+    assert (after["rotated_from"], after["allowance"]) == (old, old)
+    third = api_keys.id_in(command("keys", "rotate", new).out.strip())
+    assert kept(command, str(third))["allowance"] == old
     for name in ("tenant", "roles", "models", "quotas", "weight", "priority", "note"):
         assert after[name] == before[name]
 

@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from podium.api.answering import note_refusal
 from podium.api.errors import body_of, headers_of, internal_error, outcome_of, speaks_openai, status_of
 from podium.api.record import record_of
+from podium.api.refusals import of_router
 from podium.core.errors import ClientDisconnected, PodiumError
 
 _log = structlog.get_logger("podium.api")
@@ -37,17 +38,15 @@ class ErrorFunnel:
 
         try:
             await self.app(scope, receive, watched_send)
-        except PodiumError as error:
-            if started:
-                _note_broken(scope, error)
-                raise
-            await answer_error(scope, send, error)
         except Exception as error:  # the request boundary: whatever a bug raises must not leave the server
-            _log.exception("unexpected error", error_type=type(error).__name__)
+            answer = error if isinstance(error, PodiumError) else of_router(error)
+            if answer is None:
+                _log.exception("unexpected error", error_type=type(error).__name__)
+                answer = internal_error()
             if started:
-                _note_broken(scope, internal_error())
+                _note_broken(scope, answer)
                 raise
-            await answer_error(scope, send, internal_error())
+            await answer_error(scope, send, answer)
 
 
 def _note_broken(scope: Scope, error: PodiumError) -> None:

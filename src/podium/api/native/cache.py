@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from podium.api.backend import CacheUse
 from podium.api.context import backend_of
+from podium.api.direct_route import direct_router
 from podium.api.json_answer import PRIVATE, JsonAnswer
 from podium.api.openapi import operation
 from podium.api.principal import principal_of
@@ -18,7 +18,7 @@ from podium.api.visible_models import find_model
 from podium.core.standing import CacheStatus
 from podium.protocols.native_use import CacheCleared, CacheFigures, CacheStats
 
-router = APIRouter(tags=["Cache"])
+router = direct_router(tags=["Cache"])
 
 _EXAMPLE = {
     "keys": 2, "memory_bytes": 200000, "memory_usage": "0.2 MB", "hit_rate": 0.75,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -10,6 +9,7 @@ from podium.api.answering import Whole, check_prompt_count, run, run_each, start
 from podium.api.body import read
 from podium.api.call import call_of
 from podium.api.context import backend_of
+from podium.api.direct_route import direct_router
 from podium.api.errors import native_answer
 from podium.api.json_answer import JsonAnswer, ignored_headers
 from podium.api.native import translate
@@ -30,7 +30,7 @@ from podium.protocols.native import (
     UsageBody,
 )
 
-router = APIRouter(tags=["Native"])
+router = direct_router(tags=["Native"])
 
 _STREAM = (
     "Events named `token` with contiguous ids `<request>:<index>` and data `{choice, text, token_count}`; the last one "

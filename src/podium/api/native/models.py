@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from podium.api.backend import ModelStatus
 from podium.api.body import read_optional
 from podium.api.context import backend_of
+from podium.api.direct_route import direct_router
 from podium.api.json_answer import PRIVATE, JsonAnswer, ignored_headers
 from podium.api.openapi import operation
 from podium.api.principal import principal_of
@@ -26,7 +26,7 @@ from podium.protocols.native import (
     UnloadRequest,
 )
 
-router = APIRouter(tags=["Models"])
+router = direct_router(tags=["Models"])
 
 
 @router.get("/models", **operation("List models and their state", answer=ModelsAnswer))

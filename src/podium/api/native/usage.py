@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import get_args
 
 import msgspec
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from podium.api.backend import UsageRow
 from podium.api.context import backend_of
+from podium.api.direct_route import direct_router
 from podium.api.json_answer import PRIVATE, JsonAnswer
 from podium.api.openapi import operation
 from podium.api.principal import principal_of
@@ -21,7 +21,7 @@ from podium.core.errors import InvalidRequest, PermissionDenied
 from podium.core.identity import Principal
 from podium.protocols.native_use import UsageAnswer, UsageBy, UsageFigures, UsageGroup
 
-router = APIRouter(tags=["Usage"])
+router = direct_router(tags=["Usage"])
 
 DEFAULT_SINCE = "24h"
 MOST_DAYS = 30

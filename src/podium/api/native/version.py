@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from podium.api.context import backend_of
+from podium.api.direct_route import direct_router
 from podium.api.json_answer import JsonAnswer
 from podium.api.openapi import operation
 from podium.protocols.native import VersionAnswer
 
-router = APIRouter(tags=["Server"])
+router = direct_router(tags=["Server"])
 
 
 @router.get("/version", **operation("Version of the server", answer=VersionAnswer))

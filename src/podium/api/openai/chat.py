@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -12,6 +11,7 @@ from podium.api.answering import run, start
 from podium.api.body import read
 from podium.api.call import call_of
 from podium.api.context import backend_of
+from podium.api.direct_route import direct_router
 from podium.api.json_answer import JsonAnswer, ignored_headers
 from podium.api.openai import translate
 from podium.api.openai.events import ChatEvents
@@ -22,7 +22,7 @@ from podium.core.ids import new_id
 from podium.protocols.openai import ChatCompletionRequest
 from podium.protocols.openai_answers import ChatCompletion, UsageBody
 
-router = APIRouter(tags=["OpenAI"])
+router = direct_router(tags=["OpenAI"])
 
 _STREAM = (
     "`data:` events with `chat.completion.chunk` objects; the role and the first text come in one event. Then, if "

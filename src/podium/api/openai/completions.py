@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -13,6 +12,7 @@ from podium.api.answering import Whole, run_all, start
 from podium.api.body import read
 from podium.api.call import call_of
 from podium.api.context import backend_of
+from podium.api.direct_route import direct_router
 from podium.api.json_answer import JsonAnswer, ignored_headers
 from podium.api.openai import translate
 from podium.api.openai.events import CompletionEvents
@@ -23,7 +23,7 @@ from podium.core.ids import new_id
 from podium.protocols.openai import CompletionRequest
 from podium.protocols.openai_answers import Completion, UsageBody
 
-router = APIRouter(tags=["OpenAI"])
+router = direct_router(tags=["OpenAI"])
 
 _STREAM = (
     "`data:` events with `text_completion` objects, then, if asked for, one with the usage, then `data: [DONE]`. "

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from podium.api.backend import ModelStatus
 from podium.api.context import backend_of
+from podium.api.direct_route import direct_router
 from podium.api.json_answer import PRIVATE, JsonAnswer
 from podium.api.openapi import operation
 from podium.api.principal import principal_of
 from podium.api.visible_models import find_model, visible_models
 from podium.protocols.openai_answers import ModelCard, ModelList
 
-router = APIRouter(tags=["OpenAI"])
+router = direct_router(tags=["OpenAI"])
 
 
 @router.get("/v1/models", **operation("List models", answer=ModelList))

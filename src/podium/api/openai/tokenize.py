@@ -5,12 +5,12 @@ The names and shapes are vLLM's, which load tools and evaluation harnesses expec
 
 from __future__ import annotations
 
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from podium.api.body import read
 from podium.api.context import backend_of
+from podium.api.direct_route import direct_router
 from podium.api.json_answer import JsonAnswer, ignored_headers
 from podium.api.openai.translate import messages
 from podium.api.openapi import operation
@@ -20,7 +20,7 @@ from podium.core.generation import ChatPrompt, TextPrompt
 from podium.protocols.openai import DetokenizeRequest, TokenizeRequest
 from podium.protocols.openai_answers import DetokenizeAnswer, TokenizeAnswer, TokenizerInfo
 
-router = APIRouter(tags=["Tokens"])
+router = direct_router(tags=["Tokens"])
 
 _TOKENIZE = operation(
     "Turn text into tokens", request=TokenizeRequest, answer=TokenizeAnswer, example={"prompt": "The sea was"}
