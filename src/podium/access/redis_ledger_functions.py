@@ -48,7 +48,7 @@ class LedgerFunctions:
 
     async def _version(self) -> int:
         try:
-            found = await self._calls.call("FCALL", "podium_version", 0, seconds=CALL_SECONDS)
+            found = await self._calls.call("FCALL", "podium_version", 0, seconds=CALL_SECONDS, may_be_refused=True)
         except StoreRefused:
             return 0
         return found if isinstance(found, int) else 0

@@ -90,13 +90,18 @@ class StoreCalls:
         """``open`` or ``half_open`` while the store is not asked."""
         return self._breaker.state
 
-    async def call(self, *command: Argument, seconds: float | None = None) -> Any:
+    async def call(self, *command: Argument, seconds: float | None = None, may_be_refused: bool = False) -> Any:
         """One command, such as ``call("GET", key)``. Raises ``StoreUnavailable``.
 
         Texts come back as ``bytes``, numbers as ``int``, lists as ``list``, maps as ``dict``, nothing as ``None``; what
         a broken server sends may be any of them. ``seconds`` replaces the usual limit for work off the request path.
+        With ``may_be_refused`` a refusal is an answer like any other: raised, but not logged.
         """
-        return (await self.calls([command], seconds=seconds))[0]
+        (answer,) = await self._exchange(encode([command]), 1, self._seconds if seconds is None else seconds)
+        if may_be_refused and isinstance(answer, ErrorReply):
+            raise StoreRefused(answer.reason)
+        self._require_none_refused([answer])
+        return answer
 
     async def calls(
         self, commands: Sequence[Sequence[Argument]], *, seconds: float | None = None, transaction: bool = False

@@ -172,6 +172,16 @@ def test_without_the_functions_each_process_decides_alone_until_they_are_there(l
     assert lines == [("error", "ledger functions missing in the store"), ("warning", "ledger functions in use")]
 
 
+def test_a_new_store_gets_the_functions_without_a_line_of_alarm(log: LogCapture) -> None:
+    async def main(server: RedisServer) -> None:
+        async with _ledger(server) as ledger:
+            await _until_shared(ledger)
+
+    with redis_server() as server:
+        uvloop.run(main(server))
+    assert not [entry["event"] for entry in log.entries if entry["log_level"] != "info"]
+
+
 def test_an_older_library_is_replaced_and_a_newer_one_is_left(server: RedisServer) -> None:
     async def version_after(found: int) -> int:
         with server.client() as client:

@@ -33,7 +33,8 @@ class Liar(StoreCalls):
         self._drawn = drawn
         self.asked = 0
 
-    async def call(self, *command: Any, seconds: float | None = None) -> Any:
+    async def call(self, *command: Any, seconds: float | None = None, may_be_refused: bool = False) -> Any:
+        del may_be_refused
         return (await self.calls([command], seconds=seconds))[0]
 
     async def calls(
