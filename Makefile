@@ -48,12 +48,15 @@ $(VENV_HF)/.stamp: requirements/hf.constraints requirements/dev.lock requirement
 
 # -- run -------------------------------------------------------------------------------------------------------
 
-.PHONY: run bench
+.PHONY: run bench bench-access
 run: install ## install, then serve the demo model (Ctrl-C stops it)
 	@$(BIN)/podium up $(ARGS)
 
 bench: install ## the serving benchmark (docs/benchmarks/serving.md)
 	$(BIN)/python -m benchmarks.serving $(ARGS)
+
+bench-access: install-test ## the access benchmark (docs/benchmarks/access.md); needs redis-server and wrk
+	$(BIN)/python -m benchmarks.access $(ARGS)
 
 # -- test ------------------------------------------------------------------------------------------------------
 

@@ -119,9 +119,9 @@ def versions(python: str, names: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
-def command_line() -> str:
+def command_line(package: str = "benchmarks.serving") -> str:
     """How this program was called."""
-    return " ".join(["python", "-m", "benchmarks.serving", *sys.argv[1:]])
+    return " ".join(["python", "-m", package, *sys.argv[1:]])
 
 
 def as_mapping(quiet: Quiet) -> dict[str, object]:

@@ -10,12 +10,16 @@ from typing import Any
 
 
 class RawFile:
-    """Appends records; every line is on disk before the next run starts."""
+    """Appends records; every line is on disk before the next run starts.
 
-    def __init__(self, path: Path, header: Mapping[str, Any]) -> None:
+    ``keep`` adds to a file that is there; otherwise it is begun anew.
+    """
+
+    def __init__(self, path: Path, header: Mapping[str, Any], *, keep: bool = False) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("")
+        if not keep:
+            path.write_text("")
         self.add("header", header)
 
     def add(self, kind: str, record: Mapping[str, Any]) -> None:
