@@ -32,6 +32,11 @@ def echo_model(name: str, *, engine: dict[str, Any] | None = None, **settings: A
     return Model(name=name, source="none", engine=EchoEngine(faults=True, **(engine or {})), **settings)
 
 
+def embedding_model(name: str, *, engine: dict[str, Any] | None = None, **settings: Any) -> Model:
+    """A configured echo model that embeds."""
+    return echo_model(name, engine=engine, task="embed", **settings)
+
+
 @asynccontextmanager
 async def serving(
     *configs: Model,

@@ -28,14 +28,14 @@ from podium.api.middleware.request_id import RequestId
 from podium.api.middleware.security_headers import SecurityHeaders
 from podium.api.native import cache, generate, usage, version
 from podium.api.native import models as native_models
-from podium.api.openai import chat, completions, tokenize
+from podium.api.openai import chat, completions, embeddings, tokenize
 from podium.api.openai import models as openai_models
 from podium.api.openapi import describe
 from podium.api.refusals import MethodNotAllowed, RouteNotFound
 from podium.api.routes import RouteLabels
 from podium.core.errors import PodiumError
 
-DESCRIPTION = "Text generation for production: Podium's own routes, and OpenAI's."
+DESCRIPTION = "Text generation and embeddings for production: Podium's own routes, and OpenAI's."
 _ROUTERS = (
     generate.router,
     native_models.router,
@@ -44,6 +44,7 @@ _ROUTERS = (
     version.router,
     chat.router,
     completions.router,
+    embeddings.router,
     openai_models.router,
     tokenize.router,
     health.router,

@@ -27,6 +27,7 @@ from podium.config.server import Server
 from podium.config.settings import Settings
 from podium.core.errors import ConfigurationError
 from podium.models.dispatch import Dispatcher
+from podium.models.embedding import Embedder
 from podium.models.memory import available_bytes
 from podium.models.registry import Models
 from podium.models.runnable import SourcePolicy
@@ -82,6 +83,7 @@ class PodiumServer:
         metrics = ServerMetrics(self.models.list, version=version("podium"), shared=guards.shared_state())
         backend = Backend(
             dispatcher=dispatcher,
+            embedder=Embedder(self.models, guards.quotas, default_timeout_seconds=server.default_timeout_seconds),
             models=self.models,
             server=server,
             access=settings.access,
