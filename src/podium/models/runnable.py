@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from podium.config.engine import AutoEngine, EchoEngine, Engine, OpenVINOEngine, RemoteEngine
 from podium.config.models import Model
-from podium.core.errors import UnsupportedArchitecture
+from podium.core.errors import ConfigurationError, UnsupportedArchitecture
 from podium.engine.adapters.table import ONE_SHOT_KINDS
 from podium.engine.one_shot import OneShotLoad
 from podium.models.checkpoint import Checkpoint, inspect
@@ -78,6 +78,11 @@ async def make_runnable(model: Model, policy: SourcePolicy, report: Callable[[st
 
 def _one_shot(model: Model, checkpoint: Checkpoint) -> OneShotLoad:
     """The plan's context is the shorter one of what the checkpoint was trained for and what it has positions for."""
+    if 0 < checkpoint.max_model_len < model.max_model_len:
+        raise ConfigurationError(
+            f"models[].max_model_len is {model.max_model_len}, and the checkpoint has positions for "
+            f"{checkpoint.max_model_len} tokens; lower it."
+        )
     plan = embedding_plan(model.embedding, checkpoint.path)
     lengths = [length for length in (plan.max_model_len, checkpoint.max_model_len) if length]
     return one_shot_load(model, replace(plan, max_model_len=min(lengths, default=0)))

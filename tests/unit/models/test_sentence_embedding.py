@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from podium.config.models import Embedding
-from podium.core.errors import CheckpointInvalid, ModelLoadError, UnsupportedArchitecture
+from podium.config.models import Embedding, Model
+from podium.core.errors import CheckpointInvalid, ConfigurationError, ModelLoadError, UnsupportedArchitecture
 from podium.engine.one_shot import EmbeddingPlan
+from podium.models.runnable import Runnable, SourcePolicy, make_runnable
 from podium.models.sentence_embedding import embedding_plan, position_count
+from support.checkpoint_folders import ENCODER, write_checkpoint, write_ir
 
 PREFIX = "sentence_transformers.models"
 TWO_MODES = {"pooling_mode_mean_tokens": True, "pooling_mode_cls_token": True}
@@ -106,3 +109,21 @@ def test_a_damaged_list_of_modules_is_refused(tmp_path: Path, text: str) -> None
 )
 def test_positions_that_hold_no_token_do_not_count(config: dict[str, Any], count: int) -> None:
     assert position_count(config) == count
+
+
+def test_a_context_beyond_the_positions_is_refused_at_load_and_the_trained_one_is_the_default(tmp_path: Path) -> None:
+    folder = write_modules(write_checkpoint(tmp_path, ENCODER), "Transformer", "Pooling", length=256)
+    write_ir(folder)
+    (folder / "config.json").write_text(json.dumps(ENCODER))
+    policy = SourcePolicy(roots=(folder,), cache_dir=tmp_path)
+
+    def runnable(max_model_len: int) -> Runnable:
+        model = Model(name="m", source=str(folder), max_model_len=max_model_len)
+        return asyncio.run(make_runnable(model, policy, lambda _stage, _ratio: None))
+
+    found = runnable(0)
+    assert found.one_shot is not None
+    assert found.one_shot.plan.max_model_len == 256
+    assert runnable(512).one_shot is not None
+    with pytest.raises(ConfigurationError, match="513, and the checkpoint has positions for 512"):
+        runnable(513)
