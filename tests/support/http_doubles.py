@@ -73,6 +73,7 @@ class FakeGeneration:
         self.timing = FakeTiming()
         self.cache_status: CacheStatus = "miss"
         self.age_seconds: float | None = None
+        self.similarity: float | None = None
         self.standings: tuple[Standing, ...] = ()
         self.closed = asyncio.Event()
         self.given = 0

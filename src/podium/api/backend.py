@@ -55,6 +55,10 @@ class Generation(Protocol):
         """How old a kept answer is; None when it was computed now."""
 
     @property
+    def similarity(self) -> float | None:
+        """How similar the question of a kept answer is to the one asked; None when it is the same, or computed."""
+
+    @property
     def standings(self) -> Sequence[Standing]:
         """The caller's quotas after this request was admitted; empty where none apply."""
 

@@ -100,7 +100,11 @@ _QUOTA_HEADERS = {
     "RateLimit": ("What is left of them.", _LIMIT_EXAMPLE),
 }
 _ANSWER_HEADERS = {
-    "x-podium-cache": ("`hit`, `attach`, `miss` or `bypass`: what the response cache had to do with it.", "hit"),
+    "x-podium-cache": (
+        "What the response cache did: `hit`, `semantic` (kept, to a similar question), `attach`, `miss` or `bypass`.",
+        "hit",
+    ),
+    "x-podium-cache-similarity": ("With `semantic`: cosine of the two questions' embeddings.", "0.9712"),
     "age": ("How many seconds ago a kept answer was computed.", "12"),
     **_QUOTA_HEADERS,
 }

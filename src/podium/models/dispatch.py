@@ -7,7 +7,6 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from podium.cache.entry import Entry
 from podium.core.errors import DeadlineExceeded
 from podium.core.generation import ChatPrompt, GenerationRequest, Prompt
 from podium.core.identity import Principal
@@ -16,7 +15,7 @@ from podium.engine.admission import AdmissionGate
 from podium.engine.handle import EngineHandle
 from podium.engine.messages import Ready, TokenizerFacts
 from podium.engine.turns import Work
-from podium.models.computation import Computation, Provenance, Replay, Run
+from podium.models.computation import Computation, Kept, Provenance, Replay, Run
 from podium.models.generation import Generation, Served
 from podium.models.permission import permitted, refuse_other_task
 from podium.models.ports import Lease, Quotas
@@ -161,9 +160,9 @@ class Dispatcher:
         )
         self._sharing.offer(terms, computation)
         try:
-            if (entry := await self._sharing.find_kept(terms)) is not None:
-                computation.take_kept(entry)
-                return await self._replay(asked, entry)
+            if (kept := await self._sharing.find_kept(terms, computation)) is not None:
+                computation.take_kept(kept)
+                return await self._replay(asked, kept)
             run = await self._start(asked, hold)
         except BaseException:
             computation.stop()
@@ -175,11 +174,13 @@ class Dispatcher:
             asked.request.id, computation.reader(), served, arrived=asked.arrived, deadline=asked.deadline
         )
 
-    async def _replay(self, asked: _Asked, entry: Entry) -> Generation:
+    async def _replay(self, asked: _Asked, kept: Kept) -> Generation:
+        entry = kept.entry
         lease = await self._reserve_hit(asked)
         provenance = Provenance(entry.model, entry.version, entry.engine, int(entry.created_unix_seconds))
         age = max(0.0, time.time() - entry.created_unix_seconds)
-        served = Served(provenance, "hit", lease.standings, age)
+        status: CacheStatus = "hit" if kept.similarity is None else "semantic"
+        served = Served(provenance, status, lease.standings, age, kept.similarity)
         return Generation(
             asked.request.id, Replay(entry.chunks), served, arrived=asked.arrived, deadline=asked.deadline
         )

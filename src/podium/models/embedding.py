@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from podium.cache.key import ModelIdentity
 from podium.core.errors import DeadlineExceeded, InvalidRequest, UnsupportedParameter
 from podium.core.one_shot import EmbeddingRequest, Vectors
 from podium.core.standing import Standing
@@ -25,7 +26,10 @@ from podium.models.served import ServedModel
 
 @dataclass(frozen=True)
 class Embedded:
-    """Vectors in the order of the inputs, and who computed them. ``queue_seconds``: before the first was computed."""
+    """Vectors in the order of the inputs, and who computed them. ``queue_seconds``: before the first was computed.
+
+    ``identity`` is None until the model's files are known by content.
+    """
 
     model: str
     version: str
@@ -34,6 +38,7 @@ class Embedded:
     prompt_tokens: int
     queue_seconds: float
     standings: Sequence[Standing]
+    identity: ModelIdentity | None
 
 
 @dataclass(frozen=True)
@@ -108,6 +113,7 @@ class Embedder:
             prompt_tokens=asked.tokens,
             queue_seconds=started - arrived,
             standings=lease.standings,
+            identity=served.identity,
         )
 
     async def _reserve(self, asked: _Asked) -> Lease:
