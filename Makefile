@@ -40,10 +40,11 @@ $(VENV)/.stamp-dev: requirements/dev.lock $(VENV)/.stamp-base
 	$(BIN)/python $(PIP) --require-hashes -r requirements/dev.lock
 	@touch $@
 
-$(VENV_HF)/.stamp: requirements/hf.constraints requirements/dev.lock requirements/build.lock pyproject.toml
+$(VENV_HF)/.stamp: requirements/hf.constraints requirements/hf-models.lock requirements/dev.lock requirements/build.lock pyproject.toml
 	test -x $(BIN_HF)/python || $(PYTHON) -m venv $(VENV_HF)
 	$(BIN_HF)/python $(PIP) --require-hashes -r requirements/dev.lock -r requirements/build.lock
 	$(BIN_HF)/python $(PIP) --no-build-isolation -c requirements/hf.constraints -e '.[hf]'
+	$(BIN_HF)/python $(PIP) --require-hashes --no-deps -r requirements/hf-models.lock
 	@touch $@
 
 # -- run -------------------------------------------------------------------------------------------------------
@@ -108,6 +109,7 @@ lock: install-test ## write the lock files anew (newest versions that pyproject.
 	$(UV_COMPILE) --upgrade --generate-hashes requirements/build.in -o requirements/build.lock
 	$(UV_COMPILE) --upgrade --generate-hashes pyproject.toml -c requirements/build.lock -o requirements/base.lock
 	$(UV_COMPILE) --upgrade --generate-hashes --no-strip-extras --group pyproject.toml:dev -c requirements/base.lock -o requirements/dev.lock
+	$(UV_COMPILE) --upgrade --generate-hashes --no-deps requirements/hf-models.in -o requirements/hf-models.lock
 	$(UV_COMPILE) --upgrade pyproject.toml --extra hf -c requirements/hf.in -c requirements/dev.lock -o requirements/hf.constraints
 
 clean: ## remove what make made

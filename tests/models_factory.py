@@ -69,6 +69,13 @@ def _opt(transformers: Any) -> Any:
 
 
 _SHARED = {"vocab_size": VOCABULARY, "bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 1}
+_ENCODER = {
+    "hidden_size": 48,
+    "intermediate_size": 96,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "max_position_embeddings": CONTEXT,
+}
 _DECODER = {
     "hidden_size": 64,
     "intermediate_size": 96,
@@ -77,6 +84,27 @@ _DECODER = {
     "num_key_value_heads": 2,
     "max_position_embeddings": CONTEXT,
 }
+
+
+def _bert(transformers: Any) -> Any:
+    return transformers.BertConfig(**_ENCODER, **_SHARED)
+
+
+def _xlm_roberta(transformers: Any) -> Any:
+    """Counts positions from the padding token's id on."""
+    return transformers.XLMRobertaConfig(**_ENCODER, **_SHARED)
+
+
+def _mpnet(transformers: Any) -> Any:
+    """Has no token types."""
+    return transformers.MPNetConfig(**_ENCODER, **_SHARED)
+
+
+def _distilbert(transformers: Any) -> Any:
+    return transformers.DistilBertConfig(
+        dim=48, hidden_dim=96, n_layers=2, n_heads=4, max_position_embeddings=CONTEXT, **_SHARED
+    )
+
 
 SHAPES: dict[str, Callable[[Any], Any]] = {
     "gpt2": _gpt2,
@@ -87,6 +115,25 @@ SHAPES: dict[str, Callable[[Any], Any]] = {
     "phi": _phi,
     "opt": _opt,
 }
+
+
+ENCODERS: dict[str, Callable[[Any], Any]] = {
+    "bert": _bert,
+    "xlm-roberta": _xlm_roberta,
+    "mpnet": _mpnet,
+    "distilbert": _distilbert,
+}
+
+
+def make_encoder(folder: Path, shape: str, *, seed: int = 7) -> Path:
+    """Write a text encoder of ``shape`` (a key of ``ENCODERS``) with its tokenizer into ``folder``."""
+    torch, transformers = _libraries()
+    torch.manual_seed(seed)
+    model = transformers.AutoModel.from_config(ENCODERS[shape](transformers))
+    _spread(torch, model)
+    model.eval().save_pretrained(folder)
+    make_tokenizer(folder)
+    return folder
 
 
 def make_checkpoint(folder: Path, shape: str, *, seed: int = 7, with_chat_template: bool = False) -> Path:

@@ -87,7 +87,8 @@ def _measured(row: str, around: Surroundings) -> bool:
         ROWS[row](around)
         measured = True
     except* (RuntimeError, OSError, ValueError, AssertionError, TimeoutError, subprocess.SubprocessError) as errors:
-        error = repr(errors.exceptions[0])[-2000:].replace(str(REPOSITORY), ".")
+        first = errors.exceptions[0]
+        error = f"{type(first).__name__}: {first}".replace(str(REPOSITORY), ".")[-2000:].strip()
         around.raw.add("failure", {"row": row, "error": error})
     return measured
 

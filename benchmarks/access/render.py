@@ -125,7 +125,7 @@ def _table(figures: list[Figure]) -> str:
 def _failures(runs: list[_Run], last: dict[str, _Run | None]) -> list[str]:
     """Rows that ended with an error and were not measured in a later run."""
     lines = [
-        f"- {record['row']}: {record['error'].splitlines()[0][:200]}"
+        f"- {record['row']}: {record['error'].splitlines()[-1][:200]}"
         for number, run in enumerate(runs)
         for record in run.of("failure")
         if not any(other is last[record["row"]] for other in runs[number + 1 :])

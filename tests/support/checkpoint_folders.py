@@ -13,6 +13,12 @@ CONFIG: dict[str, Any] = {
     "eos_token_id": 2,
     "bos_token_id": 1,
 }
+ENCODER: dict[str, Any] = {
+    "architectures": ["BertModel"],
+    "model_type": "bert",
+    "max_position_embeddings": 512,
+    "pad_token_id": 0,
+}
 TOKENIZER = {"version": "1.0", "model": {"type": "BPE", "vocab": {}, "merges": []}}
 
 

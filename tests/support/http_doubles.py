@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
 
+import numpy as np
+
 from podium.api.backend import Backend, RequestObserver
 from podium.api.record import RequestRecord
 from podium.config.access import Access
@@ -15,6 +17,7 @@ from podium.config.server import Server
 from podium.core.errors import ModelNotFound, PodiumError, Unauthenticated
 from podium.core.generation import Chunk, GenerationRequest, Prompt, TextPrompt, TokenLogprob, TokensPrompt
 from podium.core.identity import LOCAL, Principal
+from podium.core.one_shot import EmbeddingRequest, Vectors
 from podium.core.standing import CacheStatus, Standing
 
 WORDS = ("The", " sea", " was", " calm", ".")
@@ -70,6 +73,7 @@ class FakeGeneration:
         self.timing = FakeTiming()
         self.cache_status: CacheStatus = "miss"
         self.age_seconds: float | None = None
+        self.similarity: float | None = None
         self.standings: tuple[Standing, ...] = ()
         self.closed = asyncio.Event()
         self.given = 0
@@ -178,6 +182,38 @@ class FakeDispatcher:
     def tokenizer_facts(self, caller: Principal, model: str) -> FakeFacts:
         self._permitted(caller, model)
         return FakeFacts()
+
+
+@dataclass
+class FakeEmbedded:
+    vectors: Vectors
+    prompt_tokens: int
+    model: str = "demo"
+    version: str = "1"
+    engine: str = "fake"
+    queue_seconds: float = 0.001
+    standings: tuple[Standing, ...] = ()
+
+
+class FakeEmbedder:
+    """The vector of input number k is (k, k + 1/4, -1/3); keeps every request. ``failure`` is raised instead."""
+
+    def __init__(self, models: FakeModels | None = None) -> None:
+        self.models = models or FakeModels()
+        self.requests: list[EmbeddingRequest] = []
+        self.failure: PodiumError | None = None
+        self.standings: tuple[Standing, ...] = ()
+
+    async def embed(self, request: EmbeddingRequest) -> FakeEmbedded:
+        status = self.models.resolve(request.model)
+        if not request.caller.may_use(status.name):
+            raise unknown_model()
+        self.requests.append(request)
+        if self.failure is not None:
+            raise self.failure
+        rows = [(number, number + 0.25, -1 / 3) for number in range(len(request.inputs))]
+        tokens = sum(map(prompt_tokens, request.inputs))
+        return FakeEmbedded(np.array(rows, dtype=np.float32), tokens, status.name, standings=self.standings)
 
 
 @dataclass
@@ -360,12 +396,14 @@ def fake_backend(
     usage: FakeUsage | None = None,
     observer: RequestObserver | None = None,
     dispatcher: FakeDispatcher | None = None,
+    embedder: FakeEmbedder | None = None,
     draining: Callable[[], bool] = lambda: False,
 ) -> Backend:
     """A backend on a fake dispatcher that shares its models. Callers without a key may do everything."""
     dispatcher = dispatcher or FakeDispatcher(script)
     return Backend(
         dispatcher=dispatcher,
+        embedder=embedder or FakeEmbedder(dispatcher.models),
         models=dispatcher.models,
         server=server or Server(),
         access=access or Access(),

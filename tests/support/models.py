@@ -17,11 +17,14 @@ from podium.config.engine import EchoEngine
 from podium.config.models import Model
 from podium.config.server import Server
 from podium.models.dispatch import Dispatcher
+from podium.models.embedding import Embedder
 from podium.models.ports import Quotas
 from podium.models.registry import Models
 from podium.models.runnable import SourcePolicy
+from podium.models.semantic import SemanticAnswers
 from podium.models.served import Surroundings
 from podium.models.sharing import Sharing
+from podium.models.uncounted import Uncounted
 from support.quotas import Notebook
 
 GIB = 1024**3
@@ -30,6 +33,11 @@ GIB = 1024**3
 def echo_model(name: str, *, engine: dict[str, Any] | None = None, **settings: Any) -> Model:
     """A configured echo model."""
     return Model(name=name, source="none", engine=EchoEngine(faults=True, **(engine or {})), **settings)
+
+
+def embedding_model(name: str, *, engine: dict[str, Any] | None = None, **settings: Any) -> Model:
+    """A configured echo model that embeds."""
+    return echo_model(name, engine=engine, task="embed", **settings)
 
 
 @asynccontextmanager
@@ -59,6 +67,9 @@ async def serving(
         async with answers, models:
             await models.initial_loads()
             sharing = Sharing(answers, settings)
+            if settings.semantic is not None:
+                embedder = Embedder(models, Uncounted(), default_timeout_seconds=0.0)
+                sharing.semantic = SemanticAnswers(settings.semantic, answers, embedder)
             yield (
                 models,
                 Dispatcher(models, quotas or Notebook(), sharing, default_max_tokens=100, default_timeout_seconds=0.0),

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from starlette.middleware import Middleware
-from starlette.types import ASGIApp
 
 from podium.api import health, metrics
-from podium.api.app import bare_app, within
+from podium.api.app import Application, bare_app, within
 from podium.api.backend import Backend
 from podium.api.locality import Locality
 from podium.api.middleware.authenticate import Authenticate
@@ -18,7 +17,7 @@ from podium.api.middleware.security_headers import SecurityHeaders
 from podium.api.routes import RouteLabels
 
 
-def create_admin_app(backend: Backend) -> ASGIApp:
+def create_admin_app(backend: Backend) -> Application:
     """``/startupz``, ``/livez`` and ``/readyz``, open to everyone; ``/metrics`` for callers with that role.
 
     They neither wait nor count as requests.

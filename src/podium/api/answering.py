@@ -17,7 +17,7 @@ from podium.core.errors import EngineError, InvalidRequest, PodiumError, RateLim
 from podium.core.generation import Chunk, GenerationRequest, TokenLogprob, Usage
 from podium.core.standing import CacheStatus
 
-_COST: tuple[CacheStatus, ...] = ("bypass", "hit", "attach", "miss")
+_COST: tuple[CacheStatus, ...] = ("bypass", "hit", "semantic", "attach", "miss")
 _COMPUTED: frozenset[CacheStatus] = frozenset({"miss", "bypass"})
 UNFINISHED = "The engine ended the answer without a finish reason."
 
@@ -107,7 +107,7 @@ async def _run(dispatcher: Dispatcher, request: GenerationRequest, record: Reque
     note_end(record, generation, usage, choices[0].finish_reason)
     if any(choice.finish_reason is None for choice in choices):
         raise EngineError(UNFINISHED)
-    return Whole(generation.model, choices, usage, cached=generation.cache_status == "hit")
+    return Whole(generation.model, choices, usage, cached=generation.cache_status in {"hit", "semantic"})
 
 
 async def start(request: Request, dispatcher: Dispatcher, requests: Sequence[GenerationRequest]) -> list[Generation]:
@@ -153,6 +153,8 @@ def note_start(record: RequestRecord, generation: Generation) -> None:
     record.cache_status = _worse(record.cache_status, generation.cache_status)
     if generation.age_seconds is not None:
         record.age_seconds = max(record.age_seconds or 0.0, generation.age_seconds)
+    if generation.similarity is not None:
+        record.similarity = min(1.0 if record.similarity is None else record.similarity, generation.similarity)
     record.standings = joined(record.standings, generation.standings)
 
 

@@ -26,12 +26,12 @@ from podium.api.middleware.request_id import RequestId
 from podium.api.middleware.security_headers import SecurityHeaders
 from podium.api.native import cache, generate, usage, version
 from podium.api.native import models as native_models
-from podium.api.openai import chat, completions, tokenize
+from podium.api.openai import chat, completions, embeddings, tokenize
 from podium.api.openai import models as openai_models
 from podium.api.openapi import describe
 from podium.api.routes import RouteLabels
 
-DESCRIPTION = "Text generation for production: Podium's own routes, and OpenAI's."
+DESCRIPTION = "Text generation and embeddings for production: Podium's own routes, and OpenAI's."
 _ROUTERS = (
     generate.router,
     native_models.router,
@@ -40,6 +40,7 @@ _ROUTERS = (
     version.router,
     chat.router,
     completions.router,
+    embeddings.router,
     openai_models.router,
     tokenize.router,
     health.router,
@@ -67,7 +68,7 @@ _EXPOSED_HEADERS = (
 _GZIP_LEVEL = 4  # a third of the time of 9 for a few per cent of size
 
 
-def create_app(backend: Backend) -> ASGIApp:
+def create_app(backend: Backend) -> Application:
     """The ASGI application of the traffic port.
 
     Every request passes, from outside in: request id, log line and observer, security headers, CORS

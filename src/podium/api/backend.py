@@ -11,6 +11,7 @@ from podium.config.access import Access
 from podium.config.server import Server
 from podium.core.generation import Chunk, GenerationRequest, Prompt
 from podium.core.identity import Principal
+from podium.core.one_shot import EmbeddingRequest, Vectors
 from podium.core.standing import CacheStatus, Standing
 
 
@@ -52,6 +53,10 @@ class Generation(Protocol):
     @property
     def age_seconds(self) -> float | None:
         """How old a kept answer is; None when it was computed now."""
+
+    @property
+    def similarity(self) -> float | None:
+        """How similar the question of a kept answer is to the one asked; None when it is the same, or computed."""
 
     @property
     def standings(self) -> Sequence[Standing]:
@@ -121,6 +126,45 @@ class Dispatcher(Protocol):
 
     def tokenizer_facts(self, caller: Principal, model: str) -> TokenizerFacts:
         """Facts of the model's tokenizer. Raises ModelNotReady while there is none."""
+
+
+class Embedded(Protocol):
+    """Vectors, and who computed them."""
+
+    @property
+    def model(self) -> str:
+        """Name of the model, resolved from an alias."""
+
+    @property
+    def version(self) -> str:
+        """Version of the model."""
+
+    @property
+    def engine(self) -> str:
+        """Engine kind."""
+
+    @property
+    def vectors(self) -> Vectors:
+        """One row for each input, in order."""
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Tokens of all inputs."""
+
+    @property
+    def queue_seconds(self) -> float:
+        """Wait before the engine took the first of them."""
+
+    @property
+    def standings(self) -> Sequence[Standing]:
+        """The caller's quotas after this request was admitted; empty where none apply."""
+
+
+class Embedder(Protocol):
+    """Takes embedding requests to models."""
+
+    async def embed(self, request: EmbeddingRequest) -> Embedded:
+        """All vectors, or an error; cancelling the wait takes the rest out of the batch."""
 
 
 class LoadProgress(Protocol):
@@ -400,6 +444,7 @@ class Backend:
     """
 
     dispatcher: Dispatcher
+    embedder: Embedder
     models: Models
     server: Server
     access: Access

@@ -56,6 +56,6 @@ def call_of(request: Request, members: SamplingMembers, model: str | None) -> Ca
         caller=principal_of(request.scope),
         cache=cache_control(request, members.cache),
         idempotency_key=idempotency_key(request),
-        timeout_seconds=timeout_seconds(request, members),
+        timeout_seconds=timeout_seconds(request, members.timeout_seconds),
         priority=members.priority or 0,
     )

@@ -31,6 +31,7 @@ _NATIVE_ERROR, _OPENAI_ERROR = "Error", "OpenAIError"
 _REQUESTS: tuple[type[WireModel], ...] = (
     openai.ChatCompletionRequest,
     openai.CompletionRequest,
+    openai.EmbeddingsRequest,
     openai.TokenizeRequest,
     openai.DetokenizeRequest,
     native.GenerateRequest,
@@ -41,6 +42,7 @@ _REQUESTS: tuple[type[WireModel], ...] = (
 _ANSWERS = (
     openai_answers.ChatCompletion,
     openai_answers.Completion,
+    openai_answers.EmbeddingList,
     openai_answers.ModelCard,
     openai_answers.ModelList,
     openai_answers.TokenizeAnswer,
@@ -89,6 +91,7 @@ _GENERATING_ERRORS = {
     429: "A quota leaves no room. `rate_limit_exceeded`: `Retry-After` says when it will. `insufficient_quota`: no "
     "wait of a minute helps.",
 }
+_RESERVING_ERRORS = {429: _GENERATING_ERRORS[429]}
 _QUOTA_HEADERS = {
     "x-ratelimit-remaining-requests": ("What is left of the tightest quota of requests; also -tokens.", "59"),
     "x-ratelimit-limit-requests": ("That quota; also -tokens.", "60"),
@@ -97,7 +100,11 @@ _QUOTA_HEADERS = {
     "RateLimit": ("What is left of them.", _LIMIT_EXAMPLE),
 }
 _ANSWER_HEADERS = {
-    "x-podium-cache": ("`hit`, `attach`, `miss` or `bypass`: what the response cache had to do with it.", "hit"),
+    "x-podium-cache": (
+        "What the response cache did: `hit`, `semantic` (kept, to a similar question), `attach`, `miss` or `bypass`.",
+        "hit",
+    ),
+    "x-podium-cache-similarity": ("With `semantic`: cosine of the two questions' embeddings.", "0.9712"),
     "age": ("How many seconds ago a kept answer was computed.", "12"),
     **_QUOTA_HEADERS,
 }
@@ -115,12 +122,13 @@ def operation(  # noqa: PLR0913 - what a route says of itself, all by name
     media_type: str = "application/json",
     answer_example: dict[str, Any] | None = None,
     generates: bool = False,
+    reserves: bool = False,
 ) -> dict[str, Any]:
     """Arguments for a route's decorator that describe it.
 
     ``answer`` is the type of the 200 body, ``stream`` describes the events when the route can stream,
     ``query`` maps optional query parameters to their descriptions. ``generates``: quotas, the response cache
-    and idempotency keys take part.
+    and idempotency keys take part. ``reserves``: quotas alone do.
     """
     content: dict[str, Any] = {media_type: {"schema": _schema_of(answer)}}
     if answer_example is not None:
@@ -137,6 +145,10 @@ def operation(  # noqa: PLR0913 - what a route says of itself, all by name
         extra["parameters"] += _GENERATING_PARAMETERS
         responses[200]["headers"] = _described(_ANSWER_HEADERS)
         responses |= {status: {"description": text} for status, text in _GENERATING_ERRORS.items()}
+    if reserves:
+        responses[200]["headers"] = _described(_QUOTA_HEADERS)
+        responses |= {status: {"description": text} for status, text in _RESERVING_ERRORS.items()}
+    if 429 in responses:
         responses[429]["headers"] = _described(_QUOTA_HEADERS)
     return {"summary": summary, "response_model": None, "responses": responses, "openapi_extra": extra}
 

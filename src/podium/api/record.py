@@ -32,8 +32,8 @@ class RequestRecord:
     """Filled by whoever learns something. Holds no text of prompts or answers, and no header of the caller.
 
     ``model`` is ``none`` until it is resolved by the server, so a caller cannot invent label values.
-    ``tenant`` and ``key_id`` are None until the caller is known. ``cache_status``, ``age_seconds`` and
-    ``standings`` are those of all generations of the call together; see ``podium.api.answer_facts``.
+    ``tenant`` and ``key_id`` are None until the caller is known. ``cache_status``, ``age_seconds``,
+    ``similarity`` and ``standings`` are those of all generations of the call together; see ``podium.api.answer_facts``.
     ``usage`` is what the caller was told, ``computed`` the part of it that an engine worked for.
     """
 
@@ -49,6 +49,7 @@ class RequestRecord:
     key_id: str | None = None
     cache_status: CacheStatus | None = None
     age_seconds: float | None = None
+    similarity: float | None = None
     standings: tuple[Standing, ...] = ()
     retry_after_seconds: float | None = None
     engine: str = "none"

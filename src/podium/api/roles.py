@@ -13,6 +13,7 @@ ROLES: dict[tuple[str, str], Role] = {
     ("/batch_generate", "POST"): "infer",
     ("/v1/chat/completions", "POST"): "infer",
     ("/v1/completions", "POST"): "infer",
+    ("/v1/embeddings", "POST"): "infer",
     ("/tokenize", "POST"): "infer",
     ("/v1/tokenize", "POST"): "infer",
     ("/detokenize", "POST"): "infer",

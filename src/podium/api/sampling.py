@@ -63,13 +63,13 @@ def check_at_most(param: str, given: int, most: int, *, what: str = "") -> None:
         raise InvalidRequest(f"`{param}` must be at most {allowed}.", param=param)
 
 
-def timeout_seconds(request: Request, members: SamplingMembers) -> float | None:
-    """The deadline that the header or the body asks for; the shorter one when both do."""
+def timeout_seconds(request: Request, member: float | None) -> float | None:
+    """The deadline that the header or the body's ``member`` asks for; the shorter one when both do."""
     given = request.headers.get(TIMEOUT_HEADER)
     if given is None:
-        return members.timeout_seconds
+        return member
     header = _seconds(given)
-    return header if members.timeout_seconds is None else min(header, members.timeout_seconds)
+    return header if member is None else min(header, member)
 
 
 def _seconds(given: str) -> float:

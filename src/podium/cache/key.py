@@ -55,6 +55,16 @@ class CacheKey(msgspec.Struct, frozen=True):
         return sha256(b"name;" + self.digest).hexdigest()
 
 
+def content_digest_parts(
+    purpose: bytes, request: GenerationRequest, model: ModelIdentity, default_max_tokens: int
+) -> list[bytes]:
+    """What a digest of model, tenant and content is made of; ``purpose`` keeps digests of different use apart."""
+    parts = [purpose, _identity(model)]
+    canonical.text(request.caller.tenant, parts.append)
+    _content(request, default_max_tokens, parts.append)
+    return parts
+
+
 def response_key(request: GenerationRequest, model: ModelIdentity, default_max_tokens: int) -> CacheKey:
     """The key of the answer to ``request``.
 
@@ -62,9 +72,7 @@ def response_key(request: GenerationRequest, model: ModelIdentity, default_max_t
     dialect they came in. Equal requests have equal keys in every process. Objects inside ``tools`` and
     ``extra`` reach a chat template in the order of their members, so that order counts.
     """
-    parts = [_RESPONSE, _identity(model)]
-    canonical.text(request.caller.tenant, parts.append)
-    _content(request, default_max_tokens, parts.append)
+    parts = content_digest_parts(_RESPONSE, request, model, default_max_tokens)
     return CacheKey(sha256(b"".join(parts)).digest(), request.caller.tenant, model.name)
 
 

@@ -24,7 +24,7 @@ class ModelUse:
     @property
     def hit_ratio(self) -> float | None:
         """Share of requests that computed nothing among those that asked the cache; None before the first."""
-        saved = self.lookups["hit"] + self.lookups["attach"]
+        saved = self.lookups["hit"] + self.lookups["semantic"] + self.lookups["attach"]
         asked = saved + self.lookups["miss"]
         return saved / asked if asked else None
 

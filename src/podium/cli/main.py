@@ -35,7 +35,7 @@ app.add_typer(models.app, name="models", short_help="List, load and unload; fetc
 app.add_typer(keys.app, name="keys", short_help="Create, list, change, rotate and revoke keys.")
 app.add_typer(quotas.app, name="quotas", short_help="Show and change limits of tenants and models.")
 app.command("usage", short_help="Show who used what.")(usage.usage)
-app.add_typer(cache.app, name="cache", short_help="Look into the response cache, and empty it.")
+app.add_typer(cache.app, name="cache", short_help="Look into the response cache, empty it, calibrate it.")
 app.add_typer(config.app, name="config", short_help="Show and check the configuration.")
 app.command("doctor", short_help="Say what this machine can run, and what is missing.")(doctor.doctor)
 app.command("version", short_help="Print versions.")(version.version)

@@ -11,6 +11,28 @@ from podium.config.frozen import Group
 MIB = 1024**2
 
 
+class SemanticCache(Group):
+    """Answers to questions that mean the same. Vectors and index are this replica's own."""
+
+    model: str = Field(description="Name of an embedding model that this server serves.")
+    threshold: float = Field(
+        gt=0,
+        le=1,
+        description="Least cosine of two questions that share an answer. There is no default: `podium cache calibrate` "
+        "finds one for a model and your kind of questions.",
+    )
+    max_entries: int = Field(10_000, ge=1, description="Most questions remembered; the least recently used go first.")
+    ttl_seconds: float = Field(
+        3600.0, gt=0, description="How long a question is remembered; never longer than its answer is kept."
+    )
+    wait_seconds: float = Field(
+        0.25,
+        gt=0,
+        le=10,
+        description="Longest wait for a vector; after it the answer is computed as if there were none.",
+    )
+
+
 class Cache(Group):
     """The response cache. Only answers that the request determines (greedy, or one choice with a seed) are kept."""
 
@@ -26,6 +48,9 @@ class Cache(Group):
     max_entry_bytes: int = Field(1 * MIB, ge=1024, description="A longer answer is not kept.")
     allow_force: bool = Field(
         True, description="Whether a request may ask to keep an answer that it does not determine (`cache: force`)."
+    )
+    semantic: SemanticCache | None = Field(
+        None, description="Also take the answer to a question that means the same; none: only to the very same one."
     )
     idempotency_seconds: float = Field(86400.0, gt=0, description="How long an `Idempotency-Key` replays its answer.")
     detached_seconds: float = Field(

@@ -13,6 +13,34 @@ from podium.config.frozen import Group
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,127}\Z")
 
 
+class Embedding(Group):
+    """How a model of the task `embed` makes vectors."""
+
+    pooling: Literal["auto", "mean", "cls", "last"] = Field(
+        "auto",
+        description="How token vectors become one. `auto`: what 1_Pooling of the checkpoint says, else `mean`.",
+    )
+    normalize: bool | None = Field(
+        None,
+        description="Whether vectors have length 1. None: what the checkpoint's modules.json says, else true.",
+    )
+    truncatable: bool = Field(
+        False,
+        description="Whether requests may ask for fewer `dimensions` (models trained for that: Matryoshka). The first "
+        "numbers are taken and brought to length 1.",
+    )
+
+
+class Batching(Group):
+    """How requests to a one-shot model (task `embed`) share a pass of the model."""
+
+    max_inputs: int = Field(32, ge=1, le=4096, description="Most inputs in one batch.")
+    max_tokens: int = Field(8192, ge=16, description="Most tokens in one batch, padding included.")
+    delay_seconds: float = Field(
+        0.002, ge=0, le=1, description="How long the first input of a batch waits for others; 0 takes what is there."
+    )
+
+
 class Model(Group):
     """One version of one model."""
 
@@ -22,7 +50,11 @@ class Model(Group):
     )
     version: str = Field("1", description="Version label; `name@version` in requests selects it.")
     aliases: tuple[str, ...] = Field((), description="Other names for the same model, unique in the server.")
-    task: Literal["auto", "generate"] = Field("auto", description="What the model does; `auto` reads its config.")
+    task: Literal["auto", "generate", "embed"] = Field(
+        "auto", description="What the model does; `auto` reads its config (and is `generate` where there is none)."
+    )
+    embedding: Embedding = Field(Embedding(), description="For the task `embed`.")
+    batching: Batching = Field(Batching(), description="For the task `embed`.")
     engine: Engine = Field(AutoEngine(), description="Engine name, or a mapping with `kind` and its settings.")
     load: Literal["start", "demand", "manual"] = Field(
         "start",

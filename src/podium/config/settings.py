@@ -26,6 +26,16 @@ class Settings(Group):
     logs: Logs = Field(Logs(), description="The log.")
 
     @model_validator(mode="after")
+    def _semantic_model_is_served(self) -> Settings:
+        semantic = self.cache.semantic
+        if semantic is not None:
+            names = {name for model in self.models for name in (model.name, *model.aliases)}
+            if semantic.model.partition("@")[0] not in names:
+                msg = f"cache.semantic.model is {semantic.model!r}, and no model of that name is configured"
+                raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
     def _names_are_unique(self) -> Settings:
         seen: set[str] = set()
         versions: set[tuple[str, str]] = set()

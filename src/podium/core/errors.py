@@ -6,6 +6,7 @@
     ├── InvalidRequest              invalid_request       no
     │   ├── ContextLengthExceeded   context_length_exceeded
     │   ├── UnsupportedParameter    unsupported_parameter
+    │   ├── UnsupportedTask         unsupported_task
     │   └── PayloadTooLarge         payload_too_large
     ├── Unauthenticated             invalid_api_key       no
     ├── PermissionDenied            permission_denied     no
@@ -80,6 +81,12 @@ class UnsupportedParameter(InvalidRequest):
     """The model's engine cannot honour a parameter; the message names an engine that can."""
 
     code = "unsupported_parameter"
+
+
+class UnsupportedTask(InvalidRequest):
+    """The model does something else than what was asked: it generates, or it embeds."""
+
+    code = "unsupported_task"
 
 
 class PayloadTooLarge(InvalidRequest):

@@ -17,8 +17,9 @@ QuotaName = Literal[
 """The members of ``podium.core.identity.Quotas``."""
 
 ScopeKind = Literal["key", "tenant", "model"]
-CacheStatus = Literal["hit", "miss", "attach", "bypass"]
-"""``hit``: a kept answer. ``attach``: one in the making. ``miss``: computed, could be kept. ``bypass``: not asked."""
+CacheStatus = Literal["hit", "semantic", "miss", "attach", "bypass"]
+"""``hit``: a kept answer. ``semantic``: one to a question that means the same. ``attach``: one in the
+making. ``miss``: computed, could be kept. ``bypass``: not asked."""
 
 
 class Standing(msgspec.Struct, frozen=True):

@@ -8,9 +8,20 @@ from collections.abc import Callable
 
 from podium.core.errors import PodiumError
 from podium.core.generation import Chunk
-from podium.engine.messages import Detokenize, Submit, Text, Tokenize, Tokens
+from podium.engine.messages import (
+    Compute,
+    Computed,
+    Detokenize,
+    InputTokens,
+    Submit,
+    Text,
+    Tokenize,
+    TokenizeInputs,
+    Tokens,
+)
 
-Answer = Tokens | Text
+Call = Tokenize | Detokenize | TokenizeInputs | Compute
+Answer = Tokens | Text | InputTokens | Computed
 
 
 class Flight:
@@ -20,9 +31,7 @@ class Flight:
     ``close`` is idempotent; closing before the end aborts the request in the worker.
     """
 
-    def __init__(
-        self, message: Submit | Tokenize | Detokenize, *, choices: int, on_end: Callable[[Flight], None]
-    ) -> None:
+    def __init__(self, message: Submit | Call, *, choices: int, on_end: Callable[[Flight], None]) -> None:
         self.id = message.id
         self.message = message
         self.begun = False

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import structlog
 
 from podium.aio import tasks
@@ -27,14 +28,18 @@ from podium.core.errors import (
     all_errors,
 )
 from podium.core.generation import Prompt, SamplingParams
-from podium.engine.flight import Answer, Flight
+from podium.core.one_shot import Input, Vectors
+from podium.engine.flight import Answer, Call, Flight
 from podium.engine.interface import EngineGauges
 from podium.engine.messages import (
     Abort,
+    Compute,
+    Computed,
     Detokenize,
     Failed,
     FromWorker,
     Heartbeat,
+    InputTokens,
     Load,
     Progress,
     Ready,
@@ -44,6 +49,7 @@ from podium.engine.messages import (
     Submit,
     Text,
     Tokenize,
+    TokenizeInputs,
     Tokens,
 )
 from podium.engine.process import WorkerCommand, WorkerProcess
@@ -157,6 +163,19 @@ class EngineHandle:
         assert isinstance(answer, Text)  # noqa: S101 - this is a bug: the worker answers in kind
         return answer.text
 
+    async def tokenize_inputs(self, inputs: tuple[Input, ...]) -> tuple[tuple[int, ...], ...]:
+        """Token ids of each input of a one-shot request. Raises what the worker refuses."""
+        answer = await self._call(TokenizeInputs(id=next(self._ids), inputs=inputs))
+        assert isinstance(answer, InputTokens)  # noqa: S101 - this is a bug: the worker answers in kind
+        return answer.token_ids
+
+    async def compute(self, inputs: tuple[tuple[int, ...], ...]) -> Vectors:
+        """One vector for each input, which are not empty and within the context. Cancelling aborts it."""
+        answer = await self._call(Compute(id=next(self._ids), inputs=inputs))
+        assert isinstance(answer, Computed)  # noqa: S101 - this is a bug: the worker answers in kind
+        vectors: Vectors = np.frombuffer(answer.vectors, dtype="<f4").reshape(len(inputs), -1)
+        return vectors
+
     # flights
 
     def _launch(self, flight: Flight) -> Flight:
@@ -168,7 +187,7 @@ class EngineHandle:
             self._process.send(flight.message)
         return flight
 
-    async def _call(self, message: Tokenize | Detokenize) -> Answer:
+    async def _call(self, message: Call) -> Answer:
         flight = self._launch(Flight(message, choices=0, on_end=self._end_flight))
         try:
             return await flight.answer()
@@ -197,10 +216,8 @@ class EngineHandle:
                     )
             case Refused():
                 self._refuse(message)
-            case Tokens() | Text():
-                flight = self._flights.pop(message.id, None)
-                if flight is not None:
-                    flight.put_answer(message)
+            case Tokens() | Text() | InputTokens():
+                self._answer(message)
             case Progress(stage=stage, ratio=ratio):
                 self._report(stage, ratio)
             case Ready():
@@ -220,6 +237,13 @@ class EngineHandle:
                 del flights[request_id]
         for refused in step.refused:
             self._refuse(refused)
+        for computed in step.computed:
+            self._answer(computed)
+
+    def _answer(self, answer: Answer) -> None:
+        flight = self._flights.pop(answer.id, None)
+        if flight is not None:
+            flight.put_answer(answer)
 
     def _refuse(self, refused: Refused) -> None:
         flight = self._flights.pop(refused.id, None)

@@ -10,17 +10,20 @@ from concurrent.futures import ThreadPoolExecutor
 from podium.core.errors import PodiumError
 from podium.engine.messages import (
     Abort,
+    Compute,
     Detokenize,
     FromWorker,
+    InputTokens,
     Refused,
     Shutdown,
     Submit,
     Text,
     Tokenize,
+    TokenizeInputs,
     Tokens,
     ToWorker,
 )
-from podium.engine.preparation import Preparation, Prepared
+from podium.engine.preparation import Command, Preparation
 from podium.engine.tokenizer import Tokenizer
 
 PREPARATION_THREADS = 2
@@ -33,7 +36,7 @@ class Intake:
         self,
         preparation: Preparation,
         tokenizer: Tokenizer,
-        inbox: queue.SimpleQueue[Prepared | Abort | Shutdown],
+        inbox: queue.SimpleQueue[Command],
         send: Callable[[FromWorker], None],
     ) -> None:
         self._preparation = preparation
@@ -49,12 +52,12 @@ class Intake:
         match message:
             case Submit(sampling=sampling) if sampling.constraint is not None:
                 self._constrained_pool.submit(self._answer, message)
-            case Submit() | Tokenize() | Detokenize():
+            case Submit() | Tokenize() | Detokenize() | TokenizeInputs():
                 self._pool.submit(self._answer, message)
-            case Abort() | Shutdown():
+            case Compute() | Abort() | Shutdown():
                 self._inbox.put(message)
 
-    def _answer(self, message: Submit | Tokenize | Detokenize) -> None:
+    def _answer(self, message: Submit | Tokenize | Detokenize | TokenizeInputs) -> None:
         """A request ends with an answer or a refusal, whatever happens."""
         try:
             self._work(message)
@@ -64,7 +67,7 @@ class Intake:
             traceback.print_exc()
             self._send(Refused(id=message.id, code="engine_error", message="The request could not be prepared."))
 
-    def _work(self, message: Submit | Tokenize | Detokenize) -> None:
+    def _work(self, message: Submit | Tokenize | Detokenize | TokenizeInputs) -> None:
         match message:
             case Submit():
                 self._inbox.put(self._preparation.prepare(message))
@@ -72,6 +75,8 @@ class Intake:
                 token_ids, _ = self._preparation.tokenize(prompt, add_special_tokens=special)
                 strings = tuple(map(self._tokenizer.token_text, token_ids))
                 self._send(Tokens(id=request_id, token_ids=token_ids, strings=strings))
+            case TokenizeInputs(id=request_id, inputs=inputs):
+                self._send(InputTokens(id=request_id, token_ids=self._preparation.tokenize_inputs(inputs)))
             case Detokenize(id=request_id, token_ids=token_ids):
                 self._tokenizer.check_ids(token_ids)
                 self._send(Text(id=request_id, text=self._tokenizer.decode(token_ids)))

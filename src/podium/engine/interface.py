@@ -13,6 +13,7 @@ from typing import Protocol
 import msgspec
 
 from podium.core.generation import ChatPrompt, FinishReason, SamplingParams, TextPrompt, TokenLogprob
+from podium.core.one_shot import Task
 
 
 class EngineFacts(msgspec.Struct, frozen=True):
@@ -20,6 +21,8 @@ class EngineFacts(msgspec.Struct, frozen=True):
 
     ``unsupported`` maps a request parameter to an engine that honours it; the dispatcher refuses such
     a request by name. ``text_engine``: prompts are passed on as text and text comes back (``remote``).
+    A one-shot engine has a ``task`` of its own, and ``dimensions`` is the length of its vectors; its sequences
+    are inputs.
     """
 
     engine: str
@@ -31,6 +34,8 @@ class EngineFacts(msgspec.Struct, frozen=True):
     kv_cache_tokens: int = 0
     unsupported: dict[str, str] = {}
     text_engine: bool = False
+    task: Task = "generate"
+    dimensions: int = 0
 
 
 class EngineSequence(msgspec.Struct, frozen=True):

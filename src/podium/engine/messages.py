@@ -11,7 +11,9 @@ from typing import Any
 import msgspec
 
 from podium.core.generation import Chunk, Prompt, SamplingParams
+from podium.core.one_shot import Input
 from podium.engine.interface import EngineFacts, EngineGauges
+from podium.engine.one_shot import OneShotLoad
 
 LENGTH_BYTES = 4
 MAX_FRAME_BYTES = 256 * 1024**2
@@ -21,7 +23,10 @@ MAX_FRAME_BYTES = 256 * 1024**2
 
 
 class Load(msgspec.Struct, frozen=True, tag="load"):
-    """First message: which model, with which engine settings (``podium.config.engine`` as a mapping)."""
+    """First message: which model, with which engine settings (``podium.config.engine`` as a mapping).
+
+    With ``one_shot`` the model computes vectors, else it generates.
+    """
 
     model_dir: str
     engine: dict[str, Any]
@@ -29,6 +34,7 @@ class Load(msgspec.Struct, frozen=True, tag="load"):
     chat_template: str | None = None
     trust_remote_code: bool = False
     heartbeat_seconds: float = 0.5
+    one_shot: OneShotLoad | None = None
 
 
 class Submit(msgspec.Struct, frozen=True, tag="submit"):
@@ -59,6 +65,20 @@ class Detokenize(msgspec.Struct, frozen=True, tag="detokenize"):
 
     id: int
     token_ids: tuple[int, ...]
+
+
+class TokenizeInputs(msgspec.Struct, frozen=True, tag="tokenize_inputs"):
+    """Tokenize the inputs of a one-shot request. Answered by ``InputTokens`` or ``Refused``."""
+
+    id: int
+    inputs: tuple[Input, ...]
+
+
+class Compute(msgspec.Struct, frozen=True, tag="compute"):
+    """One vector for each input. Answered by ``Computed`` in a ``Step``, or ``Refused``."""
+
+    id: int
+    inputs: tuple[tuple[int, ...], ...]
 
 
 class Shutdown(msgspec.Struct, frozen=True, tag="shutdown"):
@@ -109,6 +129,13 @@ class Refused(msgspec.Struct, frozen=True, tag="refused"):
     param: str | None = None
 
 
+class Computed(msgspec.Struct, frozen=True, tag="computed"):
+    """Answer to ``Compute``: float32, little endian, shape (inputs, dimensions), row by row."""
+
+    id: int
+    vectors: bytes
+
+
 class Step(msgspec.Struct, frozen=True, tag="step"):
     """Everything that one engine step produced, for the whole batch."""
 
@@ -117,6 +144,7 @@ class Step(msgspec.Struct, frozen=True, tag="step"):
     gauges: EngineGauges
     step: int
     seconds: float
+    computed: list[Computed] = []
 
 
 class Heartbeat(msgspec.Struct, frozen=True, tag="heartbeat"):
@@ -141,6 +169,13 @@ class Tokens(msgspec.Struct, frozen=True, tag="tokens"):
     strings: tuple[str, ...]
 
 
+class InputTokens(msgspec.Struct, frozen=True, tag="input_tokens"):
+    """Answer to ``TokenizeInputs``: the token ids of each input."""
+
+    id: int
+    token_ids: tuple[tuple[int, ...], ...]
+
+
 class Text(msgspec.Struct, frozen=True, tag="text"):
     """Answer to ``Detokenize``."""
 
@@ -148,5 +183,5 @@ class Text(msgspec.Struct, frozen=True, tag="text"):
     text: str
 
 
-ToWorker = Load | Submit | Abort | Tokenize | Detokenize | Shutdown
-FromWorker = Progress | Ready | Failed | Refused | Step | Heartbeat | Tokens | Text
+ToWorker = Load | Submit | Abort | Tokenize | Detokenize | TokenizeInputs | Compute | Shutdown
+FromWorker = Progress | Ready | Failed | Refused | Step | Heartbeat | Tokens | InputTokens | Text

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
 
 from podium.core.errors import ContextLengthExceeded, InvalidRequest
 from podium.core.generation import ChatPrompt, Constraint, Prompt, SamplingParams, TextPrompt, TokensPrompt
+from podium.core.one_shot import Input
 from podium.engine.chat_template import ChatTemplate
 from podium.engine.interface import EngineFacts, EngineSequence
-from podium.engine.messages import Submit
+from podium.engine.messages import Abort, Compute, Shutdown, Submit
 from podium.engine.tokenizer import Tokenizer
 
 
@@ -22,6 +23,10 @@ class Prepared(msgspec.Struct):
     request_id: int
     sequences: list[EngineSequence]
     prompt_text: str
+
+
+Command = Prepared | Compute | Abort | Shutdown
+"""What reaches the engine thread."""
 
 
 class Preparation:
@@ -70,6 +75,27 @@ class Preparation:
                 text = self._render(prompt)
                 # The template writes the special tokens itself.
                 return tuple(self._tokenizer.encode(text, add_special_tokens=False)), text
+
+    def tokenize_inputs(self, inputs: Sequence[Input]) -> tuple[tuple[int, ...], ...]:
+        """Token ids of each input. Raises ``InvalidRequest`` for an empty one, ``ContextLengthExceeded``."""
+        return tuple(self._input_ids(position, given) for position, given in enumerate(inputs))
+
+    def _input_ids(self, position: int, given: Input) -> tuple[int, ...]:
+        param = f"input.{position}"
+        if isinstance(given, TextPrompt):
+            token_ids = tuple(self._tokenizer.encode(given.text))
+        else:
+            token_ids = given.token_ids
+            self._tokenizer.check_ids(token_ids, param=param)
+        if not token_ids:
+            raise InvalidRequest(f"Input {position} has no tokens; give at least one.", param=param)
+        if len(token_ids) > self._facts.max_model_len:
+            raise ContextLengthExceeded(
+                f"Input {position} has {len(token_ids)} tokens; this model's context is {self._facts.max_model_len}. "
+                "Nothing is cut off here: shorten the input, or split it.",
+                param=param,
+            )
+        return token_ids
 
     def _render(self, prompt: ChatPrompt) -> str:
         if self._template is None:

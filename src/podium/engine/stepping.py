@@ -7,12 +7,12 @@ import time
 import traceback
 from collections.abc import Callable
 
-from podium.core.errors import PodiumError
+from podium.core.errors import PodiumError, UnsupportedTask
 from podium.core.generation import Chunk
 from podium.engine.interface import Engine, EngineGauges, EngineSequence, SequenceOutput
-from podium.engine.messages import Abort, FromWorker, Refused, Shutdown, Step
+from podium.engine.messages import Abort, Compute, FromWorker, Refused, Shutdown, Step
 from podium.engine.output import ChoiceAssembler, TextAssembler
-from podium.engine.preparation import Prepared
+from podium.engine.preparation import Command, Prepared
 from podium.engine.tokenizer import Tokenizer
 
 IDLE_SECONDS = 1.0
@@ -34,7 +34,7 @@ class Stepper:
         self,
         engine: Engine,
         tokenizer: Tokenizer,
-        inbox: queue.SimpleQueue[Prepared | Abort | Shutdown],
+        inbox: queue.SimpleQueue[Command],
         send: Callable[[FromWorker], None],
     ) -> None:
         self.steps = 0
@@ -78,7 +78,7 @@ class Stepper:
         except queue.Empty:
             return
 
-    def _handle(self, command: Prepared | Abort | Shutdown) -> None:
+    def _handle(self, command: Command) -> None:
         match command:
             case Prepared():
                 self._admit(command)
@@ -86,6 +86,9 @@ class Stepper:
                 self._abort(request_id)
             case Shutdown():
                 self._closing = True
+            case Compute():
+                error = UnsupportedTask("This model generates text; it computes no vectors.", param="model")
+                self._send(Refused(id=command.id, code=error.code, message=error.message, param=error.param))
 
     def _admit(self, prepared: Prepared) -> None:
         if prepared.request_id in self._aborted_early:

@@ -59,11 +59,11 @@ class Tokenizer:
         text: str = self._inner.decode(token_ids, skip_special_tokens=True)
         return text
 
-    def check_ids(self, token_ids: Sequence[int]) -> None:
+    def check_ids(self, token_ids: Sequence[int], *, param: str = "prompt") -> None:
         """Raise ``InvalidRequest`` when an id is outside the vocabulary."""
         if token_ids and not 0 <= min(token_ids) <= max(token_ids) < self.vocab_size:
             raise InvalidRequest(
-                f"A token id is outside the vocabulary: allowed are 0 to {self.vocab_size - 1}.", param="prompt"
+                f"A token id is outside the vocabulary: allowed are 0 to {self.vocab_size - 1}.", param=param
             )
 
     def facts(self) -> TokenizerFacts:

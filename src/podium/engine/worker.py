@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 import traceback
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -23,23 +24,24 @@ from pydantic import TypeAdapter
 
 from podium.config.engine import Engine as EngineSettings
 from podium.core.errors import PodiumError
-from podium.engine.adapters.table import load_adapter
+from podium.engine.adapters.table import accept_constraint, load_adapter, load_one_shot_adapter
+from podium.engine.batching import Batcher
 from podium.engine.framing import BlockingReader, encode_frame
 from podium.engine.intake import Intake
-from podium.engine.interface import LoadContext
+from podium.engine.interface import Engine, LoadContext
 from podium.engine.messages import (
-    Abort,
     Failed,
     FromWorker,
     Heartbeat,
     Load,
     Progress,
     Ready,
-    Shutdown,
     ToWorker,
 )
-from podium.engine.preparation import Preparation, Prepared, read_eos_token_ids
+from podium.engine.one_shot import OneShotEngine, OneShotLoad
+from podium.engine.preparation import Command, Preparation, read_eos_token_ids
 from podium.engine.stepping import Stepper
+from podium.engine.tokenizer import Tokenizer
 
 
 class Channel:
@@ -59,13 +61,23 @@ class Channel:
             pass  # the reader sees the same end and leaves
 
 
+@dataclass(frozen=True)
+class _Loaded:
+    """A loaded model, and the loop of the engine thread that serves it."""
+
+    engine: Engine | OneShotEngine
+    tokenizer: Tokenizer
+    preparation: Preparation
+    loop: Stepper | Batcher
+
+
 class Worker:
     """Serves one model until told to stop or until the API process is gone."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._channel = Channel(connection)
         self._reader: BlockingReader[ToWorker] = BlockingReader(connection, ToWorker)
-        self._inbox: queue.SimpleQueue[Prepared | Abort | Shutdown] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[Command] = queue.SimpleQueue()
         self._intake: Intake | None = None
 
     def run(self) -> int:
@@ -83,31 +95,50 @@ class Worker:
     def _serve(self, load: Load) -> int:
         started = time.perf_counter()
         settings: EngineSettings = TypeAdapter(EngineSettings).validate_python(load.engine)
+        if load.one_shot is None:
+            loaded = self._load_generation(load, settings)
+        else:
+            loaded = self._load_one_shot(load, settings, load.one_shot)
+        self._intake = Intake(loaded.preparation, loaded.tokenizer, self._inbox, self._channel.send)
+        seconds = time.perf_counter() - started
+        ready = Ready(facts=loaded.engine.facts, tokenizer=loaded.tokenizer.facts(), load_seconds=seconds)
+        self._channel.send(ready)
+        beat = threading.Thread(
+            target=self._beat, args=(loaded.loop, load.heartbeat_seconds), name="heartbeat", daemon=True
+        )
+        beat.start()
+        try:
+            loaded.loop.run()
+        finally:
+            loaded.engine.close()
+        return 0
+
+    def _load_generation(self, load: Load, settings: EngineSettings) -> _Loaded:
         adapter = load_adapter(settings.kind)
         folder = Path(load.model_dir)
         tokenizer = adapter.tokenizer(folder, load.chat_template)
         eos_token_ids = read_eos_token_ids(folder, tokenizer)
-        context = LoadContext(
+        engine = adapter.load(folder, settings, self._context(load, eos_token_ids))
+        preparation = Preparation(tokenizer, engine.facts, eos_token_ids, adapter.constraint_check(folder))
+        return _Loaded(engine, tokenizer, preparation, Stepper(engine, tokenizer, self._inbox, self._channel.send))
+
+    def _load_one_shot(self, load: Load, settings: EngineSettings, one_shot: OneShotLoad) -> _Loaded:
+        adapter = load_one_shot_adapter(settings.kind)
+        folder = Path(load.model_dir)
+        tokenizer = adapter.tokenizer(folder, None)
+        engine = adapter.load_one_shot(folder, settings, self._context(load, frozenset()), one_shot)
+        preparation = Preparation(tokenizer, engine.facts, frozenset(), accept_constraint)
+        return _Loaded(
+            engine, tokenizer, preparation, Batcher(engine, one_shot.limits, self._inbox, self._channel.send)
+        )
+
+    def _context(self, load: Load, eos_token_ids: frozenset[int]) -> LoadContext:
+        return LoadContext(
             report=lambda stage, ratio: self._channel.send(Progress(stage=stage, ratio=ratio)),
             max_model_len=load.max_model_len,
             trust_remote_code=load.trust_remote_code,
             eos_token_ids=eos_token_ids,
         )
-        engine = adapter.load(folder, settings, context)
-        preparation = Preparation(tokenizer, engine.facts, eos_token_ids, adapter.constraint_check(folder))
-        self._intake = Intake(preparation, tokenizer, self._inbox, self._channel.send)
-        stepper = Stepper(engine, tokenizer, self._inbox, self._channel.send)
-        seconds = time.perf_counter() - started
-        self._channel.send(Ready(facts=engine.facts, tokenizer=tokenizer.facts(), load_seconds=seconds))
-        beat = threading.Thread(
-            target=self._beat, args=(stepper, load.heartbeat_seconds), name="heartbeat", daemon=True
-        )
-        beat.start()
-        try:
-            stepper.run()
-        finally:
-            engine.close()
-        return 0
 
     def _read(self) -> None:
         try:
@@ -123,16 +154,16 @@ class Worker:
         finally:
             os._exit(0)  # the API process is gone: nobody is left to serve, and a step may last long
 
-    def _beat(self, stepper: Stepper, interval_seconds: float) -> None:
+    def _beat(self, loop: Stepper | Batcher, interval_seconds: float) -> None:
         process = psutil.Process()
         while True:
             self._channel.send(
                 Heartbeat(
-                    step=stepper.steps,
-                    busy_seconds=stepper.busy_seconds(),
-                    unfinished=stepper.unfinished,
+                    step=loop.steps,
+                    busy_seconds=loop.busy_seconds(),
+                    unfinished=loop.unfinished,
                     rss_bytes=process.memory_info().rss,
-                    gauges=stepper.gauges,
+                    gauges=loop.gauges,
                 )
             )
             time.sleep(interval_seconds)

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import msgspec
-
-from podium.core.errors import CheckpointInvalid, CheckpointUnsafe, UnsupportedArchitecture
+from podium.core.errors import CheckpointInvalid, CheckpointUnsafe
+from podium.core.one_shot import Task
 from podium.models import openvino_ir
 from podium.models.folder_safety import check_links, check_no_code, check_no_pickles
 from podium.models.safetensors_header import Header, read_header
+from podium.models.sentence_embedding import position_count
+from podium.models.small_json import read_json
+from podium.models.task import task_of
 
 CONFIG = "config.json"
 INDEX = "model.safetensors.index.json"
 SINGLE = "model.safetensors"
 TOKENIZER = "tokenizer.json"
 
-_MAX_JSON_BYTES = 64 * 1024**2
-_CAUSAL_SUFFIXES = ("ForCausalLM", "LMHeadModel")
 _CONTEXT_MEMBERS = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length")
 
 Format = Literal["safetensors", "openvino"]
@@ -39,7 +39,7 @@ class Checkpoint:
     format: Format
     architecture: str
     model_type: str
-    task: Literal["generate"]
+    task: Task
     max_model_len: int
     eos_token_ids: frozenset[int]
     bos_token_id: int | None
@@ -50,25 +50,30 @@ class Checkpoint:
     trust_remote_code: bool = False
 
 
-def inspect(folder: Path, *, trust_remote_code: bool = False) -> Checkpoint:
+def inspect(
+    folder: Path, *, task: Literal["auto", "generate", "embed"] = "auto", trust_remote_code: bool = False
+) -> Checkpoint:
     """Check the folder and say what it holds. Reads headers and small files only; changes nothing.
 
     Raises ``CheckpointInvalid`` for missing or damaged files, ``CheckpointUnsafe`` for pickles, code and
-    links that leave the folder, ``UnsupportedArchitecture`` for what is no causal language model.
+    links that leave the folder, ``UnsupportedArchitecture`` for what cannot do ``task``, or nothing that is known.
     """
     if not folder.is_dir():
         raise CheckpointInvalid("The model source is not a folder; give one that holds config.json and weights.")
     check_links(folder)
-    config = _read_json(folder, CONFIG, "a model folder holds config.json, weights and tokenizer.json.")
+    config = read_json(
+        folder, CONFIG, dict[str, Any], hint="a model folder holds config.json, weights and tokenizer.json."
+    )
     is_ir = (folder / openvino_ir.GRAPH).is_file()
     if not is_ir:
         check_no_pickles(folder)
     if not trust_remote_code:
         check_no_code({CONFIG: config, **_optional_json(folder, "tokenizer_config.json")})
-    architecture = _architecture(config)
+    does, architecture = task_of(folder, config, task)
     weights = _Weights.of_ir(folder) if is_ir else _Weights.of_safetensors(folder)
     _check_tokenizer(folder)
-    return _describe(folder, config, architecture, weights, trust_remote_code=trust_remote_code)
+    described = _describe(folder, config, architecture, weights, trust_remote_code=trust_remote_code)
+    return replace(described, task=does, max_model_len=position_count(config)) if does == "embed" else described
 
 
 @dataclass(frozen=True)
@@ -129,7 +134,7 @@ def _read_headers(folder: Path) -> dict[str, Header]:
         if not (folder / SINGLE).is_file():
             raise _without_weights(folder)
         return {SINGLE: read_header(folder / SINGLE)}
-    index = _read_json(folder, INDEX, "").get("weight_map")
+    index = read_json(folder, INDEX, dict[str, Any]).get("weight_map")
     if not isinstance(index, dict) or not index or not all(isinstance(name, str) for name in index.values()):
         raise CheckpointInvalid(f"{INDEX} has no weight_map; fetch the file again.")
     headers = {name: _read_shard(folder, name) for name in sorted(set(index.values()))}
@@ -155,19 +160,6 @@ def _without_weights(folder: Path) -> CheckpointInvalid:
     )
 
 
-def _architecture(config: dict[str, Any]) -> str:
-    """The model class that the configuration names, when it is a causal language model."""
-    named = config.get("architectures")
-    names = [name for name in named if isinstance(name, str)] if isinstance(named, list) else []
-    supported = "supported are causal language models (architectures that end in ForCausalLM or LMHeadModel)"
-    if not names:
-        raise UnsupportedArchitecture(f"config.json names no architecture; {supported}.")
-    causal = [name for name in names if name.endswith(_CAUSAL_SUFFIXES)]
-    if not causal or config.get("is_encoder_decoder"):
-        raise UnsupportedArchitecture(f"The model is not a causal language model; {supported}.")
-    return causal[0]
-
-
 def _context(text: dict[str, Any]) -> int:
     return next((value for name in _CONTEXT_MEMBERS if isinstance(value := text.get(name), int)), 0)
 
@@ -183,21 +175,9 @@ def _check_tokenizer(folder: Path) -> None:
             f"{TOKENIZER} is missing; make it inside the folder (needs podium[hf]) with: python -c "
             "\"from transformers import AutoTokenizer as T; T.from_pretrained('.').save_pretrained('.')\""
         )
-    if not isinstance(_read_json(folder, TOKENIZER, "").get("model"), dict):
+    if not isinstance(read_json(folder, TOKENIZER, dict[str, Any]).get("model"), dict):
         raise CheckpointInvalid(f"{TOKENIZER} is not a tokenizer; fetch the file again.")
 
 
 def _optional_json(folder: Path, name: str) -> dict[str, dict[str, Any]]:
-    return {name: _read_json(folder, name, "")} if (folder / name).is_file() else {}
-
-
-def _read_json(folder: Path, name: str, hint: str) -> dict[str, Any]:
-    path = folder / name
-    if not path.is_file():
-        raise CheckpointInvalid(f"{name} is missing; {hint}")
-    if path.stat().st_size > _MAX_JSON_BYTES:
-        raise CheckpointInvalid(f"{name} is larger than {_MAX_JSON_BYTES // 1024**2} MiB; use the original file.")
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise CheckpointInvalid(f"{name} is not valid JSON; fetch the file again.") from error
+    return {name: read_json(folder, name, dict[str, Any])} if (folder / name).is_file() else {}

@@ -44,6 +44,14 @@ class Provenance:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """A kept answer; ``similarity`` is that of another question that it was an answer to, None for the same one."""
+
+    entry: Entry
+    similarity: float | None = None
+
+
+@dataclass(frozen=True)
 class Run:
     """Everything that a computation holds until it ends."""
 
@@ -88,7 +96,7 @@ class Computation:
     ended: bool = False
     complete: bool = False
     run: Run | None = None
-    kept: Entry | None = None
+    kept: Kept | None = None
     readers: int = 0
     detached_seconds: float = 0.0
     on_detached: Callable[[Computation], None] | None = None
@@ -104,9 +112,9 @@ class Computation:
         self.run = run
         self._notify()
 
-    def take_kept(self, entry: Entry) -> None:
-        """There is nothing to compute: ``entry`` is the answer for all."""
-        self.kept = entry
+    def take_kept(self, kept: Kept) -> None:
+        """There is nothing to compute: ``kept`` is the answer for all."""
+        self.kept = kept
         self.stop()
 
     async def decided(self) -> None:

@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from podium.core.errors import ConfigurationError
+from podium.core.one_shot import Task
 from podium.engine.interface import ProgressReport
 from podium.models.checkpoint import Checkpoint
 from podium.models.converter import OPTIMUM, Converter, Precision
@@ -48,7 +49,7 @@ async def convert(
     """
     stored: Precision = "f16" if precision == "bf16" else precision
     report("hashing", -1.0)
-    target = cache_dir / await asyncio.to_thread(cache_key, checkpoint.path, stored)
+    target = cache_dir / await asyncio.to_thread(cache_key, checkpoint.path, stored, checkpoint.task)
     async with _exclusive(cache_dir, target.name):
         if not target.is_dir():
             await asyncio.to_thread(_remove_stale, target)
@@ -56,10 +57,11 @@ async def convert(
     return target
 
 
-def cache_key(folder: Path, precision: Precision) -> str:
-    """Folder name of a conversion: content, precision and converter versions. Hashes every file."""
+def cache_key(folder: Path, precision: Precision, task: Task = "generate") -> str:
+    """Folder name of a conversion: content, precision, task and converter versions. Hashes every file."""
     digest = hashlib.sha256()
-    for part in (_LAYOUT, content_hash(folder), precision, *map(_version, _DISTRIBUTIONS)):
+    parts = (_LAYOUT, content_hash(folder), precision, *map(_version, _DISTRIBUTIONS))
+    for part in parts if task == "generate" else (*parts, task):
         encoded = part.encode()
         digest.update(len(encoded).to_bytes(8, "big") + encoded)
     return f"{precision}-{digest.hexdigest()[:40]}"

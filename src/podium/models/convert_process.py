@@ -1,4 +1,4 @@
-"""The converter's own process: ``python -m podium.models.convert_process SOURCE OUTPUT PRECISION``.
+"""The converter's own process: ``python -m podium.models.convert_process SOURCE OUTPUT PRECISION [--task embed]``.
 
 Writes lines of JSON (``converter.Line``) to its standard output and a complete IR folder to OUTPUT.
 Everything that libraries print goes to standard error. Exit status 0 means done, 1 a told failure.
@@ -13,11 +13,12 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
 from podium.core.errors import CheckpointInvalid, MissingExtra, ModelLoadError, UnsupportedArchitecture
+from podium.core.one_shot import Task
 from podium.engine.adapters.silence import hide_torchvision, silence_hub, silence_openvino
 from podium.models.converter import Line
 
@@ -32,30 +33,33 @@ def main() -> int:
     arguments = _arguments()
     tell = _take_standard_output()
     try:
-        convert(arguments.source, arguments.output, arguments.precision, tell, trust=arguments.trust_remote_code)
+        trust: bool = arguments.trust_remote_code
+        convert(arguments.source, arguments.output, arguments.precision, tell, trust=trust, task=arguments.task)
     except ModelLoadError as error:
         tell(Line(code=error.code, message=error.message))
         return 1
     return 0
 
 
-def convert(source: Path, output: Path, precision: str, tell: Tell, *, trust: bool) -> None:
-    """Write IR, tokenizer IR and the small files of ``source`` into ``output``."""
+def convert(source: Path, output: Path, precision: str, tell: Tell, *, trust: bool, task: Task = "generate") -> None:
+    """Write IR, tokenizer IR (for generation) and the small files of ``source`` into ``output``."""
     silence_openvino()
     silence_hub()
     hide_torchvision()
     tell(Line(stage="loading"))
     library = _import_optimum()
     tell(Line(stage="exporting", ratio=0.1))
-    model = _export(library, source, precision, trust=trust)
+    kind = library.OVModelForCausalLM if task == "generate" else library.OVModelForFeatureExtraction
+    model = _export(library, kind, source, precision, trust=trust)
     if precision == "f16":
         tell(Line(stage="compressing", ratio=0.7))
         model.half()
     tell(Line(stage="writing", ratio=0.8))
     model.save_pretrained(output)
     _copy_small_files(source, output)
-    tell(Line(stage="tokenizer", ratio=0.9))
-    _convert_tokenizer(source, output)
+    if task == "generate":
+        tell(Line(stage="tokenizer", ratio=0.9))
+        _convert_tokenizer(source, output)
     tell(Line(stage="done", ratio=1.0))
 
 
@@ -64,6 +68,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("source", type=Path)
     parser.add_argument("output", type=Path)
     parser.add_argument("precision", choices=("f32", "f16", "int8"))
+    parser.add_argument("--task", choices=get_args(Task), default="generate")
     parser.add_argument("--trust-remote-code", action="store_true")
     return parser.parse_args()
 
@@ -98,10 +103,10 @@ def _lift_version_bounds() -> None:
     model_configs.GemmaOpenVINOConfig.MAX_TRANSFORMERS_VERSION = "5.5.99"
 
 
-def _export(library: Any, source: Path, precision: str, *, trust: bool) -> Any:
+def _export(library: Any, kind: Any, source: Path, precision: str, *, trust: bool) -> Any:
     quantization = library.OVWeightQuantizationConfig(bits=8) if precision == "int8" else None
     try:
-        return library.OVModelForCausalLM.from_pretrained(
+        return kind.from_pretrained(
             source,
             export=True,
             compile=False,

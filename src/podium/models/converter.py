@@ -35,7 +35,7 @@ class Line(msgspec.Struct, frozen=True, omit_defaults=True):
 
 @dataclass(frozen=True)
 class Converter:
-    """A program that takes source folder, output folder and precision, and prints ``Line`` objects.
+    """A program that takes source folder, output folder, precision and task, and prints ``Line`` objects.
 
     ``environment`` is its whole environment; None inherits ours.
     """
@@ -56,9 +56,10 @@ class Converter:
 
         ``errors`` receives what it prints on standard error. Cancelling kills it and waits for its end.
         """
+        task = () if checkpoint.task == "generate" else ("--task", checkpoint.task)
         trust = ("--trust-remote-code",) if checkpoint.trust_remote_code else ()
         process = await asyncio.create_subprocess_exec(
-            *self.command, str(checkpoint.path), str(output), precision, *trust,
+            *self.command, str(checkpoint.path), str(output), precision, *task, *trust,
             env=self.environment,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,

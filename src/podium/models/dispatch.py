@@ -7,8 +7,7 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from podium.cache.entry import Entry
-from podium.core.errors import DeadlineExceeded, ModelNotFound
+from podium.core.errors import DeadlineExceeded
 from podium.core.generation import ChatPrompt, GenerationRequest, Prompt
 from podium.core.identity import Principal
 from podium.core.standing import CacheStatus
@@ -16,10 +15,11 @@ from podium.engine.admission import AdmissionGate
 from podium.engine.handle import EngineHandle
 from podium.engine.messages import Ready, TokenizerFacts
 from podium.engine.turns import Work
-from podium.models.computation import Computation, Provenance, Replay, Run
+from podium.models.computation import Computation, Kept, Provenance, Replay, Run
 from podium.models.generation import Generation, Served
+from podium.models.permission import permitted, refuse_other_task
 from podium.models.ports import Lease, Quotas
-from podium.models.registry import NO_SUCH_MODEL, Models
+from podium.models.registry import Models
 from podium.models.served import ServedModel, refuse_unsupported
 from podium.models.sharing import Sharing, Terms
 from podium.models.worst_case import WorstCase, bound, estimate
@@ -82,7 +82,7 @@ class Dispatcher:
         deadline = self._deadline(request)
         try:
             async with asyncio.timeout_at(deadline):
-                served = await self._models.find_loaded(self._permitted(request.caller, request.model))
+                served = await self._models.find_loaded(permitted(self._models, request.caller, request.model))
                 generation = await self._answer(self._ask(request, served, deadline, arrived))
         except TimeoutError as error:
             raise DeadlineExceeded("The request's deadline passed before it could start.") from error
@@ -94,7 +94,7 @@ class Dispatcher:
         self, caller: Principal, model: str, prompt: Prompt, *, add_special_tokens: bool = True
     ) -> Tokenized:
         """Tokenize as ``generate`` would."""
-        served = await self._models.find_loaded(self._permitted(caller, model))
+        served = await self._models.find_loaded(permitted(self._models, caller, model))
         handle, _, ready = served.use()
         try:
             tokens = await handle.tokenize(prompt, add_special_tokens=add_special_tokens)
@@ -104,7 +104,7 @@ class Dispatcher:
 
     async def detokenize(self, caller: Principal, model: str, token_ids: tuple[int, ...]) -> str:
         """Text of token ids, special tokens left out."""
-        served = await self._models.find_loaded(self._permitted(caller, model))
+        served = await self._models.find_loaded(permitted(self._models, caller, model))
         handle, _, _ = served.use()
         try:
             return await handle.detokenize(token_ids)
@@ -113,16 +113,10 @@ class Dispatcher:
 
     def tokenizer_facts(self, caller: Principal, model: str) -> TokenizerFacts:
         """What callers may know of a loaded model's tokenizer. Raises ``ModelNotReady``."""
-        served = self._models.find(self._permitted(caller, model))
+        served = self._models.find(permitted(self._models, caller, model))
         _, _, ready = served.use()
         served.release()
         return ready.tokenizer
-
-    def _permitted(self, caller: Principal, model: str) -> str:
-        """``model``, if the caller may use it; else it is as unknown as any other name."""
-        if not caller.may_use(self._models.find(model).config.name):
-            raise ModelNotFound(NO_SUCH_MODEL, param="model")
-        return model
 
     def _ask(self, request: GenerationRequest, served: ServedModel, deadline: float | None, arrived: float) -> _Asked:
         handle, gate, ready = served.use()
@@ -134,6 +128,7 @@ class Dispatcher:
         """Join a computation of the same answer, else lead: one may follow the other, for a leader may fail."""
         with ExitStack() as hold:
             hold.callback(asked.served.release)
+            refuse_other_task(asked.ready.facts, "generate")
             refuse_unsupported(asked.request.sampling, asked.ready.facts.unsupported, asked.ready.facts.engine)
             terms = self._sharing.terms(asked.request, asked.served.identity, asked.default_max_tokens)
             while (computation := self._sharing.find_running(terms)) is not None:
@@ -165,9 +160,9 @@ class Dispatcher:
         )
         self._sharing.offer(terms, computation)
         try:
-            if (entry := await self._sharing.find_kept(terms)) is not None:
-                computation.take_kept(entry)
-                return await self._replay(asked, entry)
+            if (kept := await self._sharing.find_kept(terms, computation)) is not None:
+                computation.take_kept(kept)
+                return await self._replay(asked, kept)
             run = await self._start(asked, hold)
         except BaseException:
             computation.stop()
@@ -179,11 +174,13 @@ class Dispatcher:
             asked.request.id, computation.reader(), served, arrived=asked.arrived, deadline=asked.deadline
         )
 
-    async def _replay(self, asked: _Asked, entry: Entry) -> Generation:
+    async def _replay(self, asked: _Asked, kept: Kept) -> Generation:
+        entry = kept.entry
         lease = await self._reserve_hit(asked)
         provenance = Provenance(entry.model, entry.version, entry.engine, int(entry.created_unix_seconds))
         age = max(0.0, time.time() - entry.created_unix_seconds)
-        served = Served(provenance, "hit", lease.standings, age)
+        status: CacheStatus = "hit" if kept.similarity is None else "semantic"
+        served = Served(provenance, status, lease.standings, age, kept.similarity)
         return Generation(
             asked.request.id, Replay(entry.chunks), served, arrived=asked.arrived, deadline=asked.deadline
         )

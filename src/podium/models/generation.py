@@ -31,6 +31,7 @@ class Served:
     status: CacheStatus
     standings: Sequence[Standing] = ()
     age_seconds: float | None = None
+    similarity: float | None = None
 
 
 class Generation:
@@ -51,6 +52,7 @@ class Generation:
         self.created_unix_seconds = served.provenance.created_unix_seconds
         self.cache_status = served.status
         self.age_seconds = served.age_seconds
+        self.similarity = served.similarity
         self.standings = served.standings
         self.timing = Timing(queue_seconds=time.monotonic() - arrived)
         self._source = source

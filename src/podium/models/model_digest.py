@@ -7,12 +7,14 @@ import hashlib
 import os
 import threading
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from podium.config.engine import Engine
 from podium.config.models import Model
 from podium.core.errors import CheckpointInvalid
+from podium.engine.one_shot import OneShotLoad
 from podium.models.hash_memo import HashMemo
 
 CLOCK_STEP_SECONDS = 0.02
@@ -20,16 +22,22 @@ CLOCK_STEP_SECONDS = 0.02
 
 
 async def model_digest(
-    model: Model, folder: Path, engine: Engine, cache_dir: Path, *, loaded_at_unix_seconds: float | None = None
+    model: Model,
+    folder: Path,
+    engine: Engine,
+    cache_dir: Path,
+    *,
+    loaded_at_unix_seconds: float | None = None,
+    one_shot: OneShotLoad | None = None,
 ) -> str:
     """64 hex digits that change when anything in this server changes what ``model`` answers.
 
     Covers every file of ``folder`` (weights, tokenizer, templates, configurations; names and contents,
     subfolders too; hidden files and folders are left out), the content of ``chat_template_file``, all settings
-    of the chosen ``engine``, ``max_model_len`` and ``trust_remote_code``. Where there is no folder (``echo``,
-    ``remote``), the settings alone: what another server loads behind the same address is not seen, so there
-    an answer may be as old as ``cache.ttl_seconds``. Library versions are not in it; the engine's own is in
-    ``ModelIdentity``.
+    of the chosen ``engine``, ``max_model_len``, ``trust_remote_code`` and the plan of a ``one_shot`` model. Where
+    there is no folder (``echo``, ``remote``), the settings alone: what another server loads behind the same
+    address is not seen, so there an answer may be as old as ``cache.ttl_seconds``. Library versions are not in
+    it; the engine's own is in ``ModelIdentity``.
 
     Every file is read once: its hash is kept in ``cache_dir`` for as long as its size, times and inode stay the
     same. Runs in a thread, as slow as the disk; cancelling ends that within one file. Raises
@@ -40,13 +48,13 @@ async def model_digest(
     stop = threading.Event()
     try:
         return await asyncio.to_thread(
-            lambda: _digest(model, folder, engine, _Reading(cache_dir, loaded_at_unix_seconds, stop))
+            lambda: _digest(model, folder, engine, one_shot, _Reading(cache_dir, loaded_at_unix_seconds, stop))
         )
     finally:
         stop.set()
 
 
-def _digest(model: Model, folder: Path, engine: Engine, reading: _Reading) -> str:
+def _digest(model: Model, folder: Path, engine: Engine, one_shot: OneShotLoad | None, reading: _Reading) -> str:
     try:
         files = {name: reading.sha256(folder / path) for name, path in _files(folder)}
         template = None if model.chat_template_file is None else reading.sha256(Path(model.chat_template_file))
@@ -54,7 +62,9 @@ def _digest(model: Model, folder: Path, engine: Engine, reading: _Reading) -> st
         raise CheckpointInvalid("A file of the model cannot be read; check its permissions.") from error
     reading.memo.save()
     settings = engine.model_dump(mode="json")
-    parts = ["podium model 1", files, template, settings, model.max_model_len, model.trust_remote_code]
+    parts: list[Any] = ["podium model 1", files, template, settings, model.max_model_len, model.trust_remote_code]
+    if one_shot is not None:
+        parts.append(one_shot.plan)
     return hashlib.sha256(msgspec.json.encode(parts, order="deterministic")).hexdigest()
 
 

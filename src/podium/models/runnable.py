@@ -8,13 +8,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from podium.config.engine import EchoEngine, Engine, OpenVINOEngine, RemoteEngine
+from msgspec.structs import replace
+
+from podium.config.engine import AutoEngine, EchoEngine, Engine, OpenVINOEngine, RemoteEngine
 from podium.config.models import Model
+from podium.core.errors import ConfigurationError, UnsupportedArchitecture
+from podium.engine.adapters.table import ONE_SHOT_KINDS
+from podium.engine.one_shot import OneShotLoad
 from podium.models.checkpoint import Checkpoint, inspect
 from podium.models.conversion import convert
 from podium.models.converter import Precision
 from podium.models.file_hashes import verify_files
 from podium.models.selection import Choice, Machine, choose
+from podium.models.sentence_embedding import embedding_plan, one_shot_load
 from podium.models.source import resolve_source
 
 # KV cache, activations and code beside the weights: measured on GPT-2 124M with openvino and transformers.
@@ -26,11 +32,15 @@ NO_FOLDER = Path(os.devnull)
 
 @dataclass(frozen=True)
 class Runnable:
-    """A folder and the engine that loads it; ``needed_bytes`` is an estimate of the worker's memory."""
+    """A folder and the engine that loads it; ``needed_bytes`` is an estimate of the worker's memory.
+
+    ``one_shot`` is None for a model that generates.
+    """
 
     folder: Path
     choice: Choice
     needed_bytes: int
+    one_shot: OneShotLoad | None = None
 
 
 @dataclass(frozen=True)
@@ -44,27 +54,62 @@ class SourcePolicy:
 async def make_runnable(model: Model, policy: SourcePolicy, report: Callable[[str, float], None]) -> Runnable:
     """Everything before the worker starts. Raises a ``ModelLoadError``; hashing runs in a thread."""
     if isinstance(model.engine, SOURCELESS_ENGINES):
+        _check_engine(model.engine, one_shot=model.task == "embed")
         choice = choose(model.engine, is_openvino_ir=False, machine=Machine.here())
-        return Runnable(folder=NO_FOLDER, choice=choice, needed_bytes=WORKER_OVERHEAD_BYTES)
+        load = one_shot_load(model, embedding_plan(model.embedding)) if model.task == "embed" else None
+        return Runnable(folder=NO_FOLDER, choice=choice, needed_bytes=WORKER_OVERHEAD_BYTES, one_shot=load)
     report("inspecting", -1)
     checkpoint = await asyncio.to_thread(_inspect, model, policy)
-    choice = choose(model.engine, is_openvino_ir=checkpoint.format == "openvino", machine=Machine.here())
+    one_shot = checkpoint.task != "generate"
+    _check_engine(model.engine, one_shot=one_shot)
+    is_ir = checkpoint.format == "openvino"
+    choice = choose(model.engine, is_openvino_ir=is_ir, machine=Machine.here(), one_shot=one_shot)
     folder = checkpoint.path
     if isinstance(choice.engine, OpenVINOEngine) and checkpoint.format != "openvino":
-        folder = await convert(checkpoint, stored_precision(choice.engine), policy.cache_dir, report)
-    return Runnable(folder=folder, choice=choice, needed_bytes=_needed_bytes(checkpoint, choice.engine))
+        precision = stored_precision(choice.engine, one_shot=one_shot)
+        folder = await convert(checkpoint, precision, policy.cache_dir, report)
+    return Runnable(
+        folder=folder,
+        choice=choice,
+        needed_bytes=_needed_bytes(checkpoint, choice.engine),
+        one_shot=_one_shot(model, checkpoint) if one_shot else None,
+    )
+
+
+def _one_shot(model: Model, checkpoint: Checkpoint) -> OneShotLoad:
+    """The plan's context is the shorter one of what the checkpoint was trained for and what it has positions for."""
+    if 0 < checkpoint.max_model_len < model.max_model_len:
+        raise ConfigurationError(
+            f"models[].max_model_len is {model.max_model_len}, and the checkpoint has positions for "
+            f"{checkpoint.max_model_len} tokens; lower it."
+        )
+    plan = embedding_plan(model.embedding, checkpoint.path)
+    lengths = [length for length in (plan.max_model_len, checkpoint.max_model_len) if length]
+    return one_shot_load(model, replace(plan, max_model_len=min(lengths, default=0)))
+
+
+def _check_engine(engine: Engine, *, one_shot: bool) -> None:
+    if one_shot and not isinstance(engine, AutoEngine) and engine.kind not in ONE_SHOT_KINDS:
+        raise UnsupportedArchitecture(
+            f"The {engine.kind} engine generates text only; serve an embedding model with openvino or transformers."
+        )
 
 
 def _inspect(model: Model, policy: SourcePolicy) -> Checkpoint:
     folder = resolve_source(model.source, policy.roots)
-    checkpoint = inspect(folder, trust_remote_code=model.trust_remote_code)
+    checkpoint = inspect(folder, task=model.task, trust_remote_code=model.trust_remote_code)
     verify_files(folder, model.sha256)
     return checkpoint
 
 
-def stored_precision(engine: OpenVINOEngine) -> Precision:
-    """Precision of a conversion; ``auto`` is int8, by the measured perplexity in docs/demo-model.md."""
-    return "int8" if engine.precision == "auto" else engine.precision
+def stored_precision(engine: OpenVINOEngine, *, one_shot: bool = False) -> Precision:
+    """Precision of a conversion; ``auto`` is int8, by the measured perplexity in docs/demo-model.md.
+
+    For one-shot models it is f32: what int8 does to their vectors has not been measured.
+    """
+    if engine.precision == "auto":
+        return "f32" if one_shot else "int8"
+    return engine.precision
 
 
 def _needed_bytes(checkpoint: Checkpoint, engine: Engine) -> int:

@@ -35,16 +35,25 @@ class Choice:
     reason: str
 
 
-def choose(wanted: Engine, *, is_openvino_ir: bool, machine: Machine) -> Choice:
-    """The engine for a checkpoint. Raises ``MissingExtra`` when nothing installed can run it."""
+_ON_GPU = {
+    False: "a GPU is present and vLLM is not installed: transformers runs on it",
+    True: "a GPU is present, and transformers runs one-shot models on it",
+}
+
+
+def choose(wanted: Engine, *, is_openvino_ir: bool, machine: Machine, one_shot: bool = False) -> Choice:
+    """The engine for a checkpoint. Raises ``MissingExtra`` when nothing installed can run it.
+
+    ``one_shot``: the model computes vectors, which vLLM is not used for here.
+    """
     if not isinstance(wanted, AutoEngine):
         return Choice(wanted, f"{wanted.kind} is set in the configuration")
     if is_openvino_ir:
         return Choice(OpenVINOEngine(), "the folder holds OpenVINO IR, which runs on openvino")
-    if machine.has_gpu and "vllm" in machine.installed:
+    if machine.has_gpu and "vllm" in machine.installed and not one_shot:
         return Choice(VLLMEngine(), "a GPU is present and vLLM is installed")
     if machine.has_gpu and "transformers" in machine.installed:
-        return Choice(TransformersEngine(), "a GPU is present and vLLM is not installed: transformers runs on it")
+        return Choice(TransformersEngine(), _ON_GPU[one_shot])
     if "transformers" in machine.installed:
         return Choice(
             OpenVINOEngine(), "no GPU: openvino is fastest on a CPU, and podium[hf] can convert the checkpoint"

@@ -30,6 +30,8 @@ log = structlog.get_logger(__name__)
 
 WARM_UP = SamplingParams(max_tokens=2, temperature=0.0, ignore_eos=True)
 WARM_UP_SECONDS = 120.0
+WARM_UP_TEXT = TextPrompt("Hello")
+BATCHES_AHEAD = 2  # of a one-shot model: the next batch is there when one is computed
 
 
 @dataclass(frozen=True)
@@ -207,13 +209,15 @@ class ServedModel:
         self._handle = handle
         self._enter("warming")
         try:
-            await self._warm_up(handle)
+            await self._warm_up(handle, one_shot=runnable.one_shot is not None)
         except BaseException:
             await self._close()
             raise
         server = self._around.server
         self._gate = AdmissionGate(
-            permits=ready.facts.max_batch_sequences, queue=server.max_queue, queue_tokens=server.max_queue_tokens
+            permits=ready.facts.max_batch_sequences * (1 if runnable.one_shot is None else BATCHES_AHEAD),
+            queue=server.max_queue,
+            queue_tokens=server.max_queue_tokens,
         )
         self._identifying = tasks.start(self._identify(runnable, ready, started_at), name=f"identify {self.id}")
         self._loaded_at = time.time()
@@ -226,7 +230,12 @@ class ServedModel:
         cache_dir = self._around.policy.cache_dir
         try:
             digest = await model_digest(
-                self.config, runnable.folder, runnable.choice.engine, cache_dir, loaded_at_unix_seconds=loaded_at
+                self.config,
+                runnable.folder,
+                runnable.choice.engine,
+                cache_dir,
+                loaded_at_unix_seconds=loaded_at,
+                one_shot=runnable.one_shot,
             )
         except PodiumError as error:
             log.warning("answers are not kept", model=self.id, reason=error.message)
@@ -259,6 +268,7 @@ class ServedModel:
             chat_template=template,
             trust_remote_code=config.trust_remote_code,
             heartbeat_seconds=server.heartbeat_seconds,
+            one_shot=runnable.one_shot,
         )
         return EngineHandle(
             command,
@@ -268,20 +278,16 @@ class ServedModel:
             report=self._report,
         )
 
-    async def _warm_up(self, handle: EngineHandle) -> None:
-        """One real generation: a model that cannot answer is not ready."""
+    async def _warm_up(self, handle: EngineHandle, *, one_shot: bool) -> None:
+        """One real request: a model that cannot answer is not ready."""
         self._report("warming up", -1)
-        flight = handle.submit(TextPrompt("Hello"), WARM_UP, default_max_tokens=2)
         try:
             async with asyncio.timeout(WARM_UP_SECONDS):
-                async for _ in flight:
-                    pass
+                await (_embed_once(handle) if one_shot else _generate_once(handle))
         except TimeoutError as error:
-            raise ModelLoadError(f"The first generation took longer than {WARM_UP_SECONDS:g} s.") from error
+            raise ModelLoadError(f"The first request took longer than {WARM_UP_SECONDS:g} s.") from error
         except PodiumError as error:
-            raise ModelLoadError(f"The first generation failed: {error.message}") from error
-        finally:
-            flight.close()
+            raise ModelLoadError(f"The first request failed: {error.message}") from error
 
     async def _drain(self) -> None:
         try:
@@ -312,6 +318,19 @@ class ServedModel:
 
     def _enter(self, state: ModelState) -> None:
         self.state = advance(self.state, state)
+
+
+async def _generate_once(handle: EngineHandle) -> None:
+    flight = handle.submit(WARM_UP_TEXT, WARM_UP, default_max_tokens=2)
+    try:
+        async for _ in flight:
+            pass
+    finally:
+        flight.close()
+
+
+async def _embed_once(handle: EngineHandle) -> None:
+    await handle.compute(await handle.tokenize_inputs((WARM_UP_TEXT,)))
 
 
 def refuse_unsupported(sampling: SamplingParams, unsupported: Mapping[str, str], engine: str) -> None:

@@ -43,7 +43,7 @@ class UsageAnswer(msgspec.Struct, frozen=True, kw_only=True):
 class CacheFigures(msgspec.Struct, frozen=True, kw_only=True):
     """What the response cache holds and did.
 
-    ``hit_rate`` is the share of answers that were not computed: hits and attaches, over those and misses.
+    ``hit_rate`` is the share of answers that were not computed: hits of both kinds and attaches, over those and misses.
     A bypass did not ask the cache and does not count.
     """
 
@@ -52,6 +52,7 @@ class CacheFigures(msgspec.Struct, frozen=True, kw_only=True):
     memory_usage: str
     hit_rate: float
     hits: int
+    semantic_hits: int = 0
     attaches: int
     misses: int
     bypasses: int

@@ -148,6 +148,24 @@ class CompletionRequest(OpenAIMembers):
     suffix: str | None = Field(None, description="Refused: the models complete, they do not fill in.")
 
 
+class EmbeddingsRequest(WireModel):
+    """``POST /v1/embeddings``."""
+
+    input: Prompts = Field(description="Text, texts, token ids, or lists of token ids; at most 2048.")
+    model: str | None = Field(
+        None, max_length=256, description="Model name, alias or name@version; none is the default."
+    )
+    encoding_format: Literal["float", "base64"] | None = Field(
+        None, description="Numbers, or base64 of float32 in little endian; none is `float`."
+    )
+    dimensions: int | None = Field(
+        None, ge=1, le=65536, description="Fewer numbers, where the model may be cut; refused where it may not."
+    )
+    user: str | None = Field(None, description="Accepted for compatibility; has no effect.")
+    timeout_seconds: float | None = Field(None, gt=0, le=86400, description="Deadline; 504 when it passes.")
+    priority: int | None = Field(None, ge=-100, le=100, description="Higher is served first; none is 0.")
+
+
 TokenIds = Annotated[
     tuple[int, ...],
     PlainValidator(token_ids),

@@ -120,6 +120,30 @@ class Completion(msgspec.Struct, frozen=True, kw_only=True):
     usage: UsageBody
 
 
+class EmbeddingUsage(msgspec.Struct, frozen=True):
+    """Tokens of one call; nothing is generated."""
+
+    prompt_tokens: int
+    total_tokens: int
+
+
+class Embedding(msgspec.Struct, frozen=True):
+    """The vector of one input, as numbers or as base64 of float32 in little endian."""
+
+    index: int
+    embedding: list[float] | str
+    object: Literal["embedding"] = "embedding"
+
+
+class EmbeddingList(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to ``POST /v1/embeddings``, in the order of the inputs."""
+
+    object: Literal["list"] = "list"
+    data: list[Embedding]
+    model: str
+    usage: EmbeddingUsage
+
+
 class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
     """One served model."""
 

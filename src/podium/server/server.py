@@ -27,10 +27,13 @@ from podium.config.server import Server
 from podium.config.settings import Settings
 from podium.core.errors import ConfigurationError
 from podium.models.dispatch import Dispatcher
+from podium.models.embedding import Embedder
 from podium.models.memory import available_bytes
 from podium.models.registry import Models
 from podium.models.runnable import SourcePolicy
+from podium.models.semantic import SemanticAnswers
 from podium.models.served import Surroundings
+from podium.models.uncounted import Uncounted
 from podium.server.guards import Guards
 from podium.telemetry import logs
 from podium.telemetry.metrics import ServerMetrics
@@ -72,6 +75,10 @@ class PodiumServer:
         self._draining = False
         self._guards = guards = Guards(settings)
         self.models = Models(settings.models, Surroundings(server, policy, environment), budget_bytes=budget)
+        semantic = settings.cache.semantic
+        if semantic is not None:
+            own = Embedder(self.models, Uncounted(), default_timeout_seconds=0.0)
+            guards.sharing.semantic = SemanticAnswers(semantic, guards.cache, own)
         dispatcher = Dispatcher(
             self.models,
             guards.quotas,
@@ -82,6 +89,7 @@ class PodiumServer:
         metrics = ServerMetrics(self.models.list, version=version("podium"), shared=guards.shared_state())
         backend = Backend(
             dispatcher=dispatcher,
+            embedder=Embedder(self.models, guards.quotas, default_timeout_seconds=server.default_timeout_seconds),
             models=self.models,
             server=server,
             access=settings.access,

@@ -245,3 +245,17 @@ def test_a_browser_may_read_and_send_the_headers() -> None:
         ("access-control-request-headers", "idempotency-key,cache-control"),
     ]
     assert call(app, "OPTIONS", "/cache", headers=[("host", "a"), origin, *wanted]).status == 200
+
+
+def test_an_answer_to_a_similar_question_says_so_and_how_similar_it_was() -> None:
+    def dress(_: GenerationRequest, generation: FakeGeneration) -> None:
+        generation.cache_status, generation.similarity, generation.age_seconds = "semantic", 0.97123, 4.0
+
+    app = create_app(fake_backend(dispatcher=FakeDispatcher(dress=dress)))
+    answer = call(app, "POST", "/generate", {"prompt": "x"})
+    assert answer.headers["x-podium-cache"] == "semantic"
+    assert answer.headers["x-podium-cache-similarity"] == "0.9712"
+    assert answer.headers["age"] == "4"
+    assert answer.json["cached"] is True
+    plain = call(create_app(fake_backend()), "POST", "/generate", {"prompt": "x"})
+    assert "x-podium-cache-similarity" not in plain.headers

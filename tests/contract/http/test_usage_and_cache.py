@@ -150,17 +150,18 @@ def test_the_cache_tells_what_it_holds_by_model_and_in_all() -> None:
         "memory_usage": "0.2 MB",
         "hit_rate": 0.375,
         "hits": 2,
+        "semantic_hits": 0,
         "attaches": 1,
         "misses": 5,
         "bypasses": 5,
         "models": {
             "demo": {
                 "keys": 2, "memory_bytes": 150_000, "memory_usage": "0.1 MB", "hit_rate": 0.75,
-                "hits": 2, "attaches": 1, "misses": 1, "bypasses": 5,
+                "hits": 2, "semantic_hits": 0, "attaches": 1, "misses": 1, "bypasses": 5,
             },
             "other/model": {
                 "keys": 1, "memory_bytes": 50_000, "memory_usage": "0.1 MB", "hit_rate": 0.0,
-                "hits": 0, "attaches": 0, "misses": 4, "bypasses": 0,
+                "hits": 0, "semantic_hits": 0, "attaches": 0, "misses": 4, "bypasses": 0,
             },
         },
     }  # fmt: skip
@@ -191,3 +192,9 @@ def test_answers_of_a_model_that_does_not_exist_are_not_forgotten() -> None:
     told = FakeCache()
     assert cache("DELETE", "/cache", told, "model=no/such").status == 404
     assert told.cleared == []
+
+
+def test_answers_by_meaning_count_as_not_computed() -> None:
+    cache = FakeCache([FakeCacheUse("demo", 1, 10, {"hit": 1, "semantic": 2, "miss": 1})])
+    found = call(create_app(fake_backend(cache=cache)), "GET", "/cache/stats").json
+    assert (found["hits"], found["semantic_hits"], found["hit_rate"]) == (1, 2, 0.75)

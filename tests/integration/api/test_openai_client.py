@@ -55,6 +55,17 @@ def test_completions_and_models_are_read(client: openai.OpenAI) -> None:
     assert client.models.retrieve("other/model").id == "other/model"
 
 
+def test_embeddings_are_read_in_the_client_s_own_default_which_is_base64(client: openai.OpenAI) -> None:
+    answer = client.embeddings.create(model="demo", input=["a b", "c"])
+    assert [item.embedding for item in answer.data] == [pytest.approx([n, n + 0.25, -1 / 3]) for n in (0, 1)]
+    assert answer.usage.prompt_tokens == answer.usage.total_tokens == 3
+    plain = client.embeddings.create(model="demo", input=[[1, 2], [3]], encoding_format="float")
+    assert plain.data[1].embedding == pytest.approx([1, 1.25, -1 / 3])
+    with pytest.raises(openai.BadRequestError) as refused:
+        client.embeddings.create(model="demo", input=[])
+    assert refused.value.param == "input"
+
+
 def test_errors_become_the_client_s_own(client: openai.OpenAI, dispatcher: FakeDispatcher) -> None:
     with pytest.raises(openai.NotFoundError) as missing:
         client.completions.create(model="nope", prompt="x")

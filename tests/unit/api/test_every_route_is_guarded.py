@@ -18,6 +18,7 @@ from podium.access.key_record import KeyRecord
 from podium.api.admin_app import create_admin_app
 from podium.api.app import create_app
 from podium.api.backend import Backend
+from podium.api.direct_route import DirectRoute
 from podium.api.roles import PROBES, ROLES, role_for
 from podium.api.routes import RouteLabels
 from podium.config.access import Access
@@ -46,6 +47,13 @@ ODD_HOSTS: dict[str, list[tuple[str, str]]] = {
 def test_the_walk_finds_every_dialect() -> None:
     assert {"/generate", "/v1/chat/completions", "/metrics", "/models/demo/load", "/docs"} <= set(PATHS)
     assert len(PATHS) >= 24
+
+
+def test_every_route_runs_its_endpoint_directly() -> None:
+    """The framework's own handling would need the middleware that an ``Application`` does without."""
+    for app in (create_app(fake_backend()), create_admin_app(fake_backend())):
+        assert app.routes
+        assert all(isinstance(route, DirectRoute) for route in app.routes)
 
 
 class Directory:

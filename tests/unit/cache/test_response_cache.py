@@ -122,7 +122,7 @@ def test_use_tells_of_each_model_what_is_kept_and_what_requests_got() -> None:
             cache.count("other", "bypass")
             demo, other = await cache.use()
             assert (demo.model, demo.keys, demo.memory_bytes > 100) == ("demo", 1, True)
-            assert demo.lookups == {"hit": 2, "miss": 1, "attach": 1, "bypass": 1}
+            assert demo.lookups == {"hit": 2, "semantic": 0, "miss": 1, "attach": 1, "bypass": 1}
             assert demo.hit_ratio == 0.75
             assert cache.requests["demo"] == demo.lookups
             assert (cache.entries, cache.memory_bytes) == (1, demo.memory_bytes)

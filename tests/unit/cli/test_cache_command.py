@@ -12,7 +12,15 @@ from support.fake_server import Canned, fake_server
 from support.ports import free_port
 
 DEMO = CacheFigures(
-    keys=2, memory_bytes=1_500_000, memory_usage="1.5 MB", hit_rate=0.75, hits=2, attaches=1, misses=1, bypasses=5
+    keys=2,
+    memory_bytes=1_500_000,
+    memory_usage="1.5 MB",
+    hit_rate=0.75,
+    hits=2,
+    semantic_hits=3,
+    attaches=1,
+    misses=1,
+    bypasses=5,
 )
 STATS = Canned(to_builtins(CacheStats(**asdict(DEMO), models={"demo": DEMO})))
 CLEARED = Canned(to_builtins(CacheCleared(message="7 answers forgotten", cleared=7)))
@@ -23,8 +31,8 @@ def test_stats_show_every_model_and_a_total(command: Command) -> None:
         ended = command("cache", "stats", "--url", server.url)
     rows = [line.split() for line in ended.out.splitlines()]
     assert rows[1:] == [
-        ["demo", "2", "1.5", "MB", "75.0%", "2", "1", "1", "5"],
-        ["total", "2", "1.5", "MB", "75.0%", "2", "1", "1", "5"],
+        ["demo", "2", "1.5", "MB", "75.0%", "2", "3", "1", "1", "5"],
+        ["total", "2", "1.5", "MB", "75.0%", "2", "3", "1", "1", "5"],
     ]
 
 

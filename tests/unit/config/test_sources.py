@@ -287,3 +287,12 @@ def test_an_assignment_is_a_path_and_a_value_of_the_settings_type() -> None:
 def test_an_assignment_without_path_or_value_is_an_error(text: str) -> None:
     with pytest.raises(ConfigurationError, match="path=value"):
         parse_assignment(text)
+
+
+def test_the_semantic_cache_needs_a_threshold_and_a_model_that_is_configured() -> None:
+    semantic = "cache: {semantic: {model: %s%s}}"
+    assert any("threshold" in line for line in refusal(TWO_MODELS + semantic % ("b", "")))
+    assert any("cache.semantic.model" in line for line in refusal(TWO_MODELS + semantic % ("c", ", threshold: 0.9")))
+    loaded = load({}, write(TWO_MODELS + semantic % ("b@1", ", threshold: 0.9")), {})
+    assert loaded.settings.cache.semantic is not None
+    assert load({}, write(TWO_MODELS), {}).settings.cache.semantic is None

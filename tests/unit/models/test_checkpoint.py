@@ -74,13 +74,13 @@ def test_any_causal_language_model_passes(tmp_path: Path, architecture: str) -> 
 @pytest.mark.parametrize(
     "config",
     [
-        {**CONFIG, "architectures": ["BertForMaskedLM"]},
+        {**CONFIG, "architectures": ["BertForSequenceClassification"]},
         {**CONFIG, "architectures": []},
         {"model_type": "llama"},
         {**CONFIG, "architectures": "LlamaForCausalLM"},
         {**CONFIG, "architectures": ["TForCausalLM"], "is_encoder_decoder": True},
     ],
-    ids=["masked", "empty", "absent", "not a list", "encoder-decoder"],
+    ids=["classifier", "empty", "absent", "not a list", "encoder-decoder"],
 )
 def test_what_is_no_causal_language_model_is_refused_with_what_is_supported(
     tmp_path: Path, config: dict[str, object]

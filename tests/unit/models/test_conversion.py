@@ -182,3 +182,8 @@ def test_a_cache_that_cannot_be_written_is_a_configuration_error(tmp_path: Path)
     bench.cache = tmp_path / "file" / "cache"
     with pytest.raises(ConfigurationError, match="cache_dir"):
         asyncio.run(bench.convert())
+
+
+def test_the_same_folder_converted_for_another_task_is_another_result(tmp_path: Path) -> None:
+    folder = write_checkpoint(tmp_path)
+    assert cache_key(folder, "f32") == cache_key(folder, "f32", "generate") != cache_key(folder, "f32", "embed")

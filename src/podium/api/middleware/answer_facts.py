@@ -9,6 +9,7 @@ from podium.api.standings import Header, plain_headers, structured_headers
 
 HEADERS = (
     "x-podium-cache",
+    "x-podium-cache-similarity",
     "age",
     *(f"x-ratelimit-{what}-{kind}" for kind in ("requests", "tokens") for what in ("limit", "remaining", "reset")),
     "ratelimit-policy",
@@ -40,7 +41,9 @@ def _headers(record: RequestRecord) -> list[Header]:
     headers: list[Header] = []
     if record.cache_status is not None:
         headers.append((b"x-podium-cache", record.cache_status.encode("ascii")))
-    if record.cache_status == "hit" and record.age_seconds is not None:
+    if record.cache_status == "semantic" and record.similarity is not None:
+        headers.append((b"x-podium-cache-similarity", b"%.4f" % record.similarity))
+    if record.cache_status in {"hit", "semantic"} and record.age_seconds is not None:
         headers.append((b"age", b"%d" % max(0.0, record.age_seconds)))
     if record.standings:
         headers += plain_headers(record.standings)

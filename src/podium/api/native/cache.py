@@ -20,9 +20,10 @@ from podium.protocols.native_use import CacheCleared, CacheFigures, CacheStats
 
 router = direct_router(tags=["Cache"])
 
+_SHOWN: tuple[CacheStatus, ...] = ("hit", "semantic", "attach", "miss", "bypass")
 _EXAMPLE = {
     "keys": 2, "memory_bytes": 200000, "memory_usage": "0.2 MB", "hit_rate": 0.75,
-    "hits": 3, "attaches": 0, "misses": 1, "bypasses": 0,
+    "hits": 3, "semantic_hits": 0, "attaches": 0, "misses": 1, "bypasses": 0,
 }  # fmt: skip
 
 
@@ -59,14 +60,16 @@ async def clear_cache(request: Request) -> Response:
 
 def _figures(uses: Sequence[CacheUse]) -> CacheFigures:
     memory_bytes = sum(use.memory_bytes for use in uses)
-    hits, attaches, misses, bypasses = (_count(uses, status) for status in ("hit", "attach", "miss", "bypass"))
-    asked = hits + attaches + misses
+    hits, similar, attaches, misses, bypasses = (_count(uses, status) for status in _SHOWN)
+    saved = hits + similar + attaches
+    asked = saved + misses
     return CacheFigures(
         keys=sum(use.keys for use in uses),
         memory_bytes=memory_bytes,
         memory_usage=f"{memory_bytes / 1e6:.1f} MB",
-        hit_rate=round((hits + attaches) / asked, 4) if asked else 0.0,
+        hit_rate=round(saved / asked, 4) if asked else 0.0,
         hits=hits,
+        semantic_hits=similar,
         attaches=attaches,
         misses=misses,
         bypasses=bypasses,

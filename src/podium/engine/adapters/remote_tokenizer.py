@@ -28,7 +28,7 @@ class RemoteTokenizer(Tokenizer):
         del token_ids
         _refuse()
 
-    def check_ids(self, token_ids: Sequence[int]) -> None:
+    def check_ids(self, token_ids: Sequence[int], *, param: str = "prompt") -> None:
         """Any id may be right; the remote server will say."""
 
     def facts(self) -> TokenizerFacts:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from podium.core.errors import MissingExtra
+from podium.core.errors import MissingExtra, UnsupportedArchitecture
 from podium.core.generation import Constraint
 from podium.engine.adapters.silence import silence_openvino
 from podium.engine.interface import Engine, LoadContext
+from podium.engine.one_shot import OneShotEngine, OneShotLoad
 from podium.engine.tokenizer import Tokenizer
 
 
@@ -46,6 +47,9 @@ ADAPTERS = {
 }
 
 
+ONE_SHOT_KINDS = frozenset({"openvino", "transformers", "echo"})
+"""Engines with a module ``<kind>_one_shot`` beside the one that generates."""
+
 ConstraintCheck = Callable[[Constraint], None]
 """Returns, or raises ``InvalidRequest``."""
 
@@ -63,6 +67,16 @@ class Adapter(Protocol):
         """What looks at a grammar before the engine does; blocks, on a thread for such requests."""
 
 
+class OneShotAdapter(Protocol):
+    """The same for one-shot tasks."""
+
+    def load_one_shot(self, model_dir: Path, config: Any, context: LoadContext, load: OneShotLoad) -> OneShotEngine:
+        """Load the model; raises a ``ModelLoadError``."""
+
+    def tokenizer(self, folder: Path, chat_template: str | None) -> Tokenizer:
+        """The tokenizer for inputs to this engine."""
+
+
 class _Module:
     """An adapter module, with what holds for those that do not say otherwise."""
 
@@ -72,6 +86,9 @@ class _Module:
     def load(self, model_dir: Path, config: Any, context: LoadContext) -> Engine:
         return cast("Engine", self._module.load(model_dir, config, context))
 
+    def load_one_shot(self, model_dir: Path, config: Any, context: LoadContext, load: OneShotLoad) -> OneShotEngine:
+        return cast("OneShotEngine", self._module.load_one_shot(model_dir, config, context, load))
+
     def tokenizer(self, folder: Path, chat_template: str | None) -> Tokenizer:
         own = getattr(self._module, "tokenizer", None)
         if own is not None:
@@ -80,17 +97,28 @@ class _Module:
 
     def constraint_check(self, folder: Path) -> ConstraintCheck:
         own = getattr(self._module, "constraint_check", None)
-        return _accept if own is None else cast("ConstraintCheck", own(folder))
+        return accept_constraint if own is None else cast("ConstraintCheck", own(folder))
 
 
-def _accept(_constraint: Constraint) -> None:
+def accept_constraint(_constraint: Constraint) -> None:
     """The engine itself refuses a bad grammar without harm to other requests."""
 
 
 def load_adapter(kind: str) -> Adapter:
     """Import one adapter. Raises ``MissingExtra`` with the command that mends it."""
+    return _imported(kind, kind)
+
+
+def load_one_shot_adapter(kind: str) -> OneShotAdapter:
+    """The same for one-shot tasks. Raises ``UnsupportedArchitecture`` for an engine that only generates."""
+    if kind not in ONE_SHOT_KINDS:
+        raise UnsupportedArchitecture(f"The {kind} engine generates text only; serve this model with openvino.")
+    return _imported(kind, f"{kind}_one_shot")
+
+
+def _imported(kind: str, module: str) -> _Module:
     entry = ADAPTERS[kind]
     if entry.version() is None:
         raise MissingExtra(f"The {kind} engine is not installed here. Install it: {entry.install}")
     silence_openvino()  # before any import of it: it reports its use at once
-    return _Module(importlib.import_module(f"podium.engine.adapters.{kind}"))
+    return _Module(importlib.import_module(f"podium.engine.adapters.{module}"))

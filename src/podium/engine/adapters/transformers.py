@@ -28,12 +28,12 @@ def load(model_dir: Path, config: TransformersEngine, context: LoadContext) -> E
 
     Raises ``MissingExtra`` without torch or transformers, and what ``load_model`` raises.
     """
-    _require_libraries()
+    require_libraries()
     from podium.engine.adapters.transformers_engine import TorchEngine  # noqa: PLC0415  # needs torch
     from podium.engine.adapters.transformers_forward import choose_forward  # noqa: PLC0415
     from podium.engine.adapters.transformers_model import load_model  # noqa: PLC0415
 
-    _set_threads(config.threads)
+    set_threads(config.threads)
     context.report("loading weights", -1.0)
     model = load_model(model_dir, config, trust_remote_code=context.trust_remote_code)
     context.report("checking batched decoding", -1.0)
@@ -50,7 +50,8 @@ def load(model_dir: Path, config: TransformersEngine, context: LoadContext) -> E
     )
 
 
-def _require_libraries() -> None:
+def require_libraries() -> None:
+    """Import torch and transformers, or raise ``MissingExtra``; neither looks for anything on a network."""
     silence_hub()
     try:
         torch = _torch()
@@ -69,7 +70,8 @@ def _torch() -> Any:
     return torch
 
 
-def _set_threads(threads: int) -> None:
+def set_threads(threads: int) -> None:
+    """Torch's threads; 0 leaves one for each core."""
     if threads:
         _torch().set_num_threads(threads)
 

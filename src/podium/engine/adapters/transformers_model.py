@@ -1,4 +1,4 @@
-"""Loads a causal language model with transformers, and says what went wrong in Podium's words."""
+"""Loads a model with transformers, and says what went wrong in Podium's words."""
 
 from __future__ import annotations
 
@@ -35,15 +35,21 @@ def choose_precision(wanted: str, device: torch.device) -> str:
     return "f32" if device.type == "cpu" else "bf16"
 
 
-def load_model(model_dir: Path, config: TransformersEngine, *, trust_remote_code: bool) -> Any:
-    """The model in evaluation mode on its device.
+def load_model(
+    model_dir: Path,
+    config: TransformersEngine,
+    *,
+    trust_remote_code: bool,
+    auto_class: Any = transformers.AutoModelForCausalLM,
+) -> Any:
+    """The model, as transformers' ``auto_class`` makes it, in evaluation mode on its device.
 
     Raises ``UnsupportedArchitecture``, ``CheckpointInvalid`` or ``MemoryBudgetExceeded``.
     """
     device = choose_device(config.device)
     dtype = _DTYPES[choose_precision(config.precision, device)]
     try:
-        model = transformers.AutoModelForCausalLM.from_pretrained(
+        model = auto_class.from_pretrained(
             model_dir,
             dtype=dtype,
             trust_remote_code=trust_remote_code,
@@ -54,7 +60,7 @@ def load_model(model_dir: Path, config: TransformersEngine, *, trust_remote_code
         )
     except (ValueError, KeyError, ImportError) as error:
         raise UnsupportedArchitecture(
-            "transformers cannot run this model's architecture as a causal language model; "
+            "transformers cannot run this model's architecture for its task; "
             "check model_type in config.json, or serve it with another engine."
         ) from error
     except (OSError, SafetensorError) as error:

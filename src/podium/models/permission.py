@@ -1,0 +1,27 @@
+"""Which models a caller may use, and for what."""
+
+from __future__ import annotations
+
+from podium.core.errors import ModelNotFound, UnsupportedTask
+from podium.core.identity import Principal
+from podium.core.one_shot import Task
+from podium.engine.interface import EngineFacts
+from podium.models.registry import NO_SUCH_MODEL, Models
+
+_INSTEAD = {
+    "generate": "It generates text: use /v1/chat/completions, /v1/completions or /generate.",
+    "embed": "It computes embeddings: use /v1/embeddings.",
+}
+
+
+def permitted(models: Models, caller: Principal, model: str) -> str:
+    """``model``, if the caller may use it; else it is as unknown as any other name (``ModelNotFound``)."""
+    if not caller.may_use(models.find(model).config.name):
+        raise ModelNotFound(NO_SUCH_MODEL, param="model")
+    return model
+
+
+def refuse_other_task(facts: EngineFacts, wanted: Task) -> None:
+    """Raise ``UnsupportedTask`` unless the model does what is wanted of it."""
+    if facts.task != wanted:
+        raise UnsupportedTask(f"This model's task is {facts.task}, not {wanted}. {_INSTEAD[facts.task]}", param="model")

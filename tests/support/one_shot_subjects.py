@@ -1,0 +1,115 @@
+"""The one-shot engines under contract, each with a way to load it on a checkpoint."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from podium.config.engine import EchoEngine, OpenVINOEngine, TransformersEngine
+from podium.config.models import Embedding
+from podium.engine.adapters.table import load_one_shot_adapter
+from podium.engine.interface import LoadContext
+from podium.engine.one_shot import EmbeddingPlan, OneShotEngine, OneShotLoad
+from podium.models.sentence_embedding import embedding_plan
+from support.require import require
+from support.sentence_models import minilm_folder
+
+MINILM = "minilm"
+_CONVERT_ALL = """
+import pathlib, sys
+from podium.models.convert_process import convert
+for source, output in zip(sys.argv[1::2], sys.argv[2::2]):
+    convert(pathlib.Path(source), pathlib.Path(output), "f32", lambda line: None, trust=False, task="embed")
+"""
+
+
+@dataclass(frozen=True)
+class OneShotSubject:
+    """One loaded engine."""
+
+    name: str
+    engine: OneShotEngine
+
+
+class Encoders:
+    """Encoders of a test session, made and converted when first asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def torch(self, shape: str) -> Path:
+        """Safetensors and tokenizer."""
+        import models_factory  # noqa: PLC0415  # needs torch
+
+        if shape == MINILM:
+            return minilm_folder()
+        folder = self.folder / shape
+        if not folder.is_dir():
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                models_factory.make_encoder(folder, shape)
+        return folder
+
+    def openvino(self, shape: str) -> Path:
+        """The same weights as IR at f32. The first call converts every shape: importing the converter is slow."""
+        import models_factory  # noqa: PLC0415
+
+        if not (self._ir(shape) / "openvino_model.xml").is_file():
+            pairs = [(self.torch(name), self._ir(name)) for name in (MINILM, *models_factory.ENCODERS)]
+            arguments = [str(path) for pair in pairs for path in pair]
+            subprocess.run([sys.executable, "-c", _CONVERT_ALL, *arguments], check=True, capture_output=True)
+        return self._ir(shape)
+
+    def plan(self, shape: str, settings: Embedding) -> EmbeddingPlan:
+        """What the checkpoint says, under ``settings``."""
+        return embedding_plan(settings, self.torch(shape))
+
+    def _ir(self, shape: str) -> Path:
+        folder = self.folder / f"{shape}-ir"
+        folder.mkdir(exist_ok=True)
+        return folder
+
+
+Loader = Callable[[Encoders, str, Embedding], OneShotEngine]
+_CONTEXT = LoadContext(report=lambda _stage, _ratio: None, max_model_len=200)
+
+
+def load_echo(_encoders: Encoders, _shape: str, settings: Embedding) -> OneShotEngine:
+    """Needs nothing."""
+    plan = OneShotLoad(embedding_plan(settings))
+    return load_one_shot_adapter("echo").load_one_shot(Path("none"), EchoEngine(), _CONTEXT, plan)
+
+
+def load_openvino(encoders: Encoders, shape: str, settings: Embedding) -> OneShotEngine:
+    """Needs podium[hf] to make its model."""
+    _require_hf()
+    plan = OneShotLoad(encoders.plan(shape, settings))
+    adapter = load_one_shot_adapter("openvino")
+    return adapter.load_one_shot(encoders.openvino(shape), OpenVINOEngine(threads=1), _CONTEXT, plan)
+
+
+def load_transformers(encoders: Encoders, shape: str, settings: Embedding) -> OneShotEngine:
+    """Needs podium[hf]."""
+    _require_hf()
+    plan = OneShotLoad(encoders.plan(shape, settings))
+    adapter = load_one_shot_adapter("transformers")
+    config = TransformersEngine(device="cpu", precision="f32", threads=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return adapter.load_one_shot(encoders.torch(shape), config, _CONTEXT, plan)
+
+
+ONE_SHOT_LOADERS: dict[str, Loader] = {
+    "echo": load_echo,
+    "openvino": load_openvino,
+    "transformers": load_transformers,
+}
+
+
+def _require_hf() -> None:
+    for module in ("torch", "transformers", "optimum"):
+        require(module)
