@@ -38,7 +38,7 @@ LEASES = "podium:{q}:leases"
 WANTED = (
     Wanted("alpha", Quotas(tokens_per_minute=12_000)),
     Wanted("beta", Quotas(tokens_per_minute=18_000, requests_per_minute=200)),
-    Wanted("gamma", Quotas(requests_per_minute=120)),
+    Wanted("gamma", Quotas(requests_per_minute=240)),
     Wanted("delta", Quotas(tokens_per_minute=15_000)),
     Wanted("delta"),
 )
