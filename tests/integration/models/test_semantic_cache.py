@@ -62,6 +62,13 @@ async def answer(dispatcher: Dispatcher, request: GenerationRequest) -> tuple[st
     return generation.cache_status, await finished(generation)
 
 
+def remembered(dispatcher: Dispatcher) -> int:
+    """Questions in the index."""
+    semantic = dispatcher._sharing.semantic
+    assert semantic is not None
+    return len(semantic._index)
+
+
 WRITERS = (echo_model("writer"), echo_model("writer", version="2"), echo_model("other"))
 
 
@@ -147,9 +154,7 @@ async def test_an_answer_by_meaning_is_not_passed_on_by_meaning() -> None:
         await identified(models, "writer", "minilm")
         await answer(dispatcher, asked(FIRST))
         await answer(dispatcher, asked(SIMILAR))
-        semantic = dispatcher._sharing.semantic
-        assert semantic is not None
-        assert len(semantic._index) == 1
+        assert remembered(dispatcher) == 1
 
 
 @on_loop
@@ -159,6 +164,17 @@ async def test_answers_that_were_cleared_are_not_found_by_meaning_either() -> No
         await answer(dispatcher, asked(FIRST))
         assert await dispatcher._sharing.cache.clear() == 1  # type: ignore[attr-defined]
         assert (await answer(dispatcher, asked(SIMILAR)))[0] == "miss"
+        assert remembered(dispatcher) == 1
+
+
+@on_loop
+async def test_an_answer_that_is_too_old_for_one_request_is_still_there_for_others() -> None:
+    async with serving(*models_with(), cache=settings()) as (models, dispatcher):
+        await identified(models, "writer", "minilm")
+        await answer(dispatcher, asked(FIRST))
+        fresh = CacheControl(max_age_seconds=0.0, write=False)
+        assert (await answer(dispatcher, asked(SIMILAR, cache=fresh)))[0] == "miss"
+        assert (await answer(dispatcher, asked(SIMILAR)))[0] == "semantic"
 
 
 @on_loop

@@ -162,6 +162,12 @@ def test_a_request_with_this_never_shares_by_meaning(asked: GenerationRequest) -
     assert question(asked) is None
 
 
+@pytest.mark.parametrize("member", [{"name": "anna"}, {"extra": {"mood": "kind"}}], ids=["name", "extra"])
+def test_whatever_else_the_last_message_holds_has_to_be_the_same(member: dict[str, Any]) -> None:
+    dressed = msgspec.structs.replace(USER, **member)
+    assert question(chat(USER)) != question(chat(dressed))
+
+
 def test_dialects_do_not_matter_and_system_prompts_do() -> None:
     caller = Principal("acme", "k", frozenset({"infer"}))
     plain, again = chat(SYSTEM, USER, caller=caller), chat(SYSTEM, USER, caller=caller, id="other", priority=3)
