@@ -13,6 +13,8 @@ class ExitCode(IntEnum):
     USAGE = 2
     NOT_READY = 3
     REFUSED = 4
+    ROLLBACK = 10
+    HOLD = 11
     INTERRUPTED = 130
 
 
@@ -22,5 +24,7 @@ MEANINGS = {
     ExitCode.USAGE: "the command line or the configuration is wrong; nothing was done",
     ExitCode.NOT_READY: "the server is unreachable or not ready; the same command may succeed later",
     ExitCode.REFUSED: "the server refused the request; the same command will be refused again",
+    ExitCode.ROLLBACK: "the verdict on a canary is ROLLBACK (0 is ADVANCE)",
+    ExitCode.HOLD: "the verdict on a canary is HOLD: not known yet, or not to be known from this data",
     ExitCode.INTERRUPTED: "interrupted by Ctrl-C",
 }

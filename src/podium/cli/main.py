@@ -7,7 +7,7 @@ import traceback
 
 import typer
 
-from podium.cli import cache, config, doctor, keys, models, output, quotas, run, serve, up, usage, version
+from podium.cli import cache, config, doctor, keys, models, output, quotas, rollout, run, serve, up, usage, version
 from podium.cli.exit_codes import ExitCode
 from podium.cli.failure import Failure
 from podium.core.errors import ConfigurationError, PodiumError
@@ -36,6 +36,7 @@ app.add_typer(keys.app, name="keys", short_help="Create, list, change, rotate an
 app.add_typer(quotas.app, name="quotas", short_help="Show and change limits of tenants and models.")
 app.command("usage", short_help="Show who used what.")(usage.usage)
 app.add_typer(cache.app, name="cache", short_help="Look into the response cache, empty it, calibrate it.")
+app.add_typer(rollout.app, name="rollout", short_help="Judge a new version against the old one.")
 app.add_typer(config.app, name="config", short_help="Show and check the configuration.")
 app.command("doctor", short_help="Say what this machine can run, and what is missing.")(doctor.doctor)
 app.command("version", short_help="Print versions.")(version.version)

@@ -10,6 +10,7 @@ from podium.config.frozen import Group
 from podium.config.logs import Logs
 from podium.config.models import Model
 from podium.config.redis import Redis
+from podium.config.rollout import Rollout
 from podium.config.server import Server
 
 DEMO = Model(name="demo", source="builtin:demo")
@@ -23,6 +24,7 @@ class Settings(Group):
     access: Access = Field(Access(), description="Who may call, and how much.")
     cache: Cache = Field(Cache(), description="Answers that were computed before.")
     redis: Redis = Field(Redis(), description="The store that several replicas share.")
+    rollout: Rollout = Field(Rollout(), description="How a new version takes over.")
     logs: Logs = Field(Logs(), description="The log.")
 
     @model_validator(mode="after")
