@@ -6,7 +6,8 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp
 
 from podium.api import health, metrics
-from podium.api.app import bare_app, within
+from podium.api.app import bare_app
+from podium.api.application import within
 from podium.api.backend import Backend
 from podium.api.locality import Locality
 from podium.api.middleware.authenticate import Authenticate
