@@ -16,7 +16,10 @@ _PR_SET_CHILD_SUBREAPER = 36
 _PAUSE_SECONDS = 0.02
 
 # Threads and processes that belong to the whole run, not to one test.
-_SHARED_THREADS = ("tqdm_monitor",)  # tqdm's, started once by the first progress bar
+_SHARED_THREADS = (
+    "tqdm_monitor",  # tqdm's, started once by the first progress bar
+    "(_poll_wrapper)",  # grpc.aio's, started once by the first server
+)
 _SHARED_PROGRAMS = ("multiprocessing.resource_tracker",)  # one for each Python process, ends with it
 
 
@@ -61,7 +64,7 @@ class Running:
                     process.kill()
 
     def _new(self) -> list[str]:
-        threads = [t for t in threading.enumerate() if t not in self.threads and t.name not in _SHARED_THREADS]
+        threads = [t for t in threading.enumerate() if t not in self.threads and not t.name.endswith(_SHARED_THREADS)]
         ports = _listening_ports() - self.ports
         return [
             *(f"thread {thread.name!r} still runs" for thread in threads),

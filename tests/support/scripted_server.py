@@ -29,10 +29,14 @@ Behaviour = Callable[[socket.socket, Received], None]
 
 @dataclass
 class ScriptedServer:
-    """Lists one model, and answers every POST by ``behaviour``. A context manager."""
+    """Lists one model, and answers every POST by ``behaviour``. A context manager.
+
+    Without ``keeps_alive`` a GET is the last request of its connection, and of the thread that serves it.
+    """
 
     behaviour: Behaviour
     models: Any = field(default_factory=lambda: MODELS)
+    keeps_alive: bool = True
     requests: list[Received] = field(default_factory=list)
     connections: int = 0
     hung_up: threading.Event = field(default_factory=threading.Event)
@@ -89,7 +93,9 @@ class ScriptedServer:
             while (request := _receive(connection)) is not None:
                 self.requests.append(request)
                 if request.method == "GET":
-                    reply(connection, 200, self.models)
+                    reply(connection, 200, self.models, headers="" if self.keeps_alive else "connection: close\r\n")
+                    if not self.keeps_alive:
+                        return
                 else:
                     self.behaviour(connection, request)
         except OSError:

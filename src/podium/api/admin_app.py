@@ -5,7 +5,8 @@ from __future__ import annotations
 from starlette.middleware import Middleware
 
 from podium.api import health, metrics
-from podium.api.app import Application, bare_app, within
+from podium.api.app import bare_app
+from podium.api.application import Application, within
 from podium.api.backend import Backend
 from podium.api.locality import Locality
 from podium.api.middleware.authenticate import Authenticate

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from fastapi import FastAPI
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from podium.api import docs, health, metrics
+from podium.api.application import Application, within
 from podium.api.backend import Backend
 from podium.api.locality import Locality
 from podium.api.middleware import answer_facts
@@ -80,30 +77,6 @@ def create_app(backend: Backend) -> Application:
     for router in _ROUTERS:
         app.router.routes.extend(router.routes)  # flat: no prefixes here, and each route can be walked
     return within(app, _middleware(backend, RouteLabels(app.routes)))
-
-
-class Application(FastAPI):
-    """FastAPI as what describes the routes; requests go to the middleware that ``within`` put around them."""
-
-    handle: ASGIApp
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one connection."""
-        scope["app"] = self
-        await self.handle(scope, receive, send)
-
-
-def within(app: Application, middleware: Sequence[Middleware]) -> Application:
-    """``app`` with ``middleware`` around its router, the first outermost, and nothing else.
-
-    In place of the framework's own stack: its handlers of exceptions and its exit stack have nothing to do where
-    an error funnel stands and every route is direct.
-    """
-    stack: ASGIApp = app.router
-    for part in reversed(middleware):
-        stack = part.cls(stack, *part.args, **part.kwargs)
-    app.handle = stack
-    return app
 
 
 def bare_app(backend: Backend, *, title: str) -> Application:

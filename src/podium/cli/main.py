@@ -7,7 +7,22 @@ import traceback
 
 import typer
 
-from podium.cli import cache, config, doctor, keys, models, output, quotas, rollout, run, serve, up, usage, version
+from podium.cli import (
+    cache,
+    config,
+    doctor,
+    gateway,
+    keys,
+    models,
+    output,
+    quotas,
+    rollout,
+    run,
+    serve,
+    up,
+    usage,
+    version,
+)
 from podium.cli.exit_codes import ExitCode
 from podium.cli.failure import Failure
 from podium.core.errors import ConfigurationError, PodiumError
@@ -31,6 +46,7 @@ app = typer.Typer(
 app.command("up", short_help="Serve here, and say what to do next.")(up.up)
 app.command("serve", short_help="Serve models over HTTP.")(serve.serve)
 app.command("run", short_help="Print a model's answer to one prompt.")(run.run)
+app.add_typer(gateway.app, name="gateway", short_help="Look at the split between environments, and change it.")
 app.add_typer(models.app, name="models", short_help="List, load and unload; fetch and convert.")
 app.add_typer(keys.app, name="keys", short_help="Create, list, change, rotate and revoke keys.")
 app.add_typer(quotas.app, name="quotas", short_help="Show and change limits of tenants and models.")

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import typer
 
 from podium.cli import output
-from podium.cli.connection import Connection, address, key_from
+from podium.cli.connection import Connection, key_from
 from podium.cli.exit_codes import ExitCode
 from podium.cli.failure import Failure
 from podium.cli.options import (
@@ -25,6 +25,7 @@ from podium.cli.options import (
     model_from,
     settings_from,
 )
+from podium.cli.serving_address import serving_address
 from podium.protocols.native import LoadAnswer, ModelsAnswer, UnloadAnswer
 
 app = typer.Typer(
@@ -188,10 +189,10 @@ def _route(name: str, action: str) -> str:
 def _connect(url: str | None, config: Path | None, key: str | None) -> Connection:
     if url is not None:
         return Connection(url, key=key)
-    server = settings_from(config).settings.server
-    if not server.port:
+    base = serving_address(settings_from(config).settings)
+    if base is None:
         raise Failure("the configured port is 0, so the server's address is unknown here; name it with --url")
-    return Connection(address(server.host, server.port), key=key)
+    return Connection(base, key=key)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from podium.cli import output
-from podium.cli.connection import Connection, address, is_listening, key_from
+from podium.cli.connection import Connection, key_from
 from podium.cli.exit_codes import ExitCode
 from podium.cli.failure import Failure
 from podium.cli.options import (
@@ -25,6 +25,7 @@ from podium.cli.options import (
     settings_from,
 )
 from podium.cli.private_server import PrivateServer
+from podium.cli.serving_address import listening_address
 from podium.config.models import Model
 from podium.config.nearest import nearest_word
 from podium.config.settings import Settings
@@ -101,8 +102,8 @@ def _server(
         yield url, model or _first_served(url, key), key
         return
     settings = settings_from(config, assignments).settings
-    configured = address(settings.server.host, settings.server.port)
-    if settings.server.port and is_listening(settings.server.host, settings.server.port):
+    configured = listening_address(settings)
+    if configured is not None:
         yield configured, model or _first_served(configured, key), key
         return
     wanted = _wanted(settings, model)

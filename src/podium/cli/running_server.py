@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlencode
 
-from podium.cli.connection import Connection, address, key_from
+from podium.cli.connection import Connection, key_from
 from podium.cli.failure import Failure
 from podium.cli.options import settings_from
+from podium.cli.serving_address import serving_address
 
 T = TypeVar("T")
 
@@ -27,10 +28,10 @@ def running_server(url: str | None, key_file: Path | None, config: Path | None) 
     key = key_from(key_file)
     if url is not None:
         return RunningServer(url, key=key)
-    server = settings_from(config).settings.server
-    if not server.port:
+    base = serving_address(settings_from(config).settings)
+    if base is None:
         raise Failure("the configured port is 0, so the server's address is unknown here; name it with --url")
-    return RunningServer(address(server.host, server.port), key=key)
+    return RunningServer(base, key=key)
 
 
 def with_query(path: str, parameters: Mapping[str, str | None]) -> str:

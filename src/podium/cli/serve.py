@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import sys
-import threading
 from typing import Annotated
 
 import typer
 
+from podium.aio.parent import stop_when_stdin_closes
 from podium.cli.options import ConfigOption, SetOption, models_from, settings_from
 from podium.config.settings import Settings
 from podium.config.sources import read_environment
@@ -56,7 +53,7 @@ def serve(
         server__admin_port=admin_port,
     )
     if until_stdin_closes:
-        _stop_when_stdin_closes()
+        stop_when_stdin_closes()
     raise typer.Exit(start(loaded.settings))
 
 
@@ -65,14 +62,3 @@ def start(settings: Settings) -> int:
     from podium.server import server  # noqa: PLC0415 - keeps `podium --help` fast
 
     return server.run(settings, read_environment())
-
-
-def _stop_when_stdin_closes() -> None:
-    """End with the program that started us, however it ends: its death closes our standard input."""
-
-    def watch() -> None:
-        while os.read(sys.stdin.fileno(), 4096):  # not sys.stdin.read: its lock would be held at exit
-            pass
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=watch, name="stdin-watch", daemon=True).start()

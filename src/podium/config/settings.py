@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from podium.config.access import Access
 from podium.config.cache import Cache
 from podium.config.frozen import Group
+from podium.config.gateway import Gateway
 from podium.config.logs import Logs
 from podium.config.models import Model
 from podium.config.redis import Redis
@@ -25,6 +26,7 @@ class Settings(Group):
     cache: Cache = Field(Cache(), description="Answers that were computed before.")
     redis: Redis = Field(Redis(), description="The store that several replicas share.")
     rollout: Rollout = Field(Rollout(), description="How a new version takes over.")
+    gateway: Gateway = Field(Gateway(), description="The gateway of `podium up`.")
     logs: Logs = Field(Logs(), description="The log.")
 
     @model_validator(mode="after")

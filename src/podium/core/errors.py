@@ -14,13 +14,15 @@
     │   └── ModelNotFound           model_not_found
     ├── Conflict                    conflict              no
     │   ├── IdempotencyMismatch     idempotency_mismatch
-    │   └── IdempotencyInProgress   idempotency_in_progress (yes)
+    │   ├── IdempotencyInProgress   idempotency_in_progress (yes)
+    │   └── GatewayRejected         gateway_rejected
     ├── RateLimited                 rate_limit_exceeded   yes
     │   └── QuotaExhausted          insufficient_quota    no
     ├── Unavailable                 unavailable           yes
     │   ├── Overloaded              overloaded
     │   ├── ModelNotReady           model_not_ready
-    │   └── Draining                draining
+    │   ├── Draining                draining
+    │   └── GatewayUnavailable      gateway_unavailable
     ├── DeadlineExceeded            deadline_exceeded     yes
     ├── ClientDisconnected          client_disconnected   no
     ├── EngineError                 engine_error          yes
@@ -138,6 +140,12 @@ class IdempotencyInProgress(Conflict):
     retryable = True
 
 
+class GatewayRejected(Conflict):
+    """The gateway answered a change with a NACK and goes on as before; the message holds its text, for the operator."""
+
+    code = "gateway_rejected"
+
+
 class RateLimited(PodiumError):
     """The caller's quota leaves no room now. ``retry_after_seconds`` is when it will."""
 
@@ -186,6 +194,12 @@ class Draining(Unavailable):
     """The server finishes what it has and takes nothing new."""
 
     code = "draining"
+
+
+class GatewayUnavailable(Unavailable):
+    """No gateway is connected, or it did not confirm a change in time; the change was taken back."""
+
+    code = "gateway_unavailable"
 
 
 class DeadlineExceeded(PodiumError):

@@ -1,0 +1,44 @@
+"""The control port: probes for everyone, everything else for callers with the role ``admin``."""
+
+from __future__ import annotations
+
+from starlette.middleware import Middleware
+from starlette.types import ASGIApp
+
+from podium.api.application import Application, within
+from podium.api.control import probes, traffic
+from podium.api.control.control import Control
+from podium.api.locality import Locality
+from podium.api.middleware.authenticate import Authenticate
+from podium.api.middleware.body_limit import BodyLimit
+from podium.api.middleware.error_funnel import ErrorFunnel
+from podium.api.middleware.header_limit import HeaderLimit
+from podium.api.middleware.host import HostCheck
+from podium.api.middleware.request_id import RequestId
+from podium.api.middleware.security_headers import SecurityHeaders
+from podium.api.routes import RouteLabels
+
+
+def create_control_app(control: Control) -> ASGIApp:
+    """The same guards as on the traffic port. No route here is in the table of roles, so each one needs ``admin``."""
+    app = Application(title="Podium control", version=control.version, openapi_url=None, redirect_slashes=False)
+    app.state.control = control
+    app.router.routes[:] = [*probes.router.routes, *traffic.router.routes]
+    limits = control.limits
+    return within(
+        app,
+        [
+            Middleware(RequestId),
+            Middleware(SecurityHeaders),
+            Middleware(BodyLimit, max_bytes=limits.body_bytes, max_seconds=limits.body_seconds),
+            Middleware(ErrorFunnel),
+            Middleware(HostCheck, ()),
+            Middleware(HeaderLimit, max_bytes=limits.header_bytes, max_lines=limits.header_count),
+            Middleware(
+                Authenticate,
+                control.gatekeeper,
+                route_of=RouteLabels(app.routes),
+                is_local=Locality(control.address, ()),
+            ),
+        ],
+    )

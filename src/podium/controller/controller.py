@@ -1,0 +1,133 @@
+"""The control plane's composition root: what feeds the gateway, and the routes that move it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from importlib.metadata import version
+
+import structlog
+import uvicorn
+
+from podium.aio import tasks
+from podium.api.connection import connections
+from podium.api.control.app import create_control_app
+from podium.api.control.control import Control
+from podium.config.gateway import split_address
+from podium.config.settings import Settings
+from podium.controller.attempts_reader import AttemptsReader
+from podium.controller.callers import gatekeeper_of
+from podium.controller.run_folder import RunFolder
+from podium.controller.traffic_view import TrafficView
+from podium.core.errors import ConfigurationError
+from podium.gateway.admin import EnvoyAdmin
+from podium.gateway.attempts import AttemptsLog
+from podium.gateway.snapshot import snapshot_of
+from podium.gateway.topology import Topology, topology_of
+from podium.gateway.traffic import Traffic
+from podium.gateway.weights_file import WeightsFile
+from podium.gateway.xds import DiscoveryServer
+from podium.telemetry import logs
+
+log = structlog.get_logger(__name__)
+
+
+class _QuietServer(uvicorn.Server):
+    """uvicorn without signal handlers of its own: the composition root decides when to stop."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def run(settings: Settings, folder: RunFolder) -> int:
+    """Control the gateway of ``folder`` until SIGTERM or SIGINT; returns the exit status.
+
+    The gateway goes on as it is when this ends, however it ends; started again, this goes on from the weights that
+    were last confirmed.
+    """
+    logs.configure(style=settings.logs.format, level=settings.logs.level)
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        await control(settings, folder, stop)
+
+    asyncio.run(main())
+    return 0
+
+
+async def control(settings: Settings, folder: RunFolder, stop: asyncio.Event) -> None:
+    """``run`` inside a loop, until ``stop``. Raises ``ConfigurationError`` when the control port is taken."""
+    kept = WeightsFile(folder.weights)
+    topology = wanted(settings, folder, kept)
+    async with AsyncExitStack() as stack:
+        listening = stack.enter_context(_bind(settings))
+        gatekeeper = await stack.enter_async_context(gatekeeper_of(settings))
+        admin = await stack.enter_async_context(EnvoyAdmin(folder.admin_socket))
+        folder.discovery_socket.unlink(missing_ok=True)  # of a controller that was killed
+        discovery = DiscoveryServer(
+            str(folder.discovery_socket), snapshot_of(topology), ack_seconds=settings.gateway.ack_seconds
+        )
+        await stack.enter_async_context(discovery)
+        attempts = AttemptsLog(folder.attempts_log)
+        stack.callback(attempts.close)
+        reader = tasks.start(AttemptsReader(folder.attempts_log, attempts, admin).run(), name="attempts reader")
+        stack.push_async_callback(tasks.stop, reader)
+        traffic = Traffic(topology, discovery, kept)
+        routes = Control(
+            traffic=TrafficView(traffic, discovery, admin=admin, attempts=attempts),
+            gatekeeper=gatekeeper,
+            limits=settings.server.limits,
+            address=listening.getsockname()[0],
+            version=version("podium"),
+        )
+        await _serve(routes, listening, stop)
+
+
+def wanted(settings: Settings, folder: RunFolder, kept: WeightsFile) -> Topology:
+    """The topology of the settings, with the weights that were last confirmed in this run."""
+    topology = topology_of(settings, attempts_log=str(folder.attempts_log))
+    weights = kept.read(topology.names)
+    return topology if weights is None else replace(topology, weights=weights)
+
+
+async def _serve(routes: Control, listening: socket.socket, stop: asyncio.Event) -> None:
+    server = _QuietServer(
+        uvicorn.Config(
+            create_control_app(routes),
+            http=connections(routes.limits),
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=1,
+        )
+    )
+    async with asyncio.TaskGroup() as group:
+        group.create_task(server.serve(sockets=[listening]), name="control port")
+        log.info("controlling", control=f"http://{listening.getsockname()[0]}:{listening.getsockname()[1]}")
+        await stop.wait()
+        server.should_exit = True
+
+
+def _bind(settings: Settings) -> socket.socket:
+    host, port = split_address(settings.gateway.control)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        bound = socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise ConfigurationError(
+            f"Cannot listen on {host} port {port}: {error.strerror}. Stop what listens there, or set gateway.control."
+        ) from error
+    bound.setblocking(False)
+    return bound

@@ -1,0 +1,48 @@
+"""The folder in which the processes of one ``podium up`` meet; only its owner can enter it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The files of one run, by what they are for."""
+
+    path: Path
+
+    @property
+    def settings(self) -> Path:
+        """The settings that every local server of the run is started with."""
+        return self.path / "podium.yaml"
+
+    @property
+    def controller_settings(self) -> Path:
+        """The same for the controller, in which every environment names endpoints."""
+        return self.path / "controller.yaml"
+
+    @property
+    def bootstrap(self) -> Path:
+        """What Envoy starts with."""
+        return self.path / "envoy.json"
+
+    @property
+    def discovery_socket(self) -> Path:
+        """Where Envoy asks for its configuration."""
+        return self.path / "xds.sock"
+
+    @property
+    def admin_socket(self) -> Path:
+        """Envoy's own interface."""
+        return self.path / "admin.sock"
+
+    @property
+    def attempts_log(self) -> Path:
+        """A line for each attempt."""
+        return self.path / "attempts.jsonl"
+
+    @property
+    def weights(self) -> Path:
+        """The weights that were last confirmed."""
+        return self.path / "weights.json"

@@ -1,0 +1,77 @@
+"""Traffic as the control routes show it: wanted weights, health from Envoy, outcomes from its log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import httpx
+
+from podium.gateway.admin import EnvoyAdmin
+from podium.gateway.attempts import AttemptCounts, AttemptsLog
+from podium.gateway.topology import Environment
+from podium.gateway.traffic import Traffic
+from podium.gateway.xds import DiscoveryServer
+from podium.protocols.control import EndpointBody, EnvironmentBody, TrafficAnswer
+
+
+class TrafficView:
+    """``TrafficControl`` of ``podium.api.control.control``."""
+
+    def __init__(
+        self, traffic: Traffic, discovery: DiscoveryServer, *, admin: EnvoyAdmin, attempts: AttemptsLog
+    ) -> None:
+        self._traffic = traffic
+        self._discovery = discovery
+        self._admin = admin
+        self._attempts = attempts
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether a gateway is connected and has confirmed what it was told."""
+        return self._discovery.confirmed
+
+    async def set_weights(self, weights: Mapping[str, float]) -> None:
+        """See ``Traffic.set_weights``."""
+        await self._traffic.set_weights(weights)
+
+    async def show(self) -> TrafficAnswer:
+        """What is wanted, confirmed and seen, at this moment."""
+        topology, weights = self._traffic.topology, self._traffic.weights
+        health = await self._health()
+        return TrafficAnswer(
+            stable=topology.stable,
+            weights=weights,
+            confirmed=self.confirmed,
+            gateways=self._discovery.connected,
+            version=self._discovery.snapshot.version,
+            environments={
+                environment.name: self._environment(environment, weights[environment.name], health)
+                for environment in topology.environments
+            },
+        )
+
+    def _environment(
+        self, environment: Environment, weight: float, health: Mapping[str, Mapping[str, bool]]
+    ) -> EnvironmentBody:
+        counts = self._attempts.counts.get(environment.name, AttemptCounts())
+        return EnvironmentBody(
+            weight=weight,
+            endpoints=_endpoints(environment, health.get(environment.name, {})),
+            attempts=counts.attempts,
+            first_attempts=counts.first,
+            failed_attempts=counts.failed,
+        )
+
+    async def _health(self) -> dict[str, dict[str, bool]]:
+        try:
+            return await self._admin.healthy_endpoints()
+        except httpx.HTTPError:
+            return {}
+
+
+def _endpoints(environment: Environment, health: Mapping[str, bool]) -> list[EndpointBody]:
+    """The servers as they were given; a name that was looked up shows as the addresses behind it."""
+    if any(not endpoint.is_ip for endpoint in environment.endpoints) and health:
+        return [EndpointBody(address=address, healthy=healthy) for address, healthy in sorted(health.items())]
+    addresses = [f"{endpoint.host}:{endpoint.port}" for endpoint in environment.endpoints]
+    return [EndpointBody(address=address, healthy=health.get(address)) for address in addresses]

@@ -1,0 +1,73 @@
+"""Envoy's own interface, over its Unix socket: is it live, what is active, drain."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+
+from podium.gateway.listener import STAT_PREFIX
+
+_SECONDS = 2.0
+_ACTIVE = f"http.{STAT_PREFIX}.downstream_rq_active"
+
+
+class EnvoyAdmin:
+    """Calls to one Envoy. A context manager. Raises ``httpx.HTTPError`` when it cannot be reached."""
+
+    def __init__(self, socket: Path) -> None:
+        transport = httpx.AsyncHTTPTransport(uds=str(socket))
+        self._client = httpx.AsyncClient(transport=transport, base_url="http://envoy", timeout=_SECONDS)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._client.aclose()
+
+    async def is_live(self) -> bool:
+        """Whether it has its configuration and serves; False when it cannot be asked."""
+        try:
+            return (await self._client.get("/ready")).is_success
+        except httpx.HTTPError:
+            return False
+
+    async def begin_drain(self) -> None:
+        """Tell clients to go elsewhere: unready, ``connection: close``, and no new connections after the drain time."""
+        (await self._client.post("/healthcheck/fail")).raise_for_status()
+        (await self._client.post("/drain_listeners?graceful")).raise_for_status()
+
+    async def active_requests(self) -> int:
+        """Requests in flight at the gateway, streams included."""
+        return (await self.counters(f"^{_ACTIVE.replace('.', '[.]')}$")).get(_ACTIVE, 0)
+
+    async def counters(self, pattern: str) -> dict[str, int]:
+        """Counters and gauges whose names match the regular expression ``pattern``."""
+        answer = await self._client.get("/stats", params={"format": "json", "filter": pattern})
+        return {
+            entry["name"]: entry["value"] for entry in answer.raise_for_status().json()["stats"] if "value" in entry
+        }
+
+    async def healthy_endpoints(self) -> dict[str, dict[str, bool]]:
+        """Whether each endpoint passes its check, by cluster and ``host:port``."""
+        answer = (await self._client.get("/clusters", params={"format": "json"})).raise_for_status().json()
+        found: dict[str, dict[str, bool]] = {}
+        for cluster in answer.get("cluster_statuses", ()):
+            hosts = cluster.get("host_statuses", ())
+            found[cluster["name"]] = {_address(host): _is_healthy(host) for host in hosts}
+        return found
+
+    async def reopen_logs(self) -> None:
+        """Open log files anew, after one was renamed."""
+        (await self._client.post("/reopen_logs")).raise_for_status()
+
+
+def _address(host: dict[str, Any]) -> str:
+    socket = host.get("address", {}).get("socket_address", {})
+    return f"{socket.get('address', '')}:{socket.get('port_value', 0)}"
+
+
+def _is_healthy(host: dict[str, Any]) -> bool:
+    status = dict(host.get("health_status", {}))
+    return status.get("eds_health_status") == "HEALTHY" and len(status) == 1

@@ -1,0 +1,64 @@
+"""What Envoy is given at its start: where to ask for everything else, and its own limits."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+NODE = "gateway"
+_OWNER_ONLY = 0o600
+_EXTENSIONS = "type.googleapis.com/envoy.extensions"
+
+
+def bootstrap(*, xds_socket: Path, admin_socket: Path, max_connections: int) -> str:
+    """The bootstrap, as JSON. Both sockets are Unix sockets: Envoy's admin interface knows no callers, only files."""
+    document = {
+        "node": {"id": NODE, "cluster": "podium"},
+        "admin": {"address": {"pipe": {"path": str(admin_socket), "mode": _OWNER_ONLY}}},
+        "dynamic_resources": {
+            "ads_config": {
+                "api_type": "GRPC",
+                "transport_api_version": "V3",
+                "grpc_services": [{"envoy_grpc": {"cluster_name": "xds"}}],
+            },
+            "cds_config": {"resource_api_version": "V3", "ads": {}},
+            "lds_config": {"resource_api_version": "V3", "ads": {}},
+        },
+        "static_resources": {"clusters": [_discovery_cluster(xds_socket)]},
+        "overload_manager": _connection_limit(max_connections),
+    }
+    return json.dumps(document, indent=1)
+
+
+def _discovery_cluster(socket: Path) -> dict[str, Any]:
+    options = f"{_EXTENSIONS}.upstreams.http.v3.HttpProtocolOptions"
+    endpoint = {"endpoint": {"address": {"pipe": {"path": str(socket)}}}}
+    return {
+        "name": "xds",
+        "type": "STATIC",
+        "connect_timeout": "1s",
+        "typed_extension_protocol_options": {
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                "@type": options,
+                "explicit_http_config": {
+                    "http2_protocol_options": {"connection_keepalive": {"interval": "5s", "timeout": "2s"}}
+                },
+            }
+        },
+        "load_assignment": {"cluster_name": "xds", "endpoints": [{"lb_endpoints": [endpoint]}]},
+    }
+
+
+def _connection_limit(most: int) -> dict[str, Any]:
+    return {
+        "resource_monitors": [
+            {
+                "name": "envoy.resource_monitors.global_downstream_max_connections",
+                "typed_config": {
+                    "@type": f"{_EXTENSIONS}.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
+                    "max_active_downstream_connections": most,
+                },
+            }
+        ]
+    }

@@ -1,0 +1,93 @@
+"""The listener: where clients connect, and how much is believed of what they send."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from podium.config.access import is_loopback
+from podium.gateway.route import ROUTES
+from podium.gateway.topology import Topology
+
+LISTENER = "ingress"
+STAT_PREFIX = "gateway"
+
+HEADERS_SECONDS = 5  # off by default in Envoy: a client that sends a header a minute would hold its place for ever
+BUFFER_BYTES = 32 * 1024
+STREAMS_PER_CONNECTION = 100
+_V3 = "type.googleapis.com/envoy.extensions"
+
+ATTEMPT_FIELDS = {
+    "request_id": "%REQ(X-REQUEST-ID)%",
+    "route": "%ROUTE_NAME%",
+    "environment": "%UPSTREAM_METADATA(podium:environment)%",
+    "cluster": "%UPSTREAM_CLUSTER%",
+    "host": "%UPSTREAM_HOST%",
+    "attempt": "%REQ(X-ENVOY-ATTEMPT-COUNT)%",
+    "code": "%RESPONSE_CODE%",
+    "flags": "%RESPONSE_FLAGS%",
+    "first_byte_us": "%COMMON_DURATION(US_TX_BEG:US_RX_BEG:us)%",
+    "body_us": "%COMMON_DURATION(US_RX_BEG:US_RX_END:us)%",
+}
+"""What is written about each attempt; ``podium.gateway.attempts`` reads it."""
+
+
+def listener(topology: Topology) -> dict[str, Any]:
+    """The one listener. It never depends on weights: a listener that changes would drain its streams."""
+    return {
+        "name": LISTENER,
+        "address": {"socket_address": {"address": topology.listen.host, "port_value": topology.listen.port}},
+        "per_connection_buffer_limit_bytes": BUFFER_BYTES,
+        "filter_chains": [
+            {
+                "filters": [
+                    {"name": "envoy.filters.network.http_connection_manager", "typed_config": _connections(topology)}
+                ]
+            }
+        ],
+    }
+
+
+def _connections(topology: Topology) -> dict[str, Any]:
+    """Settings of an edge; Envoy's defaults suit the inside of a network."""
+    return {
+        "@type": f"{_V3}.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": STAT_PREFIX,
+        "rds": {"route_config_name": ROUTES, "config_source": {"resource_api_version": "V3", "ads": {}}},
+        "use_remote_address": True,
+        # Envoy would write this machine's outward address for a client on loopback, who then looked like a stranger.
+        # On loopback there are no other clients; what a proxy in front has written stays.
+        "skip_xff_append": is_loopback(topology.listen.host),
+        "normalize_path": True,
+        "merge_slashes": True,
+        "path_with_escaped_slashes_action": "UNESCAPE_AND_REDIRECT",
+        "common_http_protocol_options": {"headers_with_underscores_action": "REJECT_REQUEST"},
+        "http2_protocol_options": {"max_concurrent_streams": STREAMS_PER_CONNECTION},
+        "request_headers_timeout": f"{HEADERS_SECONDS}s",
+        "stream_idle_timeout": seconds(topology.limits.idle_seconds),
+        "preserve_external_request_id": True,
+        "always_set_request_id_in_response": True,
+        "server_header_transformation": "PASS_THROUGH",
+        "http_filters": [{"name": "envoy.filters.http.router", "typed_config": _router(topology)}],
+    }
+
+
+def _router(topology: Topology) -> dict[str, Any]:
+    return {
+        "@type": f"{_V3}.filters.http.router.v3.Router",
+        "suppress_envoy_headers": True,
+        "upstream_log": [
+            {
+                "name": "envoy.access_loggers.file",
+                "typed_config": {
+                    "@type": f"{_V3}.access_loggers.file.v3.FileAccessLog",
+                    "path": topology.attempts_log,
+                    "log_format": {"json_format": ATTEMPT_FIELDS},
+                },
+            }
+        ],
+    }
+
+
+def seconds(value: float) -> str:
+    """A duration as the JSON form of protocol buffers has it."""
+    return f"{value:.3f}s"

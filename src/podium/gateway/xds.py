@@ -1,0 +1,109 @@
+"""The discovery server: gateways connect to it, get the present snapshot, and confirm each change."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any, Self
+
+import grpc
+import structlog
+from envoy.service.discovery.v3.discovery_pb2 import DiscoveryRequest, DiscoveryResponse
+
+from podium.core.errors import GatewayUnavailable, PodiumError
+from podium.gateway.ads_stream import AdsStream
+from podium.gateway.snapshot import Snapshot
+
+log = structlog.get_logger(__name__)
+
+SERVICE = "envoy.service.discovery.v3.AggregatedDiscoveryService"
+_STOP_SECONDS = 0.5
+
+
+class DiscoveryServer:
+    """Feeds every gateway that connects to the Unix socket ``path``. A context manager: entered means listening.
+
+    ``push`` changes what they are told. Leaving closes the streams; gateways keep their last configuration.
+    """
+
+    def __init__(self, path: str, snapshot: Snapshot, *, ack_seconds: float) -> None:
+        self._path = path
+        self._ack_seconds = ack_seconds
+        self._streams: set[AdsStream] = set()
+        self._pushing = asyncio.Lock()
+        self.snapshot = snapshot
+
+    async def __aenter__(self) -> Self:
+        self._server = grpc.aio.server()
+        method = grpc.stream_stream_rpc_method_handler(
+            self._serve,
+            request_deserializer=DiscoveryRequest.FromString,
+            response_serializer=DiscoveryResponse.SerializeToString,
+        )
+        handlers = grpc.method_handlers_generic_handler(SERVICE, {"StreamAggregatedResources": method})
+        self._server.add_generic_rpc_handlers((handlers,))
+        self._server.add_insecure_port(f"unix:{self._path}")
+        await self._server.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._server.stop(_STOP_SECONDS)
+
+    @property
+    def connected(self) -> int:
+        """How many gateways are connected."""
+        return len(self._streams)
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether there is a gateway, and every one has confirmed the present snapshot."""
+        return bool(self._streams) and all(stream.has_confirmed(self.snapshot) for stream in self._streams)
+
+    async def push(self, snapshot: Snapshot) -> None:
+        """Make ``snapshot`` the present one and return when every connected gateway has confirmed it.
+
+        Raises ``GatewayRejected`` with the text of a NACK, or ``GatewayUnavailable`` when none is connected or one
+        does not confirm in time; the snapshot before is then present again, and has been sent again. One push at a
+        time. Cancelled, it goes back too, without waiting.
+        """
+        async with self._pushing:
+            if not self._streams:
+                raise GatewayUnavailable("No gateway is connected, so nothing was changed. Try again when one is.")
+            before, self.snapshot = self.snapshot, snapshot
+            try:
+                await self._deliver(snapshot)
+            except (PodiumError, asyncio.CancelledError):
+                self.snapshot = before
+                await self._go_back()
+                raise
+
+    async def _deliver(self, snapshot: Snapshot) -> None:
+        try:
+            async with asyncio.timeout(self._ack_seconds):
+                for stream in tuple(self._streams):
+                    await stream.deliver(snapshot)
+        except TimeoutError as error:
+            raise GatewayUnavailable(
+                f"The gateway did not confirm the change within {self._ack_seconds:g} s; it was taken back."
+            ) from error
+
+    async def _go_back(self) -> None:
+        try:
+            await self._deliver(self.snapshot)
+        except PodiumError as error:
+            log.error("taking a change back was not confirmed", reason=error.message)  # noqa: TRY400 - the cause is told
+
+    async def _serve(self, requests: AsyncIterator[Any], context: Any) -> None:
+        stream: AdsStream | None = None
+        try:
+            async for request in requests:
+                if stream is None:
+                    stream = AdsStream(request.node.id, context.write)
+                    self._streams.add(stream)
+                    log.info("gateway connected", node=stream.node)
+                await stream.receive(request, self.snapshot)
+        finally:
+            if stream is not None:
+                self._streams.discard(stream)
+                stream.end()
+                log.info("gateway disconnected", node=stream.node)

@@ -1,0 +1,1 @@
+"""Runs a local stack of processes: starts them, restarts what ends, merges their logs, and stops them in order."""

@@ -1,0 +1,73 @@
+"""Local replicas: how many `podium serve` there are, where they listen, and what the others are told of them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from podium.config.gateway import Environment
+from podium.config.settings import Settings
+from podium.controller.run_folder import RunFolder
+from podium.supervisor.ports import free_ports
+from podium.supervisor.process import Command
+
+_HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Replica:
+    """One local server of an environment. It keeps its ports when it is restarted."""
+
+    environment: str
+    number: int
+    port: int
+    admin_port: int
+
+    @property
+    def name(self) -> str:
+        """Its name in the log."""
+        return f"{self.environment}-{self.number}"
+
+    @property
+    def url(self) -> str:
+        """Where it takes traffic."""
+        return f"http://{_HOST}:{self.port}"
+
+    @property
+    def admin_url(self) -> str:
+        """Where its probes are."""
+        return f"http://{_HOST}:{self.admin_port}"
+
+    def command(self, folder: RunFolder) -> Command:
+        """How it is started: with the settings of the run, on its own ports."""
+        ports = ("--host", _HOST, "--port", str(self.port), "--admin-port", str(self.admin_port))
+        admin_host = ("--set", f"server.admin_host={_HOST}")
+        words = ("serve", "--until-stdin-closes", "--config", str(folder.settings), *ports, *admin_host)
+        return Command(self.name, (sys.executable, "-m", "podium", *words))
+
+
+def plan_replicas(environments: Mapping[str, Environment]) -> list[Replica]:
+    """The replicas of all environments, each on two free ports."""
+    places = [(name, number) for name, given in environments.items() for number in range(1, given.replicas + 1)]
+    ports = iter(free_ports(2 * len(places)))
+    return [Replica(name, number, next(ports), next(ports)) for name, number in places]
+
+
+def with_endpoints(settings: Settings, replicas: list[Replica]) -> Settings:
+    """The settings as the controller gets them: every environment names its endpoints, wherever they are."""
+    environments = {
+        name: given.model_copy(update={"replicas": 0, "endpoints": _local(name, replicas) or given.endpoints})
+        for name, given in settings.gateway.environments.items()
+    }
+    gateway = settings.gateway.model_copy(update={"environments": environments})
+    return settings.model_copy(update={"gateway": gateway})
+
+
+def _local(environment: str, replicas: list[Replica]) -> tuple[str, ...]:
+    return tuple(replica.url for replica in replicas if replica.environment == environment)
+
+
+def controller_command(folder: RunFolder) -> Command:
+    """How the controller is started; it finds everything in ``folder``."""
+    return Command("controller", (sys.executable, "-m", "podium.controller", str(folder.path)))

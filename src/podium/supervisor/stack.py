@@ -1,0 +1,196 @@
+"""Everything of one ``podium up``: which processes, in which order they begin and end."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import structlog
+
+from podium.config.gateway import split_address
+from podium.config.settings import Settings
+from podium.controller.run_folder import RunFolder
+from podium.core.errors import PodiumError
+from podium.gateway.admin import EnvoyAdmin
+from podium.gateway.binary import ENVOY_PATH, envoy_binary
+from podium.supervisor.envoy import drain, envoy_command
+from podium.supervisor.kept_process import KeptProcess, Probe
+from podium.supervisor.logs import MergedLog
+from podium.supervisor.ports import require_free
+from podium.supervisor.process import Command
+from podium.supervisor.replicas import Replica, controller_command, plan_replicas, with_endpoints
+
+log = structlog.get_logger(__name__)
+
+ENVOY_STOP_SECONDS = 5.0
+CONTROLLER_STOP_SECONDS = 5.0
+REPLICA_GRACE_SECONDS = 15.0
+"""What a replica gets beyond its own drain deadline, to unload its models, before it is killed."""
+_PROBE_TIMEOUT_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where the gateway and the control routes answer, as URLs; ports resolved."""
+
+    gateway: str
+    control: str
+
+
+class Stack:
+    """Gateway, environments and controller of one configuration, as processes of this one.
+
+    ``environ`` is the environment of this process. ``run`` does everything.
+    """
+
+    def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self._settings = _with_ports(settings)
+        self._replicas = plan_replicas(settings.gateway.environments)
+        names = ("gateway", "controller", *(replica.name for replica in self._replicas))
+        self._merged = MergedLog(sys.stderr, names)
+
+    @property
+    def addresses(self) -> Addresses:
+        """Where it answers once it is started."""
+        gateway = self._settings.gateway
+        return Addresses(gateway=f"http://{gateway.listen}", control=f"http://{gateway.control}")
+
+    async def run(self, stop: asyncio.Event, started: Callable[[], None]) -> None:
+        """Start everything, call ``started`` when all of it is ready, and end it in order after ``stop``.
+
+        What ends by itself is started again. Raises ``ConfigurationError`` when something cannot run at all;
+        nothing is left behind in any case. Cancelled, everything is killed at once.
+        """
+        binary = await envoy_binary(self._environ.get(ENVOY_PATH))
+        async with AsyncExitStack() as stack:
+            folder = RunFolder(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="podium-"))))
+            _write(folder.settings, self._settings)
+            _write(folder.controller_settings, with_endpoints(self._settings, self._replicas))
+            admin = await stack.enter_async_context(EnvoyAdmin(folder.admin_socket))
+            probes = await stack.enter_async_context(httpx.AsyncClient(trust_env=False, timeout=_PROBE_TIMEOUT_SECONDS))
+            processes = self._processes(binary, folder, admin, probes)
+            async with _kept(processes):
+                await _until_ready_or(stop, processes, started)
+                await stop.wait()
+                await self._end(processes, admin)
+
+    def _processes(
+        self, binary: Path, folder: RunFolder, admin: EnvoyAdmin, probes: httpx.AsyncClient
+    ) -> dict[str, KeptProcess]:
+        """All processes by name, the gateway first."""
+
+        def kept(command: Command, probe: Probe) -> KeptProcess:
+            return KeptProcess(command, probe, self._merged.write)
+
+        gateway, controller = envoy_command(binary, folder, self._settings.gateway), controller_command(folder)
+        found = {
+            gateway.name: kept(gateway, admin.is_live),
+            controller.name: kept(controller, answers(probes, f"{self.addresses.control}/readyz")),
+        }
+        for replica in self._replicas:
+            found[replica.name] = kept(replica.command(folder), self._reached(probes, replica))
+        return found
+
+    def _reached(self, probes: httpx.AsyncClient, replica: Replica) -> Probe:
+        """A replica is ready when it says so, and when the gateway reaches its environment."""
+        itself = answers(probes, f"{replica.admin_url}/readyz")
+        path = self._settings.gateway.environments[replica.environment].health_path
+        through = answers(probes, _reachable(self.addresses.gateway) + path, environment=replica.environment)
+
+        async def probe() -> bool:
+            return await itself() and await through()
+
+        return probe
+
+    async def _end(self, processes: Mapping[str, KeptProcess], admin: EnvoyAdmin) -> None:
+        """Gateway first: it lets its clients go. Then the servers, then what has nothing to do any more."""
+        log.info("stopping")
+        await drain(admin, seconds=self._settings.gateway.drain_seconds)
+        await processes["gateway"].stop(ENVOY_STOP_SECONDS)
+        patience = self._settings.server.drain_seconds + REPLICA_GRACE_SECONDS
+        async with asyncio.TaskGroup() as group:
+            for replica in self._replicas:
+                group.create_task(processes[replica.name].stop(patience), name=f"stop {replica.name}")
+        await processes["controller"].stop(CONTROLLER_STOP_SECONDS)
+        log.info("stopped")
+
+
+@asynccontextmanager
+async def _kept(processes: Mapping[str, KeptProcess]) -> AsyncIterator[None]:
+    """Keep ``processes`` running inside; whatever happens there, none of them runs afterwards."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for process in processes.values():
+                group.create_task(process.run(), name=f"keep {process.name}")
+            try:
+                yield
+            finally:
+                for process in processes.values():
+                    process.kill()  # of those that were stopped, nothing is left to kill
+    except BaseExceptionGroup as errors:
+        known, _ = errors.split(PodiumError)
+        if known is None:
+            raise
+        raise _first(known) from errors
+
+
+async def _until_ready_or(
+    stop: asyncio.Event, processes: Mapping[str, KeptProcess], started: Callable[[], None]
+) -> None:
+    async def ready() -> None:
+        for process in processes.values():
+            await process.wait_ready()
+        started()
+
+    async with asyncio.TaskGroup() as group:
+        waiting = group.create_task(ready(), name="wait until ready")
+        stopped = group.create_task(stop.wait(), name="wait for stop")
+        await asyncio.wait((waiting, stopped), return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        stopped.cancel()
+
+
+def answers(client: httpx.AsyncClient, url: str, *, environment: str | None = None) -> Probe:
+    """A probe that passes when ``url`` is answered with a 2xx; through the gateway, by ``environment``."""
+    headers = {} if environment is None else {"x-podium-arm": environment}
+
+    async def probe() -> bool:
+        try:
+            return (await client.get(url, headers=headers)).is_success
+        except httpx.HTTPError:
+            return False
+
+    return probe
+
+
+def _with_ports(settings: Settings) -> Settings:
+    """The settings with every port 0 of the gateway resolved. Raises ``ConfigurationError`` for a taken one."""
+    changed = {}
+    for field in ("listen", "control"):
+        host, port = split_address(getattr(settings.gateway, field))
+        found = require_free(host, port, f"gateway.{field}")
+        changed[field] = f"[{host}]:{found}" if ":" in host else f"{host}:{found}"
+    return settings.model_copy(update={"gateway": settings.gateway.model_copy(update=changed)})
+
+
+def _write(path: Path, settings: Settings) -> None:
+    path.touch(mode=0o600)
+    path.write_text(settings.model_dump_json(indent=1), encoding="utf-8")
+
+
+def _reachable(url: str) -> str:
+    return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+
+
+def _first(errors: BaseExceptionGroup[PodiumError]) -> BaseException:
+    found: BaseException = errors
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    return found

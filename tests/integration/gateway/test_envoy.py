@@ -1,0 +1,156 @@
+"""A real Envoy that is fed: what it confirms, what it refuses, and what it does when nobody feeds it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from podium.config.gateway import Gateway
+from podium.controller.run_folder import RunFolder
+from podium.core.errors import GatewayRejected, GatewayUnavailable
+from podium.gateway.admin import EnvoyAdmin
+from podium.gateway.binary import envoy_binary
+from podium.gateway.canonical import pack
+from podium.gateway.resources import ROUTE, documents, resources
+from podium.gateway.snapshot import Snapshot, snapshot_of
+from podium.gateway.topology import Topology
+from podium.gateway.traffic import Traffic
+from podium.gateway.weights_file import WeightsFile
+from podium.gateway.xds import DiscoveryServer
+from podium.supervisor.envoy import envoy_command
+from podium.supervisor.process import ChildProcess
+from support.deadline import soon
+from support.ports import free_port
+from support.topologies import topology
+
+
+@dataclass
+class Fed:
+    """An Envoy that has confirmed its configuration, and who feeds it."""
+
+    topology: Topology
+    discovery: DiscoveryServer
+    admin: EnvoyAdmin
+    envoy: ChildProcess
+    said: list[str]
+    folder: RunFolder
+
+    async def route_version(self) -> int:
+        """How many route configurations Envoy has taken."""
+        counters = await self.admin.counters("rds.traffic.update_success")
+        return sum(counters.values())
+
+
+@asynccontextmanager
+async def fed(*, ack_seconds: float = 10.0) -> AsyncIterator[Fed]:
+    wanted = topology(port=free_port())
+    with tempfile.TemporaryDirectory(prefix="podium-") as name:
+        folder = RunFolder(Path(name))
+        said: list[str] = []
+        envoy = ChildProcess(envoy_command(await envoy_binary(None), folder, Gateway(envoy_threads=1)), said.append)
+        async with (
+            DiscoveryServer(str(folder.discovery_socket), snapshot_of(wanted), ack_seconds=ack_seconds) as discovery,
+            EnvoyAdmin(folder.admin_socket) as admin,
+        ):
+            await envoy.start()
+            reading = asyncio.get_running_loop().create_task(envoy.wait(), name="envoy")
+            try:
+                await soon("envoy has confirmed", lambda: discovery.confirmed, seconds=30)
+                yield Fed(wanted, discovery, admin, envoy, said, folder)
+            finally:
+                await envoy.stop(5.0)
+                await reading
+
+
+def with_envoy(act: Callable[[Fed], Awaitable[None]], *, ack_seconds: float = 10.0) -> None:
+    async def run() -> None:
+        async with fed(ack_seconds=ack_seconds) as one:
+            await act(one)
+
+    asyncio.run(run())
+
+
+def to_an_unknown_cluster(wanted: Topology) -> Snapshot:
+    """What Podium itself would not build."""
+    routes = documents(wanted)[ROUTE]
+    routes[0]["virtual_hosts"][0]["routes"][0]["route"]["cluster"] = "nowhere"
+    good = snapshot_of(wanted)
+    packed = tuple(pack(message) for message in resources({ROUTE: routes})[ROUTE])
+    return replace(good, packed={**good.packed, ROUTE: packed}, versions={**good.versions, ROUTE: "bad"})
+
+
+def test_a_refusal_brings_envoys_words_and_leaves_everything_as_it_was() -> None:
+    async def act(one: Fed) -> None:
+        before = one.discovery.snapshot
+        with pytest.raises(GatewayRejected, match="unknown cluster 'nowhere'"):
+            await one.discovery.push(to_an_unknown_cluster(one.topology))
+        assert one.discovery.snapshot is before
+        assert one.discovery.confirmed
+        assert await one.admin.is_live()
+        await one.discovery.push(snapshot_of(one.topology.with_weights({"green": 100})))
+
+    with_envoy(act)
+
+
+def test_a_change_of_weights_is_confirmed_at_once_and_kept() -> None:
+    """Twenty changes; each is one new route configuration and no new listener."""
+
+    async def act(one: Fed) -> None:
+        traffic = Traffic(one.topology, one.discovery, WeightsFile(one.folder.weights))
+        routes = await one.route_version()
+        listeners = await one.admin.counters("listener_manager.listener_(modified|added|in_place_updated)")
+        began = time.monotonic()
+        for green in range(1, 21):
+            await traffic.set_weights({"blue": 100 - green, "green": green})
+        assert time.monotonic() - began < 5
+        assert await one.route_version() == routes + 20
+        assert await one.admin.counters("listener_manager.listener_(modified|added|in_place_updated)") == listeners
+        assert WeightsFile(one.folder.weights).read(("blue", "green")) == {"blue": 8000, "green": 2000}
+
+    with_envoy(act)
+
+
+def test_a_gateway_that_does_not_answer_is_waited_for_to_the_deadline_and_gets_the_state_before() -> None:
+    async def act(one: Fed) -> None:
+        pid = one.envoy.pid
+        assert pid is not None
+        before = one.discovery.snapshot
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            with pytest.raises(GatewayUnavailable, match="did not confirm the change within"):
+                await one.discovery.push(snapshot_of(one.topology.with_weights({"green": 100})))
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        assert one.discovery.snapshot is before
+        await soon("the state before is confirmed", lambda: one.discovery.confirmed)
+
+    with_envoy(act, ack_seconds=0.5)
+
+
+def test_with_no_gateway_connected_nothing_is_changed() -> None:
+    async def act() -> None:
+        with tempfile.TemporaryDirectory(prefix="podium-") as name:
+            folder = RunFolder(Path(name))
+            first = snapshot_of(topology())
+            async with DiscoveryServer(str(folder.discovery_socket), first, ack_seconds=1.0) as discovery:
+                with pytest.raises(GatewayUnavailable, match="No gateway is connected"):
+                    await discovery.push(snapshot_of(topology({"green": 100})))
+                assert discovery.snapshot is first
+
+    asyncio.run(act())
+
+
+def test_envoy_has_nothing_to_complain_about() -> None:
+    async def act(one: Fed) -> None:
+        assert [line for line in one.said if "][warning]" in line or "][error]" in line] == []
+
+    with_envoy(act)

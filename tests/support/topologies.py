@@ -1,0 +1,28 @@
+"""Topologies for tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from podium.gateway.topology import Endpoint, Environment, Limits, Topology, units
+
+LIMITS = Limits(first_byte_seconds=0.0, idle_seconds=300.0, max_requests=4096, body_bytes=1024 * 1024)
+
+
+def topology(
+    weights: Mapping[str, float] | None = None, *, port: int = 18080, log: str = "/dev/null", **ports: int
+) -> Topology:
+    """Blue (stable) and green, each with one server; ``ports`` says on which port."""
+    ports = ports or {"blue": 18101, "green": 18201}
+    environments = tuple(
+        Environment(name, (Endpoint("127.0.0.1", server_port),), "/readyz") for name, server_port in ports.items()
+    )
+    return Topology(
+        listen=Endpoint("127.0.0.1", port),
+        environments=environments,
+        stable="blue",
+        weights=units(weights or {"blue": 100.0}, tuple(ports)),
+        limits=LIMITS,
+        health_host="localhost",
+        attempts_log=log,
+    )

@@ -1,0 +1,114 @@
+"""The control routes: who may use them, and what they say."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from starlette.types import ASGIApp
+
+from podium.access.gatekeeper import Gatekeeper
+from podium.access.key_record import KeyRecord
+from podium.api.control.app import create_control_app
+from podium.api.control.control import Control
+from podium.config.access import Access
+from podium.config.server import RequestLimits
+from podium.core.errors import GatewayRejected
+from podium.core.identity import ROLES, Role
+from podium.protocols.control import EndpointBody, EnvironmentBody, TrafficAnswer
+from support.asgi import call
+from support.http_routes import METHODS
+from support.keys import NOW, new_key
+
+
+class Directory:
+    """Keys that are simply there."""
+
+    loaded = True
+
+    def __init__(self, *records: KeyRecord) -> None:
+        self.records = {record.id: record for record in records}
+        self.has_keys = bool(records)
+
+    def find(self, key_id: str) -> KeyRecord | None:
+        return self.records.get(key_id)
+
+
+class FakeTraffic:
+    """Keeps what it is told."""
+
+    def __init__(self, *, confirmed: bool = True) -> None:
+        self.confirmed = confirmed
+        self.weights: dict[str, float] = {"blue": 100.0}
+        self.refusal: Exception | None = None
+
+    async def show(self) -> TrafficAnswer:
+        blue = EnvironmentBody(weight=self.weights["blue"], endpoints=[EndpointBody(address="a:1", healthy=True)])
+        return TrafficAnswer(
+            stable="blue", weights=self.weights, confirmed=True, gateways=1, version="v", environments={"blue": blue}
+        )
+
+    async def set_weights(self, weights: Mapping[str, float]) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+        self.weights = dict(weights)
+
+
+def app_of(traffic: FakeTraffic, *records: KeyRecord, anonymous: Any = "loopback") -> ASGIApp:
+    directory: Any = Directory(*records)
+    gatekeeper = Gatekeeper(Access(anonymous=anonymous), directory, clock=lambda: NOW)
+    return create_control_app(Control(traffic, gatekeeper, RequestLimits(), "127.0.0.1"))
+
+
+def owner(text: str) -> list[tuple[str, str]]:
+    return [*LOCAL, ("authorization", f"Bearer {text}")]
+
+
+LOCAL = (("host", "localhost"), ("content-type", "application/json"))
+BODY = json.dumps({"weights": {"blue": 100}}).encode()
+PATHS = ("/control/traffic", "/control", "/docs", "/openapi.json", "/metrics", "/")
+
+
+def test_without_a_key_only_the_probes_are_open() -> None:
+    traffic = FakeTraffic()
+    app = app_of(traffic, new_key()[1])
+    for path, method in itertools.product(PATHS, METHODS):
+        assert call(app, method, path, headers=LOCAL, body=BODY).status == 401
+    assert call(app, "GET", "/livez").status == 200
+    assert call(app, "GET", "/readyz").status == 200
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_only_an_admin_may_look_or_change(role: Role) -> None:
+    text, record = new_key(roles=(role,))
+    app = app_of(FakeTraffic(), record)
+    expected = 200 if role == "admin" else 403
+    for method in ("GET", "PUT"):
+        assert call(app, method, "/control/traffic", headers=owner(text), body=BODY).status == expected
+
+
+def test_a_page_of_a_foreign_site_is_no_local_caller() -> None:
+    app = app_of(FakeTraffic())
+    assert call(app, "GET", "/control/traffic", headers=LOCAL).status == 200
+    foreign = [*LOCAL, ("origin", "https://evil.example")]
+    assert call(app, "PUT", "/control/traffic", headers=foreign, body=BODY).status == 401
+
+
+def test_what_the_gateway_says_reaches_the_caller() -> None:
+    traffic = FakeTraffic()
+    traffic.refusal = GatewayRejected("It says: no such thing")
+    answer = call(app_of(traffic), "PUT", "/control/traffic", headers=LOCAL, body=BODY)
+    assert answer.status == 409
+    assert json.loads(answer.body)["error"]["message"] == "It says: no such thing"
+
+
+@pytest.mark.parametrize("body", [b"{}", b'{"weights": []}', b'{"weights": {"blue": "100"}}', b"[]", b""])
+def test_a_body_of_another_shape_is_refused(body: bytes) -> None:
+    assert call(app_of(FakeTraffic()), "PUT", "/control/traffic", headers=LOCAL, body=body).status == 400
+
+
+def test_it_is_ready_when_the_gateway_has_confirmed() -> None:
+    assert call(app_of(FakeTraffic(confirmed=False)), "GET", "/readyz").status == 503
