@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-WIDTH, HEIGHT = 720, 360
-_LEFT, _RIGHT, _TOP, _BOTTOM = 76, 20, 40, 50
+WIDTH, HEIGHT = 720, 390
+_LEFT, _RIGHT, _TOP, _BOTTOM = 76, 20, 74, 50
 COLOURS = ("#2563eb", "#dc2626", "#059669", "#d97706", "#7c3aed", "#475569")
 
 
@@ -92,10 +92,10 @@ def _frame(title: str, x: Axis, y: Axis) -> list[str]:
 
 def _legend(labels: Sequence[str]) -> list[str]:
     parts = []
-    for number, label in enumerate(labels):
-        top = _TOP + 8 + 17 * number
-        parts.append(f'<rect x="{_LEFT + 10}" y="{top}" width="14" height="4" fill="{COLOURS[number]}"/>')
-        parts.append(_text(_LEFT + 30, top + 6, label, "start"))
+    for number, label in enumerate(labels):  # two columns between title and axes
+        left, top = _LEFT + number % 2 * (WIDTH - _LEFT) // 2, 36 + 17 * (number // 2)
+        parts.append(f'<rect x="{left}" y="{top}" width="14" height="4" fill="{COLOURS[number]}"/>')
+        parts.append(_text(left + 20, top + 6, label, "start"))
     return parts
 
 

@@ -40,7 +40,7 @@ def _false_alarms(records: Records) -> str:
     shares = [(rule, 100 * acted_share(record["acted"][rule])) for rule in rules]
     y = Axis("% of good canaries rolled back", 0, 110, range(0, 101, 20))
     return bar_plot(
-        "A canary as good as stable, one hour at 10 requests/s", y, [(rule, v, f"{v:.2g} %") for rule, v in shares]
+        "A canary as good as stable, one hour at 10 requests/s", y, [(rule, v, f"{v:.3g} %") for rule, v in shares]
     )
 
 
