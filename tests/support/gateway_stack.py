@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -73,8 +74,11 @@ class RunningStack:
         return [attempt for attempt in found if attempt.route == "split"]
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Tell it to end, and wait until it has."""
-        self.process.send_signal(number)
+        """Tell it to end, and wait until it has. SIGINT comes as from a terminal: to its whole process group."""
+        if number == signal.SIGINT:
+            os.killpg(self.process.pid, number)
+        else:
+            self.process.send_signal(number)
         return self.process.wait(STOP_SECONDS)
 
 
@@ -86,7 +90,9 @@ def running_stack(folder: Path, **settings: Any) -> Iterator[RunningStack]:
     (folder / "podium.yaml").write_text(yaml.safe_dump({"models": [ECHO], **settings, "gateway": gateway}))
     log = folder / "log.txt"
     with log.open("wb") as output:
-        process = subprocess.Popen([*PODIUM, "up"], cwd=folder, env=environment(), stdout=output, stderr=output)
+        process = subprocess.Popen(
+            [*PODIUM, "up"], cwd=folder, env=environment(), stdout=output, stderr=output, process_group=0
+        )
     stack = RunningStack(process, f"http://{listen}", f"http://{control}", log, folder)
     try:
         until("everything is ready", lambda: _is_started(stack), seconds=START_SECONDS)

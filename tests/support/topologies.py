@@ -10,10 +10,14 @@ LIMITS = Limits(first_byte_seconds=0.0, idle_seconds=300.0, max_requests=4096, b
 
 
 def topology(
-    weights: Mapping[str, float] | None = None, *, port: int = 18080, log: str = "/dev/null", **ports: int
+    weights: Mapping[str, float] | None = None,
+    *,
+    port: int = 18080,
+    log: str = "/dev/null",
+    servers: Mapping[str, int] | None = None,
 ) -> Topology:
-    """Blue (stable) and green, each with one server; ``ports`` says on which port."""
-    ports = ports or {"blue": 18101, "green": 18201}
+    """Blue (stable) and green, each with one server; ``servers`` says on which port."""
+    ports = servers or {"blue": 18101, "green": 18201}
     environments = tuple(
         Environment(name, (Endpoint("127.0.0.1", server_port),), "/readyz") for name, server_port in ports.items()
     )

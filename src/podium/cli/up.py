@@ -93,7 +93,7 @@ def _run_stack(settings: Settings) -> int:
     logs.configure(style=style, level=settings.logs.level)
     stack = Stack(settings, read_environment())
     name = settings.models[0].name if settings.models else ""
-    steps = _next_steps(stack.addresses.gateway, f"{stack.addresses.control}/control/traffic", name)
+    steps = next_steps(stack.addresses.gateway, f"{stack.addresses.control}/control/traffic", name)
 
     async def main() -> None:
         stop = asyncio.Event()
@@ -126,7 +126,7 @@ def _announce(settings: Settings, stopped: threading.Event) -> None:
         while not probes.answers("/readyz"):
             if stopped.wait(0.1):
                 return
-    _say(_next_steps(base, f"{admin}/metrics", settings.models[0].name if settings.models else ""))
+    _say(next_steps(base, f"{admin}/metrics", settings.models[0].name if settings.models else ""))
 
 
 def _say(lines: list[str]) -> None:
@@ -134,7 +134,8 @@ def _say(lines: list[str]) -> None:
         output.note(words)
 
 
-def _next_steps(base: str, look: str, model: str) -> list[str]:
+def next_steps(base: str, look: str, model: str) -> list[str]:
+    """What a person can do next: ask ``model`` at ``base``, look there and at ``look``, and stop."""
     body = json.dumps({"model": model, "prompt": "The configuration file", "max_tokens": 32, "temperature": 0.3})
     return [
         "",

@@ -25,11 +25,17 @@ Probe = Callable[[], Awaitable[bool]]
 
 
 class KeptProcess:
-    """``run`` keeps the process of ``command`` alive; ``probe`` tells whether it is ready; ``stop`` ends both."""
+    """``run`` keeps the process of ``command`` alive; ``probe`` tells whether it is ready; ``stop`` ends both.
 
-    def __init__(self, command: Command, probe: Probe, said: Callable[[str, str], None]) -> None:
+    ``pauses`` are those between its end and its next start.
+    """
+
+    def __init__(
+        self, command: Command, probe: Probe, said: Callable[[str, str], None], *, pauses: Backoff | None = None
+    ) -> None:
         self.name = command.name
         self._command = command
+        self._pauses = pauses or Backoff(FIRST_PAUSE_SECONDS, MOST_PAUSE_SECONDS)
         self._probe = probe
         self._said = said
         self._process: ChildProcess | None = None
@@ -47,7 +53,6 @@ class KeptProcess:
 
         Raises ``ConfigurationError`` when it refuses its configuration before it was ever ready.
         """
-        backoff = Backoff(FIRST_PAUSE_SECONDS, MOST_PAUSE_SECONDS)
         while not self._stopping.is_set():
             started = time.monotonic()
             status = await self._once()
@@ -56,8 +61,8 @@ class KeptProcess:
             if status == WRONG_USAGE and not self._was_ready:
                 raise ConfigurationError(f"{self.name} did not start: {self._last_line.removeprefix('error: ')}")
             if time.monotonic() - started > STEADY_SECONDS:
-                backoff.reset()
-            pause = backoff.next_seconds()
+                self._pauses.reset()
+            pause = self._pauses.next_seconds()
             log.error("process ended", process=self.name, status=status, restart_in_seconds=pause)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause)

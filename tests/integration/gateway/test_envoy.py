@@ -5,19 +5,24 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import httpx
 import pytest
 
+from podium.aio import tasks
 from podium.config.gateway import Gateway
+from podium.controller.attempts_reader import AttemptsReader
 from podium.controller.run_folder import RunFolder
 from podium.core.errors import GatewayRejected, GatewayUnavailable
 from podium.gateway.admin import EnvoyAdmin
+from podium.gateway.attempts import AttemptsLog
 from podium.gateway.binary import envoy_binary
 from podium.gateway.canonical import pack
 from podium.gateway.resources import ROUTE, documents, resources
@@ -30,6 +35,7 @@ from podium.supervisor.envoy import envoy_command
 from podium.supervisor.process import ChildProcess
 from support.deadline import soon
 from support.ports import free_port
+from support.scripted_server import Received, ScriptedServer, reply
 from support.topologies import topology
 
 
@@ -51,10 +57,10 @@ class Fed:
 
 
 @asynccontextmanager
-async def fed(*, ack_seconds: float = 10.0) -> AsyncIterator[Fed]:
-    wanted = topology(port=free_port())
+async def fed(*, ack_seconds: float = 10.0, servers: Mapping[str, int] | None = None) -> AsyncIterator[Fed]:
     with tempfile.TemporaryDirectory(prefix="podium-") as name:
         folder = RunFolder(Path(name))
+        wanted = topology(port=free_port(), log=str(folder.attempts_log), servers=servers)
         said: list[str] = []
         envoy = ChildProcess(envoy_command(await envoy_binary(None), folder, Gateway(envoy_threads=1)), said.append)
         async with (
@@ -147,6 +153,39 @@ def test_with_no_gateway_connected_nothing_is_changed() -> None:
                 assert discovery.snapshot is first
 
     asyncio.run(act())
+
+
+def test_no_attempt_is_lost_while_the_log_is_replaced_again_and_again() -> None:
+    """40 requests through a server that answers, with a log that is too long after every line."""
+
+    async def act(port: int) -> None:
+        async with fed(servers={"blue": port}) as one:
+            attempts = AttemptsLog(one.folder.attempts_log)
+            reader = AttemptsReader(one.folder.attempts_log, attempts, one.admin, most_bytes=1)
+            reading = tasks.start(reader.run(), name="reader")
+            url = f"http://127.0.0.1:{one.topology.listen.port}/"
+            try:
+                async with httpx.AsyncClient(timeout=30) as client:
+                    await soon("the server is found", lambda: one.discovery.confirmed)
+                    answers = [await client.post(url, json={}) for _ in range(40)]
+                served = sum(answer.status_code == 200 for answer in answers)
+                assert served > 0
+                await soon("every attempt is counted", lambda: _counted(attempts) == served)
+            finally:
+                await tasks.stop(reading)
+                attempts.close()
+            assert attempts.unreadable == 0
+
+    with ScriptedServer(_answers, keeps_alive=False) as server:
+        asyncio.run(act(int(server.base_url.split(":")[2].split("/")[0])))
+
+
+def _answers(connection: socket.socket, _: Received) -> None:
+    reply(connection, 200, {})
+
+
+def _counted(attempts: AttemptsLog) -> int:
+    return sum(counts.attempts for counts in attempts.counts.values())
 
 
 def test_envoy_has_nothing_to_complain_about() -> None:

@@ -1,0 +1,52 @@
+"""Local replicas: where they are, and what the controller is told of them."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from podium.config.gateway import Environment, Gateway
+from podium.config.settings import Settings
+from podium.core.errors import ConfigurationError
+from podium.supervisor.logs import MergedLog
+from podium.supervisor.ports import free_ports, require_free
+from podium.supervisor.replicas import plan_replicas, with_endpoints
+from support.ports import free_port
+
+FAR = Environment(endpoints=("http://10.0.0.7:8000",))
+
+
+def test_each_replica_has_a_name_and_ports_of_its_own() -> None:
+    replicas = plan_replicas({"blue": Environment(replicas=2), "green": FAR, "red": Environment(replicas=1)})
+    assert [replica.name for replica in replicas] == ["blue-1", "blue-2", "red-1"]
+    assert len({port for replica in replicas for port in (replica.port, replica.admin_port)}) == 6
+
+
+def test_the_controller_sees_endpoints_only() -> None:
+    settings = Settings(gateway=Gateway(environments={"blue": Environment(replicas=1), "green": FAR}))
+    replicas = plan_replicas(settings.gateway.environments)
+    seen = with_endpoints(settings, replicas).gateway.environments
+    assert {name: given.endpoints for name, given in seen.items()} == {
+        "blue": (replicas[0].url,),
+        "green": FAR.endpoints,
+    }
+    assert (
+        Gateway.model_validate_json(with_endpoints(settings, replicas).gateway.model_dump_json()).environments == seen
+    )
+
+
+def test_a_taken_port_is_refused_with_the_setting_to_change() -> None:
+    (port,) = free_ports(1)
+    assert require_free("127.0.0.1", port, "gateway.listen") == port
+    assert require_free("127.0.0.1", 0, "gateway.listen") != 0
+    with pytest.raises(ConfigurationError, match=r"set gateway\.listen"):
+        require_free("192.0.2.1", free_port(), "gateway.listen")
+
+
+def test_every_line_says_whose_it_is() -> None:
+    stream = io.StringIO()
+    log = MergedLog(stream, ("gateway", "blue-1"))
+    log.write("blue-1", "hello")
+    log.write("gateway", "there")
+    assert stream.getvalue() == "blue-1  | hello\ngateway | there\n"
