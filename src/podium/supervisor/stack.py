@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -16,7 +17,7 @@ import structlog
 from podium.config.gateway import split_address
 from podium.config.settings import Settings
 from podium.controller.run_folder import RunFolder
-from podium.core.errors import PodiumError
+from podium.core.errors import ConfigurationError, PodiumError
 from podium.gateway.admin import EnvoyAdmin
 from podium.gateway.binary import ENVOY_PATH, envoy_binary
 from podium.supervisor.envoy import drain, envoy_command
@@ -33,6 +34,7 @@ CONTROLLER_STOP_SECONDS = 5.0
 REPLICA_GRACE_SECONDS = 15.0
 """What a replica gets beyond its own drain deadline, to unload its models, before it is killed."""
 _PROBE_TIMEOUT_SECONDS = 2.0
+_MOST_SOCKET_BYTES = 103  # of a Unix socket's path, where least fit
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ class Stack:
         binary = await envoy_binary(self._environ.get(ENVOY_PATH))
         async with AsyncExitStack() as stack:
             folder = RunFolder(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="podium-"))))
+            _check_length(folder.admin_socket)
             _write(folder.settings, self._settings)
             _write(folder.controller_settings, with_endpoints(self._settings, self._replicas))
             admin = await stack.enter_async_context(EnvoyAdmin(folder.admin_socket))
@@ -178,6 +181,14 @@ def _with_ports(settings: Settings) -> Settings:
         found = require_free(host, port, f"gateway.{field}")
         changed[field] = f"[{host}]:{found}" if ":" in host else f"{host}:{found}"
     return settings.model_copy(update={"gateway": settings.gateway.model_copy(update=changed)})
+
+
+def _check_length(socket: Path) -> None:
+    if len(os.fsencode(socket)) > _MOST_SOCKET_BYTES:
+        raise ConfigurationError(
+            f"The folder for temporary files has a long name, and sockets cannot be made in it (more than "
+            f"{_MOST_SOCKET_BYTES} bytes); set TMPDIR to a shorter one."
+        )
 
 
 def _write(path: Path, settings: Settings) -> None:
