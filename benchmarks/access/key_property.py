@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.access.borrowed import tests_module
@@ -69,7 +69,14 @@ def _examples(holds: Callable[..., None], strategies: tuple[Any, ...], most: int
     """How many drawn examples it held for. Raises the first one's ``AssertionError`` that it did not hold for."""
     held = 0
 
-    @settings(max_examples=most, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=most,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        report_multiple_bugs=False,
+        suppress_health_check=list(HealthCheck),
+    )
     @given(st.tuples(*strategies))
     def check(drawn: tuple[Any, ...]) -> None:
         nonlocal held

@@ -97,6 +97,7 @@ def _hits(records: list[Record]) -> list[Figure]:
     rate, ratio = values["podium_requests_per_second"], values["ratio"]
     ours, theirs = values["podium_p99_ms"], values["litellm_p50_ms"]
     grown = values["upstream_requests_while_measured"]
+    others = [_share_of_others(one) for one in records[-1]["rounds"]]
     return [
         Figure("Podium's requests/s", f"{rate:,.0f}", f"≥ {RATE_ON_A_CORE:,.0f}", rate >= RATE_ON_A_CORE),
         Figure("LiteLLM's requests/s", f"{values['litellm_requests_per_second']:,.0f}"),
@@ -110,7 +111,14 @@ def _hits(records: list[Record]) -> list[Figure]:
         Figure("LiteLLM's p50 and p99", f"{theirs:.2f} and {values['litellm_p99_ms']:.2f} ms"),
         Figure("Podium's p99 against LiteLLM's p50", f"{ours:.2f} against {theirs:.2f} ms", "below", ours < theirs),
         _none("requests that reached LiteLLM's upstream while measured", grown),
+        Figure("client and other programs, share of a core", f"{min(others):.0%} to {max(others):.0%} by round"),
     ]
+
+
+def _share_of_others(one: Record) -> float:
+    """What wrk and everything that is not under test used, in cores: much more than wrk alone needs spoils a round."""
+    used = one["cpu_seconds"]
+    return float(used["other"] / used["wall"])
 
 
 def _overhead(records: list[Record]) -> list[Figure]:

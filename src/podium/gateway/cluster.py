@@ -55,11 +55,12 @@ def _discovery(environment: Environment) -> dict[str, Any]:
 
 
 def _health_check(environment: Environment, host: str) -> dict[str, Any]:
+    """A dead server refuses at once and is out after three checks; a busy one has time to answer and stays."""
     return {
-        "timeout": "1s",
+        "timeout": "3s",
         "interval": "0.500s",
         "no_traffic_interval": "0.500s",
-        "unhealthy_threshold": 2,
+        "unhealthy_threshold": 3,
         "healthy_threshold": 1,
         "http_health_check": {"path": environment.health_path, "host": host},
     }
