@@ -16,7 +16,7 @@ from benchmarks.access.surroundings import Surroundings
 
 ROW = "keys"
 TESTS = "unit/cache/test_key"
-EXAMPLES_OF_A_FIELD, EXAMPLES_OF_PAIRS, EXAMPLES_OF_TEXTS = 2_000, 10_000, 20_000
+EXAMPLES_OF_A_FIELD, EXAMPLES_OF_PAIRS, EXAMPLES_OF_TEXTS = 500, 5_000, 10_000
 """Of the tests' own properties, with far more examples than the tests take."""
 
 
