@@ -150,9 +150,9 @@ class EngineHandle:
         message = Submit(id=next(self._ids), prompt=prompt, sampling=sampling, default_max_tokens=default_max_tokens)
         return self._launch(Flight(message, choices=sampling.n, on_end=self._end_flight))
 
-    async def tokenize(self, prompt: Prompt, *, add_special_tokens: bool) -> Tokens:
-        """Tokenize in the worker."""
-        message = Tokenize(id=next(self._ids), prompt=prompt, add_special_tokens=add_special_tokens)
+    async def tokenize(self, prompt: Prompt, *, add_special_tokens: bool, strings: bool = True) -> Tokens:
+        """Tokenize in the worker; ``strings``: with the text of each token."""
+        message = Tokenize(id=next(self._ids), prompt=prompt, add_special_tokens=add_special_tokens, strings=strings)
         answer = await self._call(message)
         assert isinstance(answer, Tokens)  # noqa: S101 - this is a bug: the worker answers in kind
         return answer

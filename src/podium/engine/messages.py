@@ -58,6 +58,7 @@ class Tokenize(msgspec.Struct, frozen=True, tag="tokenize"):
     id: int
     prompt: Prompt
     add_special_tokens: bool = True
+    strings: bool = True
 
 
 class Detokenize(msgspec.Struct, frozen=True, tag="detokenize"):
@@ -162,7 +163,7 @@ class Heartbeat(msgspec.Struct, frozen=True, tag="heartbeat"):
 
 
 class Tokens(msgspec.Struct, frozen=True, tag="tokens"):
-    """Answer to ``Tokenize``; ``strings`` are the tokens' own texts."""
+    """Answer to ``Tokenize``; ``strings`` are the tokens' own texts, empty unless they were asked for."""
 
     id: int
     token_ids: tuple[int, ...]

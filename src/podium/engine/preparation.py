@@ -51,7 +51,7 @@ class Preparation:
         """Raises ``InvalidRequest`` and its kind when the request can never run on this model."""
         if self._facts.text_engine:
             return self._pass_on(submit)
-        token_ids, text = self.tokenize(submit.prompt)
+        token_ids = self.tokenize(submit.prompt)
         if not token_ids:
             raise InvalidRequest("The prompt has no tokens; give at least one.", param="prompt")
         self._tokenizer.check_ids(tuple(submit.sampling.logit_bias) + submit.sampling.stop_token_ids)
@@ -61,20 +61,20 @@ class Preparation:
         sequences = [
             self._sequence(submit.sampling, choice, token_ids, max_tokens) for choice in range(submit.sampling.n)
         ]
-        return Prepared(request_id=submit.id, sequences=sequences, prompt_text=text if submit.sampling.echo else "")
+        prompt_text = self._text(submit.prompt) if submit.sampling.echo else ""
+        return Prepared(request_id=submit.id, sequences=sequences, prompt_text=prompt_text)
 
-    def tokenize(self, prompt: Prompt, *, add_special_tokens: bool = True) -> tuple[tuple[int, ...], str]:
-        """(token ids, text) of a prompt."""
+    def tokenize(self, prompt: Prompt, *, add_special_tokens: bool = True) -> tuple[int, ...]:
+        """Token ids of a prompt."""
         match prompt:
             case TextPrompt(text):
-                return tuple(self._tokenizer.encode(text, add_special_tokens=add_special_tokens)), text
+                return tuple(self._tokenizer.encode(text, add_special_tokens=add_special_tokens))
             case TokensPrompt(token_ids):
                 self._tokenizer.check_ids(token_ids)
-                return token_ids, self._tokenizer.decode(token_ids)
+                return token_ids
             case ChatPrompt():
-                text = self._render(prompt)
                 # The template writes the special tokens itself.
-                return tuple(self._tokenizer.encode(text, add_special_tokens=False)), text
+                return tuple(self._tokenizer.encode(self._render(prompt), add_special_tokens=False))
 
     def tokenize_inputs(self, inputs: Sequence[Input]) -> tuple[tuple[int, ...], ...]:
         """Token ids of each input. Raises ``InvalidRequest`` for an empty one, ``ContextLengthExceeded``."""
@@ -96,6 +96,15 @@ class Preparation:
                 param=param,
             )
         return token_ids
+
+    def _text(self, prompt: Prompt) -> str:
+        match prompt:
+            case TextPrompt(text):
+                return text
+            case TokensPrompt(token_ids):
+                return self._tokenizer.decode(token_ids)
+            case ChatPrompt():
+                return self._render(prompt)
 
     def _render(self, prompt: ChatPrompt) -> str:
         if self._template is None:
