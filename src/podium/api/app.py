@@ -27,8 +27,11 @@ from podium.api.openai import chat, completions, embeddings, tokenize
 from podium.api.openai import models as openai_models
 from podium.api.openapi import describe
 from podium.api.routes import RouteLabels
+from podium.api.tasks import classify, rerank
 
-DESCRIPTION = "Text generation and embeddings for production: Podium's own routes, and OpenAI's."
+DESCRIPTION = (
+    "Text generation, embeddings, reranking and classification for production: Podium's own routes, and OpenAI's."
+)
 _ROUTERS = (
     generate.router,
     native_models.router,
@@ -38,6 +41,8 @@ _ROUTERS = (
     chat.router,
     completions.router,
     embeddings.router,
+    rerank.router,
+    classify.router,
     openai_models.router,
     tokenize.router,
     health.router,

@@ -10,7 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from podium.api.errors import speaks_openai
-from podium.protocols import native, native_use, openai, openai_answers
+from podium.protocols import native, native_use, openai, openai_answers, tasks
 from podium.protocols.wire import WireModel
 
 _REFERENCE = "#/components/schemas/"
@@ -32,6 +32,8 @@ _REQUESTS: tuple[type[WireModel], ...] = (
     openai.ChatCompletionRequest,
     openai.CompletionRequest,
     openai.EmbeddingsRequest,
+    tasks.RerankRequest,
+    tasks.ClassifyRequest,
     openai.TokenizeRequest,
     openai.DetokenizeRequest,
     native.GenerateRequest,
@@ -43,6 +45,8 @@ _ANSWERS = (
     openai_answers.ChatCompletion,
     openai_answers.Completion,
     openai_answers.EmbeddingList,
+    tasks.RerankAnswer,
+    tasks.ClassifyAnswer,
     openai_answers.ModelCard,
     openai_answers.ModelList,
     openai_answers.TokenizeAnswer,

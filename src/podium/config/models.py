@@ -32,7 +32,7 @@ class Embedding(Group):
 
 
 class Batching(Group):
-    """How requests to a one-shot model (task `embed`) share a pass of the model."""
+    """How requests to a one-shot model (every task but `generate`) share a pass of the model."""
 
     max_inputs: int = Field(32, ge=1, le=4096, description="Most inputs in one batch.")
     max_tokens: int = Field(8192, ge=16, description="Most tokens in one batch, padding included.")
@@ -50,11 +50,11 @@ class Model(Group):
     )
     version: str = Field("1", description="Version label; `name@version` in requests selects it.")
     aliases: tuple[str, ...] = Field((), description="Other names for the same model, unique in the server.")
-    task: Literal["auto", "generate", "embed"] = Field(
+    task: Literal["auto", "generate", "embed", "classify", "rerank"] = Field(
         "auto", description="What the model does; `auto` reads its config (and is `generate` where there is none)."
     )
     embedding: Embedding = Field(Embedding(), description="For the task `embed`.")
-    batching: Batching = Field(Batching(), description="For the task `embed`.")
+    batching: Batching = Field(Batching(), description="For every task but `generate`.")
     engine: Engine = Field(AutoEngine(), description="Engine name, or a mapping with `kind` and its settings.")
     load: Literal["start", "demand", "manual"] = Field(
         "start",

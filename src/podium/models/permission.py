@@ -11,6 +11,8 @@ from podium.models.registry import NO_SUCH_MODEL, Models
 _INSTEAD = {
     "generate": "It generates text: use /v1/chat/completions, /v1/completions or /generate.",
     "embed": "It computes embeddings: use /v1/embeddings.",
+    "classify": "It classifies texts: use /v1/classify.",
+    "rerank": "It tells how relevant a text is to a question: use /v1/rerank.",
 }
 
 
@@ -21,7 +23,8 @@ def permitted(models: Models, caller: Principal, model: str) -> str:
     return model
 
 
-def refuse_other_task(facts: EngineFacts, wanted: Task) -> None:
-    """Raise ``UnsupportedTask`` unless the model does what is wanted of it."""
-    if facts.task != wanted:
-        raise UnsupportedTask(f"This model's task is {facts.task}, not {wanted}. {_INSTEAD[facts.task]}", param="model")
+def refuse_other_task(facts: EngineFacts, *wanted: Task) -> None:
+    """Raise ``UnsupportedTask`` unless the model does one of what is wanted of it."""
+    if facts.task not in wanted:
+        names = " or ".join(wanted)
+        raise UnsupportedTask(f"This model's task is {facts.task}, not {names}. {_INSTEAD[facts.task]}", param="model")

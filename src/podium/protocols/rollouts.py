@@ -106,8 +106,8 @@ class EvidencePoint(msgspec.Struct, frozen=True, kw_only=True):
 class EvidenceBody(msgspec.Struct, frozen=True, kw_only=True):
     """What is known about the canary. It is rolled back when ``odds`` reach ``alarm``.
 
-    ``by_metric`` holds the odds of each measured metric, ``metrics`` the counts of the present step by counted metric as
-    ``{"errors": {"stable": …, "canary": …}}``, ``points`` the newest intervals (at most 120), oldest first.
+    ``by_metric`` holds the odds of each measured metric, ``metrics`` the counts of the present step by counted metric
+    as ``{"errors": {"stable": …, "canary": …}}``, ``points`` the newest intervals (at most 120), oldest first.
     """
 
     odds: float
