@@ -251,6 +251,7 @@ class FakeStatus:
     version: str = "1"
     aliases: tuple[str, ...] = ("org/alias",)
     state: str = "ready"
+    task: str | None = "generate"
     engine: str | None = "fake"
     source: str = "builtin:demo"
     loaded_at_unix_seconds: float | None = 1000.0

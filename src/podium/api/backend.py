@@ -233,6 +233,10 @@ class ModelStatus(Protocol):
         """Where it is in its life; `ready` serves."""
 
     @property
+    def task(self) -> str | None:
+        """What the model does; None until it is known."""
+
+    @property
     def engine(self) -> str | None:
         """Engine kind, once chosen."""
 

@@ -102,7 +102,7 @@ class OneShots:
                 with ExitStack() as hold:
                     handle, gate, ready = served.use()
                     hold.callback(served.release)
-                    refuse_other_task(ready.facts, *tasks)
+                    refuse_other_task(self._models, request.caller, ready.facts, *tasks)
                     check(served.config, ready.facts)
                     inputs = await handle.tokenize_inputs(request.inputs, param=request.param)
                     most = ready.facts.max_batch_sequences

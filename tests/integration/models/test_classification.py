@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from podium.core.errors import ContextLengthExceeded, EngineError, UnsupportedTask
 from podium.core.generation import TextPrompt, TokensPrompt
+from podium.core.identity import Principal
 from podium.core.one_shot import Input, OneShotRequest, PairPrompt
 from podium.models.classification import Classifier
 from podium.models.embedding import Embedder
@@ -74,8 +76,11 @@ async def test_each_task_is_refused_by_models_of_the_others_with_what_to_use() -
     configs = (echo_model("ranker", task="rerank"), echo_model("mood", task="classify"), embedding_model("minilm"))
     async with serving(*configs) as (models, _):
         for name, path in (("mood", "/v1/classify"), ("minilm", "/v1/embeddings")):
-            with pytest.raises(UnsupportedTask, match=rf"not rerank.*{path}"):
+            with pytest.raises(UnsupportedTask, match=rf"not rerank.*{path}.*Models here that do: ranker\."):
                 await classifier(models).rank(request(name, pair))
+        narrow = Principal("acme", "k1", frozenset({"infer"}), models=frozenset({"minilm"}))
+        with pytest.raises(UnsupportedTask, match="No model here does"):
+            await classifier(models).rank(structs.replace(request("minilm", pair), caller=narrow))
         with pytest.raises(UnsupportedTask, match="not classify or rerank"):
             await classifier(models).classify(request("minilm", TextPrompt("a")))
         with pytest.raises(UnsupportedTask, match=r"task is rerank, not embed.*/v1/rerank"):
