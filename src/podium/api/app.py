@@ -7,6 +7,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
 from podium.api import docs, health, metrics
+from podium.api.anthropic import messages
 from podium.api.application import Application, within
 from podium.api.backend import Backend
 from podium.api.locality import Locality
@@ -41,6 +42,7 @@ _ROUTERS = (
     chat.router,
     completions.router,
     embeddings.router,
+    messages.router,
     rerank.router,
     classify.router,
     openai_models.router,

@@ -13,6 +13,8 @@ ROLES: dict[tuple[str, str], Role] = {
     ("/batch_generate", "POST"): "infer",
     ("/v1/chat/completions", "POST"): "infer",
     ("/v1/completions", "POST"): "infer",
+    ("/v1/messages", "POST"): "infer",
+    ("/v1/messages/count_tokens", "POST"): "infer",
     ("/v1/embeddings", "POST"): "infer",
     ("/v1/rerank", "POST"): "infer",
     ("/v2/rerank", "POST"): "infer",
