@@ -169,4 +169,3 @@ def _controller(folder: Path) -> subprocess.Popen[bytes]:
             stdout=output,
             stderr=output,
         )
-

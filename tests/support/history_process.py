@@ -52,9 +52,7 @@ def keep(file: Path, number: int, point: str) -> None:
         if point == "between":
             assert history._connection is not None
             history._connection.set_trace_callback(lambda statement: _die() if statement == "COMMIT" else None)
-        history.observe(
-            Observed(rollout=1, units=500, began=number, ended=number + 1, interval=counted, undecided=1)
-        )
+        history.observe(Observed(rollout=1, units=500, began=number, ended=number + 1, interval=counted, undecided=1))
         _die()
 
 

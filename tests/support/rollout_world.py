@@ -16,7 +16,7 @@ class FakeWorld:
     seconds: float = 1000.0
     units: int | None = 0
     stable: str = "blue"
-    ready: Readiness | None = Readiness(2, 2)
+    ready: Readiness | None = field(default_factory=lambda: Readiness(2, 2))
     reached: bool = True
     streams: int | None = 0
     refusal: PodiumError | None = None

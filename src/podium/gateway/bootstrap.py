@@ -22,7 +22,9 @@ def bootstrap(*, xds_socket: Path, admin_socket: Path, max_connections: int) -> 
             "ads_config": {
                 "api_type": "GRPC",
                 "transport_api_version": "V3",
-                "grpc_services": [{"envoy_grpc": {"cluster_name": "xds", "retry_policy": {"retry_back_off": _RECONNECT}}}],
+                "grpc_services": [
+                    {"envoy_grpc": {"cluster_name": "xds", "retry_policy": {"retry_back_off": _RECONNECT}}}
+                ],
             },
             "cds_config": {"resource_api_version": "V3", "ads": {}},
             "lds_config": {"resource_api_version": "V3", "ads": {}},

@@ -22,7 +22,7 @@ from support.controlled_gateway import LONG_SECONDS, ControlledGateway, controll
 from support.deadline import until
 from support.upstreams import Upstream, crowd, upstream
 
-WHOLE_WAY = "preparing warming applying acked observing applying baking draining done".split()
+WHOLE_WAY = ["preparing", "warming", "applying", "acked", "observing", "applying", "baking", "draining", "done"]
 
 
 @pytest.fixture
@@ -143,7 +143,9 @@ def test_a_controller_killed_at_every_event_goes_on_where_it_was(folder: Path, b
                 assert weight(one) in {state.acknowledged_units / 100, state.wanted_units / 100, one.now["wanted"]}
             one.begin()
             stable = "green" if end == "done" else "blue"
-            until("the roles are right", lambda: one.traffic["stable"] == stable and one.traffic["weights"][stable] == 100)
+            until(
+                "the roles are right", lambda: one.traffic["stable"] == stable and one.traffic["weights"][stable] == 100
+            )
             assert clients.failed == []
         assert seen >= (len(WHOLE_WAY) - 2 if end == "done" else 5)
     assert verify(one.history) == []

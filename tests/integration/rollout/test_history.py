@@ -179,7 +179,10 @@ def test_a_writer_killed_while_it_keeps_an_interval_has_it_or_has_it_not(tmp_pat
 @pytest.mark.parametrize(
     ("statement", "said"),
     [
-        ("UPDATE intervals SET payload = CAST(replace(payload, '0.25', '0.26') AS BLOB) WHERE seq = 3", "interval 3 was"),
+        (
+            "UPDATE intervals SET payload = CAST(replace(payload, '0.25', '0.26') AS BLOB) WHERE seq = 3",
+            "interval 3 was",
+        ),
         ("UPDATE intervals SET after_event = 4 WHERE seq = 2", "interval 2 was changed"),
         ("DELETE FROM intervals WHERE seq = 7", "interval 7 is missing"),
     ],

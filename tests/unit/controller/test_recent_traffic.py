@@ -15,7 +15,9 @@ def attempt(second: float, **more: object) -> Attempt:
 def test_first_attempts_of_the_last_minute_are_counted_in_any_order() -> None:
     recent = RecentAttempts()
     recent.take([attempt(1000 + number / 10) for number in range(60)])
-    recent.take([attempt(990, code=500), attempt(1003.5, flags="UC", code=0), attempt(1003.5, moment="UpstreamPoolReady")])
+    recent.take(
+        [attempt(990, code=500), attempt(1003.5, flags="UC", code=0), attempt(1003.5, moment="UpstreamPoolReady")]
+    )
     recent.take([attempt(1003.5, attempt=2), attempt(1003.5, route="pin-blue"), attempt(1003.5, environment="green")])
     assert recent.of("blue", now=1010.0) == RecentTraffic(62 / 60, 2 / 62)
     assert recent.of("green", now=1010.0) == RecentTraffic(1 / 60, 0.0)

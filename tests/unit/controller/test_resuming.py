@@ -21,7 +21,7 @@ def gateway(*names: str, **more: object) -> Gateway:
     environments = {
         name: Environment(endpoints=(f"http://127.0.0.1:{number}",)) for number, name in enumerate(names, start=1)
     }
-    return Gateway(environments=environments, **more)  # type: ignore[arg-type]
+    return Gateway.model_validate({"environments": environments, **more})
 
 
 CONFIGURED = gateway("blue", "green")
@@ -103,7 +103,7 @@ def test_a_configuration_that_was_edited_since_counts_again(edited: Gateway) -> 
 
 def test_a_running_rollout_whose_environment_is_gone_is_refused_by_name() -> None:
     without = replace(topology(), environments=topology().environments[:1], weights={"blue": 10_000})
-    with pytest.raises(ConfigurationError, match="has no green. Add it again and abort"):
+    with pytest.raises(ConfigurationError, match=r"has no green\. Add it again and abort"):
         resumed(without, state_after(5), gateway("blue"), None)
 
 

@@ -12,7 +12,9 @@ from podium.rollout.outcome import Arm, Outcome
 SETTLE = 30.0
 
 
-def outcome(key: str = "a", *, began: float = 100.5, arm: Arm = "canary", ended: bool = True, **more: object) -> Outcome:
+def outcome(
+    key: str = "a", *, began: float = 100.5, arm: Arm = "canary", ended: bool = True, **more: object
+) -> Outcome:
     return Outcome(key=key, arm=arm, began=began, ended=ended, **more)  # type: ignore[arg-type]
 
 

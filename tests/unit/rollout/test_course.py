@@ -100,7 +100,9 @@ def test_a_split_that_is_not_as_declared_is_not_seen_as_one() -> None:
         (5, "a verdict; after", ["abort", "promote"]),
     ],
 )
-def test_it_is_told_what_has_to_happen_next_and_when_it_is_too_late(count: int, said: str, decisions: list[str]) -> None:
+def test_it_is_told_what_has_to_happen_next_and_when_it_is_too_late(
+    count: int, said: str, decisions: list[str]
+) -> None:
     found = course(*OBSERVING[:count])
     assert waits_for(found, None, "", now=5).startswith(said)
     assert possible(found.state) == decisions

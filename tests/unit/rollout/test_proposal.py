@@ -101,12 +101,13 @@ RUNNING = RolloutState(phase=Phase.OBSERVING, revision="v1", terms=Terms(environ
         (
             RolloutState(),
             {"units": {"blue": 9000, "green": 1000}},
-            "traffic is split by hand (blue 90 %, green 10 %) and blue is the stable environment; send it all there "
-            "first: podium gateway weights blue=100",
+            "split by hand (blue 90 %, green 10 %) and blue is the stable environment; send it all there first: podium",
         ),
     ],
 )
-def test_what_cannot_begin_now_is_told_with_what_to_do(state: RolloutState, standing: dict[str, Any], said: str) -> None:
+def test_what_cannot_begin_now_is_told_with_what_to_do(
+    state: RolloutState, standing: dict[str, Any], said: str
+) -> None:
     (found,) = obstacles(proposed(), state, msgspec.structs.replace(STANDING, **standing))
     assert said in found
 
