@@ -30,9 +30,14 @@ class Replica:
         return f"{self.environment}-{self.number}"
 
     @property
+    def address(self) -> str:
+        """Where it takes traffic, ``host:port``."""
+        return f"{_HOST}:{self.port}"
+
+    @property
     def url(self) -> str:
-        """Where it takes traffic."""
-        return f"http://{_HOST}:{self.port}"
+        """The same as a URL."""
+        return f"http://{self.address}"
 
     @property
     def admin_url(self) -> str:

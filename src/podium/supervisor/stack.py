@@ -98,17 +98,18 @@ class Stack:
             controller.name: kept(controller, answers(probes, f"{self.addresses.control}/readyz")),
         }
         for replica in self._replicas:
-            found[replica.name] = kept(replica.command(folder), self._reached(probes, replica))
+            found[replica.name] = kept(replica.command(folder), self._reached(probes, admin, replica))
         return found
 
-    def _reached(self, probes: httpx.AsyncClient, replica: Replica) -> Probe:
-        """A replica is ready when it says so, and when the gateway reaches its environment."""
+    def _reached(self, probes: httpx.AsyncClient, admin: EnvoyAdmin, replica: Replica) -> Probe:
+        """A replica is ready when it says so, and when the gateway has found out and reaches its environment."""
         itself = answers(probes, f"{replica.admin_url}/readyz")
         path = self._settings.gateway.environments[replica.environment].health_path
         through = answers(probes, _reachable(self.addresses.gateway) + path, environment=replica.environment)
 
         async def probe() -> bool:
-            return await itself() and await through()
+            found = await itself() and await admin.is_healthy(replica.environment, replica.address)
+            return found and await through()
 
         return probe
 
