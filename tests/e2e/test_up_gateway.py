@@ -406,3 +406,18 @@ def podium_with(folder: Path, extra: dict[str, str], *words: str) -> tuple[int, 
 def test_the_models_of_every_replica_are_those_of_the_configuration(stack: RunningStack) -> None:
     listed = httpx.get(f"{stack.gateway}/v1/models", timeout=10).json()
     assert [model["id"] for model in listed["data"]] == [ECHO["name"]]
+
+
+def test_an_environment_can_serve_models_of_its_own(tmp_path: Path) -> None:
+    """Two checkpoints side by side: the same name, another version; and a name that only one of them knows."""
+    newer = [{**ECHO, "version": "2"}, {**ECHO, "name": "other"}]
+    gateway = {"environments": {"blue": {"replicas": 1}, "green": {"replicas": 1, "models": newer}}}
+    with running_stack(tmp_path, gateway=gateway) as stack:
+
+        def served(arm: str) -> list[str]:
+            listed = httpx.get(f"{stack.gateway}/models", headers={"x-podium-arm": arm}, timeout=10).json()
+            return [f"{name}@{model['version']}" for name, model in listed["models"].items()]
+
+        assert (served("blue"), served("green")) == (["echo@1"], ["echo@2", "other@1"])
+        assert [stack.ask(arm=arm).status_code for arm in ("blue", "green")] == [200, 200]
+        assert [stack.ask(arm=arm, model="other").status_code for arm in ("blue", "green")] == [404, 200]

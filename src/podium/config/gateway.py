@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from podium.config.access import is_loopback
 from podium.config.frozen import Group
+from podium.config.models import Model, check_names
 
 FULL_WEIGHT = 100
 WEIGHT_DIGITS = 2  # a hundredth of a per cent is the smallest share that the gateway can realise
@@ -94,6 +95,9 @@ class Environment(Group):
     health_path: HealthPath = Field(
         "/readyz", description="Path that answers 200 while a server wants traffic; asked twice a second."
     )
+    models: tuple[Model, ...] = Field(
+        (), description="Models that its `replicas` serve, as in `models` at the top. Empty: those at the top."
+    )
 
     @model_validator(mode="after")
     def _has_servers_of_one_kind(self) -> Environment:
@@ -101,6 +105,11 @@ class Environment(Group):
             raise ValueError("should have either `replicas` (1 or more) or `endpoints`, not both and not neither")
         if len(set(self.endpoints)) != len(self.endpoints):
             raise ValueError("lists an endpoint twice")
+        if self.models and self.endpoints:
+            raise ValueError(
+                "has `models` and `endpoints`: servers that run elsewhere serve what they were started with"
+            )
+        check_names(self.models)
         return self
 
 
