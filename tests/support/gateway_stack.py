@@ -94,7 +94,8 @@ def running_stack(folder: Path, **settings: Any) -> Iterator[RunningStack]:
         process = subprocess.Popen(
             [*PODIUM, "up"], cwd=folder, env=environment(), stdout=output, stderr=output, process_group=0
         )
-    stack = RunningStack(process, f"http://{listen}", f"http://{control}", log, folder)
+    scheme = "https" if "tls" in gateway else "http"
+    stack = RunningStack(process, f"{scheme}://{listen}", f"http://{control}", log, folder)
     try:
         until("everything is ready", lambda: _is_started(stack), seconds=START_SECONDS)
         yield stack

@@ -113,11 +113,25 @@ class Environment(Group):
         return self
 
 
+class GatewayTls(Group):
+    """Certificate of the gateway's own listener. Both files are followed: a new pair is taken without a restart."""
+
+    certificate: str = Field(
+        min_length=1, description="PEM file of the certificate, followed by those between it and its root."
+    )
+    key: str = Field(
+        min_length=1, description="PEM file of its private key, not encrypted: RSA (2048 bits or more) or P-256."
+    )
+
+
 class Gateway(Group):
     """The gateway of `podium up`: an Envoy that splits traffic between environments."""
 
     listen: Address = Field(
         "127.0.0.1:8080", description="Address of the gateway, `host:port`; port 0 takes a free one."
+    )
+    tls: GatewayTls | None = Field(
+        None, description="Certificate and key; then `listen` speaks HTTPS, TLS 1.2 or later. None: plain HTTP."
     )
     control: LoopbackAddress = Field(
         "127.0.0.1:8081",
@@ -178,6 +192,11 @@ class Gateway(Group):
 
     def _names(self) -> str:
         return ", ".join(self.environments)
+
+    @property
+    def url(self) -> str:
+        """Where clients find it."""
+        return f"{'http' if self.tls is None else 'https'}://{self.listen}"
 
     @property
     def stable_name(self) -> str:

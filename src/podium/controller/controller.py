@@ -22,6 +22,7 @@ from podium.config.gateway import split_address
 from podium.config.settings import Settings
 from podium.controller.attempts_reader import AttemptsReader
 from podium.controller.callers import gatekeeper_of
+from podium.controller.certificate_watch import CertificateWatch
 from podium.controller.run_folder import RunFolder
 from podium.controller.traffic_view import TrafficView
 from podium.core.errors import ConfigurationError
@@ -82,6 +83,9 @@ async def control(settings: Settings, folder: RunFolder, stop: asyncio.Event) ->
         reader = tasks.start(AttemptsReader(folder.attempts_log, attempts, admin).run(), name="attempts reader")
         stack.push_async_callback(tasks.stop, reader)
         traffic = Traffic(topology, discovery, kept)
+        if settings.gateway.tls is not None:
+            watch = tasks.start(CertificateWatch(settings.gateway.tls, traffic).run(), name="certificate watch")
+            stack.push_async_callback(tasks.stop, watch)
         routes = Control(
             traffic=TrafficView(traffic, discovery, admin=admin, attempts=attempts),
             gatekeeper=gatekeeper,

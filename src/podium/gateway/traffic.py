@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 
 import structlog
 
 from podium.config.gateway import check_weights
 from podium.core.errors import InvalidRequest
+from podium.gateway.certificate import Certificate
 from podium.gateway.snapshot import snapshot_of
 from podium.gateway.topology import Topology, per_cent, units
 from podium.gateway.weights_file import WeightsFile
@@ -47,3 +49,10 @@ class Traffic:
             self._kept.write(units(weights, self.topology.names))
             self.topology = changed
         log.info("weights set", **self.weights)
+
+    async def set_certificate(self, certificate: Certificate) -> None:
+        """Show ``certificate`` to clients that connect from now on. Raises what ``DiscoveryServer.push`` raises."""
+        async with self._changing:
+            changed = replace(self.topology, certificate=certificate)
+            await self._discovery.push(snapshot_of(changed))
+            self.topology = changed
