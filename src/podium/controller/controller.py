@@ -134,4 +134,5 @@ def _bind(settings: Settings) -> socket.socket:
             f"Cannot listen on {host} port {port}: {error.strerror}. Stop what listens there, or set gateway.control."
         ) from error
     bound.setblocking(False)
+    bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # inherited; asyncio sets it on its own sockets only
     return bound
