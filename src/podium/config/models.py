@@ -85,3 +85,23 @@ class Model(Group):
             msg = "use 1 to 128 letters, digits, '.', '_', '-' or '/', starting with a letter or digit"
             raise ValueError(msg)
         return value
+
+
+def check_names(models: tuple[Model, ...]) -> None:
+    """Raise ``ValueError`` when two of the models of one server could be meant by the same name."""
+    versions = [(model.name, model.version) for model in models]
+    for name, version in versions:
+        if versions.count((name, version)) > 1:
+            raise ValueError(f"model {name!r} version {version!r} is listed twice")
+    aliases = [alias for model in models for alias in model.aliases]
+    for alias in aliases:
+        if aliases.count(alias) > 1:
+            raise ValueError(f"alias {alias!r} is used twice")
+    for name, _ in versions:
+        if name in aliases:
+            raise ValueError(f"{name!r} is both a model and an alias")
+
+
+def names_of(models: tuple[Model, ...]) -> dict[str, str]:
+    """The models' own names by every name that requests can use for them."""
+    return {alias: model.name for model in models for alias in (model.name, *model.aliases)}
