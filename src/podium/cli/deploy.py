@@ -126,4 +126,4 @@ def _show(sets: Mapping[str, Graph], findings: list[Finding]) -> None:
             output.line(f"{rule}: {why} {fix}")
         output.line("")
     objects = sum(len(graph.items) for graph in sets.values())
-    output.line(f"{len(findings)} findings in {objects} objects of {len(sets)} sets by {len(RULES)} rules")
+    output.line(f"findings: {len(findings)}; sets: {len(sets)}; objects: {objects}; rules: {len(RULES)}")

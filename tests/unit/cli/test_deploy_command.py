@@ -52,8 +52,8 @@ def test_check_finds_nothing_in_what_was_rendered(command: Command) -> None:
     command("deploy", "kubernetes", "--out", "k8s", "--profile", "cpu")
     ended = command("deploy", "check", "k8s")
     assert (ended.status, ended.err) == (0, "")
-    assert ended.out.startswith("0 findings in ")
-    assert ended.out.endswith(f"of 3 sets by {len(RULES)} rules\n")
+    assert ended.out.startswith("findings: 0; sets: 3; ")
+    assert ended.out.endswith(f"; rules: {len(RULES)}\n")
 
 
 def _broken(command: Command) -> None:
@@ -71,7 +71,7 @@ def test_check_says_what_why_and_what_to_do(command: Command) -> None:
     where = ["overlays/dev", "Deployment/podium-blue", "spec.template.spec.containers[0].securityContext"]
     assert first.split() == ["error", "security-root", *where, "may", "run", "as", "root"]
     assert "security-root: A hole in a parser" in ended.out
-    assert "2 findings in " in ended.out
+    assert "findings: 2; sets: 2; " in ended.out
 
 
 def test_check_tells_programs(command: Command) -> None:

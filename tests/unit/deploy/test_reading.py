@@ -52,7 +52,7 @@ def test_only_what_nothing_builds_on_is_a_set(tmp_path: Path) -> None:
         ({"a.yaml": "\xff"}, "not YAML"),
         ({"kustomization.yaml": "resources: [gone.yaml]\n"}, "no such file"),
         ({"kustomization.yaml": "- a\n"}, "should be a mapping with resources"),
-        ({"kustomization.yaml": "resources: [.]\n"}, "one includes itself"),
+        ({"kustomization.yaml": "resources: [.]\n"}, "is included by another one"),
         ({"kustomization.yaml": "resources: []\npatches: []\n"}, "uses patches, which this check does not understand"),
     ],
 )

@@ -43,6 +43,8 @@ NUMBERS: list[tuple[str, Document, Document, str, str]] = [
      "startup_seconds >= 1 * server.load_seconds does not hold: 900 against 1800"),
     ("deadline within the startup", FULL, _timing(progress_deadline_seconds=600), "cpu",
      "progress_deadline_seconds > startup_seconds does not hold: 600 against 3600"),
+    ("deadline at the end of the startup", FULL, _timing(progress_deadline_seconds=3600), "cpu",
+     "progress_deadline_seconds > startup_seconds does not hold: 3600 against 3600"),
     ("a hang that is found too late", FULL, {"server": {"stall_seconds": 28.0}}, "cpu",
      "hang_seconds >= 2 * server.stall_seconds + probe period * failures does not hold: 60 against 56 + 10 = 66"),
     ("a scaler that is quicker than streams", FULL, {"deploy": {"autoscaling": {"scale_down_seconds": 60}}}, "cpu",

@@ -68,6 +68,18 @@ def test_a_finding_says_where_what_why_and_what_to_do(production: Graph) -> None
     assert finding.fix
 
 
+def test_of_a_stranger_s_server_a_long_answer_is_assumed(production: Graph) -> None:
+    def change(value: dict[str, Any]) -> None:
+        pod = value["spec"]["template"]["spec"]
+        value["spec"]["template"]["metadata"].pop("annotations")
+        pod["volumes"] = [volume for volume in pod["volumes"] if volume["name"] != "config"]
+        pod["containers"][0]["volumeMounts"].pop(0)
+        del pod["terminationGracePeriodSeconds"]
+
+    (finding,) = check({"x": changed(production, "Deployment", change, BLUE)})
+    assert finding.message == "30 < preStop 10 + longest stream 60"
+
+
 HARMLESS: dict[str, Any] = {
     "a shell that makes way": lambda c: c.update(command=["sh", "-c", "exec podium serve"]),
     "the one capability that may return": lambda c: c["securityContext"]["capabilities"].update(

@@ -10,7 +10,7 @@ from podium.deploy.quantity import parse_duration
 
 _SHELLS = {"sh", "bash", "/bin/sh", "/bin/bash", "dash", "/bin/dash"}
 _DEFAULT_GRACE_SECONDS = 30
-_UNKNOWN_STREAM_SECONDS = 30
+_UNKNOWN_STREAM_SECONDS = 60  # a long answer, where nothing says how long
 
 
 def _no_hook(graph: Graph) -> Iterator[Place]:
