@@ -36,6 +36,12 @@ SMALL: Document = {
 }
 """The demo model for a trusted network: the least that runs."""
 
+LARGE: Document = {
+    **SMALL,
+    "models": [{"name": "big", "source": "/models/big", "engine": {"kind": "vllm"}, "python": "/opt/vllm/bin/python"}],
+}
+"""The same with a model for GPUs, on the engine of the GPU image."""
+
 OUTSIDE: Document = {
     "models": [{"name": "far", "source": "none", "engine": {"kind": "remote", "base_url": "http://10.1.0.9:9000/v1",
                 "api_key_file": "/etc/podium/files/far"}}],
@@ -64,9 +70,8 @@ VARIETIES: dict[str, tuple[Document, Profile]] = {
     "full-cpu": (FULL, "cpu"),
     "full-gpu": (FULL, "gpu"),
     "small-cpu": (SMALL, "cpu"),
-    "small-gpu": (SMALL, "gpu"),
+    "small-gpu": (LARGE, "gpu"),
     "outside-cpu": (OUTSIDE, "cpu"),
-    "outside-gpu": (OUTSIDE, "gpu"),
     "folders-cpu": (FOLDERS, "cpu"),
     "folders-gpu": (FOLDERS, "gpu"),
 }

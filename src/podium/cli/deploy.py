@@ -44,7 +44,7 @@ def kubernetes(
     """Render plain manifests and Kustomize overlays (dev, production); exit status 2 when they could not work.
 
     Everything is computed from the settings, those of the group `deploy` and all others. What was rendered
-    into DIR before is replaced; other YAML there is never touched.
+    into DIR before is replaced; a folder with other YAML is refused.
 
     \b
     Examples:

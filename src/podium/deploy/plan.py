@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from podium.config.engine import OpenVINOEngine, RemoteEngine, VLLMEngine
+from podium.config.engine import AutoEngine, OpenVINOEngine, RemoteEngine, TransformersEngine, VLLMEngine
+from podium.config.models import Model
 from podium.config.settings import Settings
 from podium.core.errors import ConfigurationError
 from podium.deploy import places
@@ -83,6 +84,10 @@ def plan_of(settings: Settings, profile: Profile) -> Plan:
     """The plan. Raises ``ConfigurationError`` with every reason why the result would not work."""
     timings, environments = timings_of(settings), planned_environments(settings)
     problems = list(_problems(settings))
+    if profile == "gpu" and not any(map(_may_use_a_gpu, settings.models)):
+        problems.append(
+            "the profile is gpu, and no model would use one; set models[].engine to vllm or transformers, or use cpu"
+        )
     problems += [each.failure() for each in inequalities(settings, profile) if not each.holds]
     if problems:
         shown = "\n".join(f"  {problem}" for problem in problems)
@@ -90,6 +95,13 @@ def plan_of(settings: Settings, profile: Profile) -> Plan:
             f"{len(problems)} reasons against rendering:\n{shown}" if problems[1:] else problems[0]
         )
     return Plan(settings, profile, timings, tuple(environments), pod_file(settings, timings))
+
+
+def _may_use_a_gpu(model: Model) -> bool:
+    """Whether its engine can; `auto` may choose one that does, except for models in OpenVINO's own format."""
+    if isinstance(model.engine, AutoEngine):
+        return not model.source.startswith("builtin:")
+    return isinstance(model.engine, VLLMEngine | TransformersEngine)
 
 
 def _summary(problems: list[str]) -> str:

@@ -11,7 +11,7 @@ import yaml
 
 from podium.deploy.lint.rules.table import RULES
 from support.command import Command
-from support.deployments import FULL, SMALL, files_of
+from support.deployments import FULL, LARGE, SMALL, files_of
 
 
 def _configured(document: dict[str, Any]) -> None:
@@ -37,10 +37,10 @@ def test_kubernetes_writes_nothing_when_a_relation_fails(command: Command) -> No
 
 
 def test_kubernetes_takes_a_flag_over_the_file_and_tells_programs(command: Command) -> None:
-    _configured(SMALL)
+    _configured(LARGE)
     available = ("--set", "deploy.accelerators.available=3")
     ended = command("deploy", "kubernetes", "--out", "k8s", "--profile", "gpu", *available, "--json")
-    assert json.loads(ended.out) == {"folder": "k8s", "files": list(files_of(SMALL, "gpu"))}
+    assert json.loads(ended.out) == {"folder": "k8s", "files": list(files_of(LARGE, "gpu"))}
 
 
 def test_a_profile_must_be_named(command: Command) -> None:

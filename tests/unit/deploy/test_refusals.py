@@ -10,7 +10,7 @@ import pytest
 from podium.core.errors import ConfigurationError
 from podium.deploy.inequality import Inequality
 from podium.deploy.plan import inequalities, plan_of
-from support.deployments import FOLDERS, FULL, GPUS, OUTSIDE, SMALL, Document, settings_of
+from support.deployments import FOLDERS, FULL, GPUS, LARGE, OUTSIDE, SMALL, Document, settings_of
 
 
 def _merged(document: Document, extra: Document) -> Document:
@@ -53,9 +53,9 @@ NUMBERS: list[tuple[str, Document, Document, str, str]] = [
      "scale_down_seconds <= the most an autoscaler accepts does not hold: 7200 against 3600"),
     ("a scaler without room", FULL, {"deploy": {"environments": {"blue": {"replicas": 5}}}}, "cpu",
      "environments.blue.max_replicas >= environments.blue.replicas does not hold: 4 against 5"),
-    ("more pods than GPUs", SMALL, {"deploy": {"accelerators": {"available": 2}}}, "gpu",
+    ("more pods than GPUs", LARGE, {"deploy": {"accelerators": {"available": 2}}}, "gpu",
      "accelerators.available >= 1 * pods of blue + 1 * rollout surge does not hold: 2 against 2 + 1 = 3"),
-    ("GPUs that nobody counted", SMALL, {}, "gpu", "does not hold: 0 against 2 + 1 = 3"),
+    ("GPUs that nobody counted", LARGE, {}, "gpu", "does not hold: 0 against 2 + 1 = 3"),
     ("a model on more GPUs than a pod has", SMALL,
      {"models": [{"name": "big", "source": "/models/big", "engine": {"kind": "vllm", "tensor_parallel": 4}}],
       "deploy": GPUS}, "gpu",
@@ -74,9 +74,14 @@ def test_a_relation_that_fails_is_refused_with_its_numbers(
     assert said in _refusal(document, extra, profile)
 
 
+@pytest.mark.parametrize("document", [SMALL, OUTSIDE], ids=["the demo model", "a model elsewhere"])
+def test_gpus_that_no_model_would_use_are_not_taken(document: Document) -> None:
+    assert "the profile is gpu, and no model would use one" in _refusal(document, {"deploy": GPUS}, "gpu")
+
+
 def test_recreate_one_needs_no_spare_gpu() -> None:
     exact = {"deploy": {"accelerators": {"available": 2}, "strategy": "recreate-one"}}
-    assert plan_of(settings_of(_merged(SMALL, exact)), "gpu").profile == "gpu"
+    assert plan_of(settings_of(_merged(LARGE, exact)), "gpu").profile == "gpu"
 
 
 def test_a_claim_of_one_node_serves_one_pod_that_is_replaced() -> None:

@@ -74,6 +74,12 @@ def test_weights_are_hundredths_of_a_per_cent(tmp_path: Path) -> None:
     assert [ref["weight"] for ref in split["backendRefs"]] == [9999, 1]
 
 
+def test_a_change_of_weights_changes_the_route_alone() -> None:
+    moved = {**FULL, "gateway": {**FULL["gateway"], "weights": {"blue": 50.0, "green": 50.0}}}
+    before, after = files_of(FULL), files_of(moved)
+    assert [name for name in before if before[name] != after[name]] == ["base/httproute.yaml"]
+
+
 def test_one_owner_says_how_many_pods_there_are(tmp_path: Path) -> None:
     sets = sets_of(tmp_path, FULL)
     assert _replicas(sets["overlays/dev"]) == {"podium-blue": 1, "podium-green": 1}
