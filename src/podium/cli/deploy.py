@@ -103,7 +103,7 @@ def check(
     Examples:
       podium deploy check k8s
       podium deploy check k8s --json
-      podium deploy check k8s --sarif > findings.sarif
+      podium deploy check k8s --sarif
     """
     sets = read_sets(folder)
     findings = lint(sets)
