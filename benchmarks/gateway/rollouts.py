@@ -18,8 +18,8 @@ from benchmarks.serving.server_process import free_port
 
 ROW = "rollouts"
 ROLLOUTS = 100
-STEPS = (5.0, 25.0, 50.0, 100.0, 0.0)
-STEP_SECONDS = 0.1
+STEPS = ((5.0, 0.1), (25.0, 0.1), (50.0, 0.1), (100.0, 0.3), (0.0, 0.0))
+"""Green's weight, and for how many seconds."""
 CLIENTS = 30
 DRAIN_SECONDS = 30.0
 
@@ -57,7 +57,6 @@ def measure(around: Surroundings) -> None:
         parameters={
             "clients": CLIENTS,
             "steps": STEPS,
-            "step_seconds": STEP_SECONDS,
             "stream_bytes": len(tally.expected),
         },
     )
@@ -76,11 +75,11 @@ class _Walk:
     async def run(self, rollouts: int) -> None:
         async with httpx.AsyncClient(timeout=DRAIN_SECONDS) as client:
             for _ in range(rollouts):
-                for green in STEPS:
+                for green, seconds in STEPS:
                     answer = await client.put(self.ours.url, json={"weights": {"blue": 100 - green, "green": green}})
                     answer.raise_for_status()
                     self.changes += 1
-                    await asyncio.sleep(STEP_SECONDS)
+                    await asyncio.sleep(seconds)
                 await self._drained(client)
                 await asyncio.to_thread(self._swap)
         self.ended.set()
