@@ -49,7 +49,7 @@ $(VENV_HF)/.stamp: requirements/hf.constraints requirements/hf-models.lock requi
 
 # -- run -------------------------------------------------------------------------------------------------------
 
-.PHONY: run bench bench-access
+.PHONY: run bench bench-access bench-gateway
 run: install ## install, then serve the demo model (Ctrl-C stops it)
 	@$(BIN)/podium up $(ARGS)
 
@@ -58,6 +58,9 @@ bench: install ## the serving benchmark (docs/benchmarks/serving.md)
 
 bench-access: install-test ## the access benchmark (docs/benchmarks/access.md); needs redis-server and wrk
 	$(BIN)/python -m benchmarks.access $(ARGS)
+
+bench-gateway: install-test ## the gateway benchmark (docs/benchmarks/gateway.md); needs wrk
+	$(BIN)/python -m benchmarks.gateway $(ARGS)
 
 # -- test ------------------------------------------------------------------------------------------------------
 
