@@ -22,6 +22,7 @@ from podium.cli import (
     usage,
     version,
 )
+from podium.cli.demo import app as demo
 from podium.cli.exit_codes import ExitCode
 from podium.cli.failure import Failure
 from podium.cli.rollout import app as rollout
@@ -53,6 +54,7 @@ app.add_typer(quotas.app, name="quotas", short_help="Show and change limits of t
 app.command("usage", short_help="Show who used what.")(usage.usage)
 app.add_typer(cache.app, name="cache", short_help="Look into the response cache, empty it, calibrate it.")
 app.add_typer(rollout.app, name="rollout", short_help="Let a new version take over with proof, or take it back.")
+app.add_typer(demo.app, name="demo", short_help="Watch what it does, with nothing to prepare.")
 app.add_typer(config.app, name="config", short_help="Show and check the configuration.")
 app.command("doctor", short_help="Say what this machine can run, and what is missing.")(doctor.doctor)
 app.command("version", short_help="Print versions.")(version.version)

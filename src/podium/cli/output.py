@@ -33,6 +33,16 @@ def document(value: Any) -> None:
     line(json.dumps(msgspec.to_builtins(value), indent=2, ensure_ascii=False))
 
 
+def json_line(value: Any) -> None:
+    """A result as JSON in one line, where it is the last one of several."""
+    line(json.dumps(msgspec.to_builtins(value), ensure_ascii=False))
+
+
+def prose(words: str) -> None:
+    """A paragraph for a person, in lines as wide as the terminal."""
+    _console().print(words, markup=False, highlight=False)
+
+
 def drawing(picture: RenderableType) -> None:
     """A picture for a person to look at."""
     _print(picture)

@@ -54,10 +54,16 @@ def plan_replicas(environments: Mapping[str, Environment]) -> list[Replica]:
     return [Replica(name, number, next(ports), next(ports)) for name, number in places]
 
 
-def with_endpoints(settings: Settings, replicas: list[Replica]) -> Settings:
-    """The settings as the controller gets them: every environment names its endpoints, wherever they are."""
+def with_endpoints(settings: Settings, replicas: list[Replica], fronts: Mapping[str, str] | None = None) -> Settings:
+    """The settings as the controller gets them: every environment names its endpoints, wherever they are.
+
+    An environment that is in ``fronts`` is reached at that URL instead of at its replicas.
+    """
+    known = {name: (url,) for name, url in (fronts or {}).items()}
     environments = {
-        name: given.model_copy(update={"replicas": 0, "endpoints": _local(name, replicas) or given.endpoints})
+        name: given.model_copy(
+            update={"replicas": 0, "endpoints": known.get(name) or _local(name, replicas) or given.endpoints}
+        )
         for name, given in settings.gateway.environments.items()
     }
     gateway = settings.gateway.model_copy(update={"environments": environments})

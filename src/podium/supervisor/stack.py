@@ -10,10 +10,12 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 import httpx
 import structlog
 
+from podium.aio import tasks
 from podium.config.gateway import split_address
 from podium.config.settings import Settings
 from podium.controller.run_folder import RunFolder
@@ -48,15 +50,29 @@ class Addresses:
 class Stack:
     """Gateway, environments and controller of one configuration, as processes of this one.
 
-    ``environ`` is the environment of this process. ``run`` does everything.
+    ``environ`` is the environment of this process. ``written_to`` gets what the processes write. ``fronts``: URLs of
+    what stands between the gateway and an environment's only replica, by environment. ``run`` does everything.
     """
 
-    def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        environ: Mapping[str, str],
+        *,
+        written_to: TextIO | None = None,
+        fronts: Mapping[str, str] | None = None,
+    ) -> None:
         self._environ = environ
         self._settings = _with_ports(settings)
+        self._fronts = fronts or {}
         self._replicas = plan_replicas(settings.gateway.environments)
         names = ("gateway", "controller", *(replica.name for replica in self._replicas))
-        self._merged = MergedLog(sys.stderr, names)
+        self._merged = MergedLog(written_to or sys.stderr, names)
+
+    @property
+    def replicas(self) -> tuple[Replica, ...]:
+        """The local servers, with their ports."""
+        return tuple(self._replicas)
 
     @property
     def addresses(self) -> Addresses:
@@ -75,7 +91,7 @@ class Stack:
             folder = RunFolder(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="podium-"))))
             _check_length(folder.admin_socket)
             _write(folder.settings, self._settings)
-            _write(folder.controller_settings, with_endpoints(self._settings, self._replicas))
+            _write(folder.controller_settings, with_endpoints(self._settings, self._replicas, self._fronts))
             admin = await stack.enter_async_context(EnvoyAdmin(folder.admin_socket))
             probes = await stack.enter_async_context(httpx.AsyncClient(trust_env=False, timeout=_PROBE_TIMEOUT_SECONDS))
             processes = self._processes(binary, folder, admin, probes)
@@ -123,6 +139,27 @@ class Stack:
                 group.create_task(processes[replica.name].stop(patience), name=f"stop {replica.name}")
         await processes["controller"].stop(CONTROLLER_STOP_SECONDS)
         log.info("stopped")
+
+
+@asynccontextmanager
+async def running(stack: Stack) -> AsyncIterator[None]:
+    """``stack`` is ready inside, and has ended in order afterwards; left by an error, it is killed at once.
+
+    Raises:
+        ConfigurationError: something cannot run at all.
+    """
+    stop, ready = asyncio.Event(), asyncio.Event()
+    task = tasks.start(stack.run(stop, ready.set), name="stack")
+    task.add_done_callback(lambda _: ready.set())
+    try:
+        await ready.wait()
+        if task.done():
+            task.result()  # raises what it ended with
+        yield
+        stop.set()
+        await task
+    finally:
+        await tasks.stop(task)
 
 
 @asynccontextmanager

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from podium.cli.controller_connection import ControllerConnection, controller_at
-from podium.protocols.rollouts import EventsAnswer, PlanAnswer, RolloutAnswer, RolloutRequest, RolloutsAnswer
+from podium.protocols.rollouts import EventBody, EventsAnswer, PlanAnswer, RolloutAnswer, RolloutRequest, RolloutsAnswer
 
 Decision = Literal["approve", "abort", "promote"]
 
@@ -35,6 +35,15 @@ class RolloutConnection(ControllerConnection):
     def log(self, after: int) -> EventsAnswer:
         """Events later than number ``after``, oldest first, a few hundred at a time."""
         return self.get(f"{_ROLLOUTS}/events?after={after}", EventsAnswer)
+
+    def whole_log(self, after: int = 0) -> EventsAnswer:
+        """All events later than number ``after``."""
+        found: list[EventBody] = []
+        last = after
+        while (answer := self.log(last)).events:
+            found += answer.events
+            last = answer.events[-1].seq
+        return EventsAnswer(events=found, last_seq=max(last, answer.last_seq))
 
     def decide(self, decision: Decision, reason: str) -> RolloutAnswer:
         """Approve, abort or promote the rollout that runs."""

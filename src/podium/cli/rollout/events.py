@@ -9,9 +9,9 @@ import typer
 from podium.cli import output
 from podium.cli.durations import clock_text, time_text
 from podium.cli.options import ConfigOption, JsonOption, KeyFileOption, UrlOption
-from podium.cli.rollout.connection import RolloutConnection, rollouts_at
+from podium.cli.rollout.connection import rollouts_at
 from podium.cli.rollout.picture import event_text
-from podium.protocols.rollouts import EventBody, EventsAnswer
+from podium.protocols.rollouts import EventBody
 
 
 def events(
@@ -30,21 +30,12 @@ def events(
       podium rollout events --after 120 --json
     """
     with rollouts_at(url, key_file, config) as controller:
-        answer = _all(controller, after)
+        answer = controller.whole_log(after)
     if as_json:
         output.document(answer)
         return
     columns = ("number", "at", "rollout", "actor", "event", "phase")
     output.table(columns, [_row(event) for event in answer.events])
-
-
-def _all(controller: RolloutConnection, after: int) -> EventsAnswer:
-    found: list[EventBody] = []
-    last = after
-    while (answer := controller.log(last)).events:
-        found += answer.events
-        last = answer.events[-1].seq
-    return EventsAnswer(events=found, last_seq=max(last, answer.last_seq))
 
 
 def _row(event: EventBody) -> tuple[object, ...]:

@@ -100,7 +100,7 @@ def explanation(rollout: RolloutAnswer, now: float) -> Explanation:
 def _standing(rollout: RolloutAnswer, now: float) -> str:
     since = duration_text(now - rollout.phase_since)
     words = f"Rollout {rollout.number} of {rollout.environment} over {rollout.stable} is {rollout.phase}"
-    words += f" since {since}" if not rollout.ended else f" since {clock_text(rollout.phase_since)} UTC"
+    words += f" for {since} now" if not rollout.ended else f" since {clock_text(rollout.phase_since)} UTC"
     if not rollout.ended:
         words += f", at step {rollout.step + 1} of {len(rollout.steps)} with {rollout.confirmed:g} % of the traffic"
     was = f" It was {rollout.held_from} before." if rollout.phase == "held" and rollout.held_from else ""

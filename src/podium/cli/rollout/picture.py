@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from rich.console import RenderableType
 from rich.table import Table
@@ -28,17 +29,19 @@ _WORD_STYLES = {"ADVANCE": "bold green", "ROLLBACK": "bold red", "HOLD": "bold"}
 Row = tuple[str, RenderableType]
 
 
-def picture(rollout: RolloutAnswer, newest: Sequence[EventBody], now: float) -> RenderableType:
-    """Everything about a rollout, for 80 columns and more. ``now``: seconds since 1970."""
+def picture(
+    rollout: RolloutAnswer, newest: Sequence[EventBody], now: float, aside: Mapping[str, str] = MappingProxyType({})
+) -> RenderableType:
+    """Everything about a rollout, for 80 columns and more. ``now``: seconds since 1970; ``aside``: further rows."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
-    for label, shown in _rows(rollout, newest, now):
+    for label, shown in _rows(rollout, newest, now, aside):
         grid.add_row(label, shown)
     return grid
 
 
-def _rows(rollout: RolloutAnswer, newest: Sequence[EventBody], now: float) -> Iterator[Row]:
+def _rows(rollout: RolloutAnswer, newest: Sequence[EventBody], now: float, aside: Mapping[str, str]) -> Iterator[Row]:
     yield "rollout", _title(rollout)
     yield "steps", _track(rollout)
     yield "traffic", _bar(rollout)
@@ -49,6 +52,7 @@ def _rows(rollout: RolloutAnswer, newest: Sequence[EventBody], now: float) -> It
         yield from _evidence(rollout, rollout.evidence)
     if rollout.verdict is not None and not rollout.ended:
         yield "verdict", _verdict(rollout.verdict)
+    yield from ((label, Text(words)) for label, words in aside.items())
     if newest:
         yield "", Text("")
     for number, event in enumerate(newest):
