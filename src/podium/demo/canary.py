@@ -81,6 +81,7 @@ def settings_in(folder: Path) -> Settings:
     return Settings.model_validate(
         {
             "models": [{"name": _MODEL, "source": "none", "engine": {"kind": "echo"}}],
+            "logs": {"format": "human", "level": "warning"},
             "server": {"drain_seconds": 1},
             "access": {"database": str(folder / "podium.db")},
             "gateway": {

@@ -81,15 +81,20 @@ def _outcome(play: Play, performance: Performance) -> str:
     made = f"{proxy.failures:,} of the {proxy.requests:,} attempts that reached {CANARY} were {fault}"
     if performance.outcome == "rolled-back":
         return (
-            f"{made}; each was tried again on {STABLE} before the client noticed. {_after(times, 'detected')} "
-            f"{CANARY} was found to be worse ({performance.rollout.reason}), {_after(times, 'rolled_back')} it had no "
-            "traffic any more."
+            f"{made}; {_remedy(play)}. {CANARY.capitalize()} was noticed {_after(times, 'detected')} and had no traffic "
+            f"any more {_after(times, 'rolled_back')}: {performance.rollout.reason}."
         )
     if performance.outcome == "promoted":
-        return f"{CANARY} was as good as {STABLE} and has taken over; {_after(times, 'promoted')} it had all traffic."
+        return f"{CANARY} was as good as {STABLE} and has taken over: it had all traffic {_after(times, 'promoted')}."
     return f"That is not what should have come of it: {CANARY} is {performance.rollout.phase}. {made.capitalize()}."
+
+
+def _remedy(play: Play) -> str:
+    if play.fault == "slow":
+        return "the client waited for those, for nothing had failed"
+    return f"the gateway tried each of them again on {STABLE} before its client could notice"
 
 
 def _after(times: dict[str, float | None], what: str) -> str:
     seconds = times[f"{what}_after_seconds"]
-    return "at some time" if seconds is None else f"after {seconds:.1f} s"
+    return "at some time" if seconds is None else f"{seconds:.1f} s after its first share"

@@ -34,7 +34,7 @@ def picture(
 ) -> RenderableType:
     """Everything about a rollout, for 80 columns and more. ``now``: seconds since 1970; ``aside``: further rows."""
     grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(style="dim", no_wrap=True, min_width=9)
     grid.add_column(overflow="fold")
     for label, shown in _rows(rollout, newest, now, aside):
         grid.add_row(label, shown)

@@ -40,7 +40,7 @@ def watch(controller: RolloutConnection, first: RolloutAnswer, *, as_json: bool)
         _say_that_it_goes_on(first)
         raise
     if not as_json:
-        output.line(conclusion(look.rollout))
+        output.prose(conclusion(look.rollout))
     return look.rollout, status
 
 
