@@ -92,6 +92,14 @@ def settings_in(folder: Path) -> Settings:
                 "drain_seconds": 1,
                 "envoy_threads": 1,
             },
-            "rollout": {"interval_seconds": 1, "min_soak_seconds": 3},
+            "rollout": {
+                "history_file": str(folder / "rollouts.db"),
+                "steps": [10, 25, 50, 100],
+                "interval_seconds": 1,
+                "min_soak_seconds": 10,
+                "max_bad_rate_increase": 0.1,
+                "bake_seconds": 5,
+                "settle_seconds": 10,
+            },
         }
     )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from podium.cli.durations import clock_text
-from podium.cli.rollout.picture import odds_text
+from podium.cli.rollout.picture import odds_text, shown_verdict
 from podium.protocols.rollouts import RolloutAnswer
 
 
 def standing(rollout: RolloutAnswer) -> tuple[object, ...]:
     """What makes a new line when it changes; evidence and counts alone do not."""
-    verdict = rollout.verdict
+    verdict = shown_verdict(rollout)
     words = None if verdict is None else (verdict.word, verdict.reason)
     return rollout.phase, rollout.step, rollout.wanted, rollout.confirmed, rollout.reason, words
 
@@ -20,10 +20,10 @@ def change_line(rollout: RolloutAnswer, now: float) -> str:
     if rollout.wanted != rollout.confirmed:
         share += f" ({rollout.wanted:g} % wanted)"
     parts = [f"{clock_text(now)} {rollout.phase}, step {rollout.step + 1} of {len(rollout.steps)}, {share}"]
+    verdict = shown_verdict(rollout)
     if rollout.reason:
         parts.append(rollout.reason)
-    elif rollout.verdict is not None and not rollout.ended:
-        verdict = rollout.verdict
+    elif verdict is not None:
         parts.append(f"{verdict.word} ({verdict.reason}): {verdict.sentence}")
     if rollout.evidence is not None:
         parts.append(f"evidence {odds_text(rollout.evidence.odds)} to 1")

@@ -24,6 +24,7 @@ _PHASE_STYLES = {
     "rolled-back": "bold red",
     "superseded": "bold yellow",
 }
+_JUDGED = {"observing", "held", "baking"}
 _WORD_STYLES = {"ADVANCE": "bold green", "ROLLBACK": "bold red", "HOLD": "bold"}
 
 Row = tuple[str, RenderableType]
@@ -50,8 +51,9 @@ def _rows(rollout: RolloutAnswer, newest: Sequence[EventBody], now: float, aside
         yield "waits for", Text(rollout.waits_for)
     if rollout.evidence is not None:
         yield from _evidence(rollout, rollout.evidence)
-    if rollout.verdict is not None and not rollout.ended:
-        yield "verdict", _verdict(rollout.verdict)
+    verdict = shown_verdict(rollout)
+    if verdict is not None:
+        yield "verdict", _verdict(verdict)
     yield from ((label, Text(words)) for label, words in aside.items())
     if newest:
         yield "", Text("")
@@ -144,6 +146,11 @@ def _counts(rollout: RolloutAnswer, stable: ArmCounts, canary: ArmCounts) -> Tex
 def _of(counts: ArmCounts) -> str:
     rate = f" ({counts.bad / counts.attempts:.2%})" if counts.bad else ""
     return f"{counts.bad} of {counts.attempts:,}{rate}"
+
+
+def shown_verdict(rollout: RolloutAnswer) -> VerdictBody | None:
+    """The verdict, while it is about the present share: until that is observed, the newest one is about the last."""
+    return rollout.verdict if rollout.phase in _JUDGED else None
 
 
 def _verdict(verdict: VerdictBody) -> Text:
