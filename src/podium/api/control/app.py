@@ -6,7 +6,7 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp
 
 from podium.api.application import Application, within
-from podium.api.control import probes, traffic
+from podium.api.control import probes, rollouts, traffic
 from podium.api.control.control import Control
 from podium.api.locality import Locality
 from podium.api.middleware.authenticate import Authenticate
@@ -23,7 +23,7 @@ def create_control_app(control: Control) -> ASGIApp:
     """The same guards as on the traffic port. No route here is in the table of roles, so each one needs ``admin``."""
     app = Application(title="Podium control", version=control.version, openapi_url=None, redirect_slashes=False)
     app.state.control = control
-    app.router.routes[:] = [*probes.router.routes, *traffic.router.routes]
+    app.router.routes[:] = [*probes.router.routes, *traffic.router.routes, *rollouts.router.routes]
     limits = control.limits
     return within(
         app,
