@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from podium.cli.rollout.progress import BEYOND
 from podium.protocols.rollouts import (
     ArmCounts,
     EventBody,
@@ -60,7 +61,7 @@ ROLLOUT = RolloutAnswer(
     started_at=BEGAN,
     phase_since=BEGAN + 100,
     deadline=BEGAN + 3700,
-    waits_for="a verdict about step 2; held if there is none in time",
+    waits_for=f"a verdict: {HOLD.sentence}; after 2027-01-15 09:01:40 UTC it is held",
     reason="",
     held_from=None,
     possible=["abort", "promote"],
@@ -114,7 +115,7 @@ def canned(answer: Any, status: int = 200) -> Canned:
 def log_of(*events: EventBody) -> dict[str, Canned]:
     """The routes that tell these events, whatever was heard before."""
     last = events[-1].seq if events else 0
-    starts = [0, *(one.seq for one in events)]
+    starts = [0, *(one.seq for one in events), BEYOND]
     return {
         f"GET /control/rollouts/events?after={after}": canned(
             EventsAnswer(events=[one for one in events if one.seq > after], last_seq=last)

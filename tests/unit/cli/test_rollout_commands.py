@@ -216,16 +216,15 @@ def test_the_status_is_a_picture_of_everything_known(command: Command) -> None:
     with fake_server(routes) as server:
         out = command("rollout", "status", "--url", server.url).out
     lines = {line[:11].strip(): line[11:].strip() for line in out.splitlines() if line[:9].strip()}
-    assert lines["rollout"] == "green takes over from blue  (number 3, canary, revision green-7)"
+    assert lines["rollout"] == "green takes over from blue  (number 3, canary, green-7)"
     assert lines["steps"] == "✔ 5 %   ▶ 25 %   · 50 %   · 100 %"
     assert lines["traffic"] == "█" * 10 + "─" * 30 + " 25 %"
     assert lines["phase"].startswith("observing, for ")
-    assert lines["phase"].endswith(" UTC at the latest")
-    assert lines["waits for"] == "a verdict about step 2; held if there is none in time"
+    assert lines["waits for"] == "a verdict; after 2027-01-15 09:01:40 UTC it is held"
     assert lines["evidence"] == "3.25 to 1 that green is worse; rolled back at 100 to 1"
     assert lines["errors"] == "blue 9 of 1,900 (0.47%)   green 2 of 100 (2.00%)"
     assert lines["verdict"].startswith("HOLD (evidence): needs 1,200 more")
-    assert lines["events"].endswith("acknowledged canary_units=2500  → observing")
+    assert lines["events"].endswith("every gateway confirmed 25 %  → observing")
     assert "▁▂▃▂" in out
 
 
@@ -280,7 +279,7 @@ def test_the_history_lists_rollouts_with_how_they_ended(command: Command) -> Non
 
 def test_events_are_listed_page_after_page(command: Command) -> None:
     """The route gives some at a time; the command asks until there are no more."""
-    log = [event(1, "started", "preparing", steps=[500, 10000]), event(2, "canary-ready", "warming")]
+    log = [event(1, "started", "preparing", revision="v1", steps=[500, 10000]), event(2, "canary-ready", "warming")]
     first, second, nothing = log_of(*log[:1]), log_of(*log), log_of()
     pages = {
         "GET /control/rollouts/events?after=0": first["GET /control/rollouts/events?after=0"],
@@ -291,7 +290,7 @@ def test_events_are_listed_page_after_page(command: Command) -> None:
         lines = command("rollout", "events", "--url", server.url).out.splitlines()
         later = json.loads(command("rollout", "events", "--after", "1", "--json", "--url", server.url).out)
     assert [line.split()[0] for line in lines[1:]] == ["1", "2"]
-    assert "started steps=500,10000" in lines[1]
+    assert "v1 was started: 5, 100 %" in lines[1]
     assert [one["seq"] for one in later["events"]] == [2]
     assert later["last_seq"] == 2
 
@@ -323,11 +322,11 @@ def test_an_explanation_says_why_what_ends_it_and_what_can_be_done(command: Comm
         out = command("rollout", "explain", "--url", server.url).out
     assert out.startswith("Rollout 3 of green over blue is observing for ")
     assert "at step 2 of 4 with 25 % of the traffic" in out
-    assert "It waits for this: a verdict about step 2" in out
+    assert "It waits for this: a verdict; after 2027" in out
     assert "In errors, 2 of 100 were bad on green in this step, 9 of 1,900 on blue." in out
     assert "At 100 to 1 it is rolled back" in out
     assert "At a share of 50 % as many canary requests come in 10 min" in out
-    assert "it is held until somebody decides" in out
+    assert "The time for what is waited for is over in " in out
     assert "podium rollout abort            takes all traffic from green" in out
     assert "podium rollout promote" in out
     assert "podium rollout approve" not in out

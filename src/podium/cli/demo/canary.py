@@ -64,8 +64,8 @@ def canary(
     if as_json:
         output.json_line(document(play, performance))
     else:
-        output.line("")
         for paragraph in paragraphs(play, performance):
+            output.line("")
             output.prose(paragraph)
     return ExitCode.OK if performance.outcome == expected(play) else ExitCode.FAILED
 

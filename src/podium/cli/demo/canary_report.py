@@ -80,10 +80,7 @@ def _outcome(play: Play, performance: Performance) -> str:
     fault = _FAULTS.get(play.fault, "made to fail")
     made = f"{proxy.failures:,} of the {proxy.requests:,} attempts that reached {CANARY} were {fault}"
     if performance.outcome == "rolled-back":
-        return (
-            f"{made}; {_remedy(play)}. {CANARY.capitalize()} was noticed {_after(times, 'detected')} and had no traffic "
-            f"any more {_after(times, 'rolled_back')}: {performance.rollout.reason}."
-        )
+        return f"{made}; {_remedy(play)}. {_noticed(times)} {CANARY} was taken back: {performance.rollout.reason}."
     if performance.outcome == "promoted":
         return f"{CANARY} was as good as {STABLE} and has taken over: it had all traffic {_after(times, 'promoted')}."
     return f"That is not what should have come of it: {CANARY} is {performance.rollout.phase}. {made.capitalize()}."
@@ -93,6 +90,13 @@ def _remedy(play: Play) -> str:
     if play.fault == "slow":
         return "the client waited for those, for nothing had failed"
     return f"the gateway tried each of them again on {STABLE} before its client could notice"
+
+
+def _noticed(times: dict[str, float | None]) -> str:
+    detected, gone = times["detected_after_seconds"], times["rolled_back_after_seconds"]
+    if detected is None or gone is None:
+        return "Then"
+    return f"Noticed {detected:.1f} s after its first share, and without traffic {gone - detected:.1f} s later,"
 
 
 def _after(times: dict[str, float | None], what: str) -> str:

@@ -10,6 +10,7 @@ from podium.cli.rollout.explain import explain
 from podium.cli.rollout.history import history
 from podium.cli.rollout.judge import judge
 from podium.cli.rollout.plan import plan
+from podium.cli.rollout.replay import replay
 from podium.cli.rollout.start import start
 from podium.cli.rollout.status import status
 from podium.cli.rollout.verify_log import verify_log
@@ -33,5 +34,6 @@ app.command("abort", short_help="Take all traffic from the canary.")(abort)
 app.command("promote", short_help="Send all traffic to the canary, without proof.")(promote)
 app.command("history", short_help="List all rollouts.")(history)
 app.command("events", short_help="List what happened.")(events)
+app.command("replay", short_help="Judge a rollout of the past by another policy.")(replay)
 app.command("verify-log", short_help="Check that a history was not changed.")(verify_log)
 app.command("judge", short_help="Judge a canary from recorded counts.")(judge)

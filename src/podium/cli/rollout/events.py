@@ -10,7 +10,7 @@ from podium.cli import output
 from podium.cli.durations import clock_text, time_text
 from podium.cli.options import ConfigOption, JsonOption, KeyFileOption, UrlOption
 from podium.cli.rollout.connection import rollouts_at
-from podium.cli.rollout.picture import event_text
+from podium.cli.rollout.event_words import event_text
 from podium.protocols.rollouts import EventBody
 
 

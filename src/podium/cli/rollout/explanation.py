@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from podium.cli.durations import clock_text, duration_text
-from podium.cli.rollout.picture import odds_text
+from podium.cli.rollout.picture import odds_text, shown_verdict, waits_for
 from podium.protocols.rollouts import EvidenceBody, RolloutAnswer, VerdictBody
 
 _PHASES = {
@@ -24,19 +24,6 @@ _PHASES = {
     "done": "{canary} has taken over from {stable}.",
     "rolled-back": "{stable} has all the traffic. {revision} is not tried again; give a mended revision another name.",
     "superseded": "It made room for a newer rollout.",
-}
-_AT_THE_DEADLINE = {
-    "preparing": "it is aborted",
-    "warming": "it is held until somebody decides",
-    "shadowing": "it is held until somebody decides",
-    "applying": "the share is sent once more; then the last confirmed one is restored and the rollout is held",
-    "acked": "it is held: nothing can be compared",
-    "observing": "it is held until somebody decides",
-    "baking": "it is over, and {stable} is drained",
-    "draining": "it goes on waiting, and says so in the log",
-    "held": "it is aborted",
-    "aborting": "it keeps trying; the controller has no other aim than to take the traffic back",
-    "draining-canary": "it goes on waiting, and says so in the log",
 }
 _COMMANDS = {
     "approve": ("podium rollout approve", "goes on as if what is waited for had happened"),
@@ -90,7 +77,7 @@ def explanation(rollout: RolloutAnswer, now: float) -> Explanation:
     return Explanation(
         standing=_standing(rollout, now),
         meaning=_filled(_PHASES.get(rollout.phase, ""), rollout),
-        waits_for="" if rollout.ended else rollout.waits_for,
+        waits_for="" if rollout.ended else waits_for(rollout),
         evidence=tuple(_known(rollout)),
         ends=() if rollout.ended else tuple(_ends(rollout, now)),
         commands=tuple(_commands(rollout)),
@@ -114,9 +101,10 @@ def _because(reason: str) -> str:
 def _known(rollout: RolloutAnswer) -> Iterator[str]:
     if rollout.evidence is not None:
         yield from _evidence(rollout, rollout.evidence)
-    if rollout.verdict is not None and not rollout.ended:
-        yield f"The verdict is {rollout.verdict.word} ({rollout.verdict.reason}): {rollout.verdict.sentence}."
-        yield from _larger(rollout, rollout.verdict)
+    verdict = shown_verdict(rollout)
+    if verdict is not None:
+        yield f"The verdict is {verdict.word} ({verdict.reason}): {verdict.sentence}."
+        yield from _larger(rollout, verdict)
 
 
 def _evidence(rollout: RolloutAnswer, evidence: EvidenceBody) -> Iterator[str]:
@@ -130,6 +118,8 @@ def _evidence(rollout: RolloutAnswer, evidence: EvidenceBody) -> Iterator[str]:
             f"In {metric}, {canary.bad} of {canary.attempts:,} were bad on {rollout.environment} in this step, "
             f"{stable.bad} of {stable.attempts:,} on {rollout.stable}."
         )
+    if evidence.undecided:
+        yield f"{evidence.undecided:,} attempts were not waited for and count as not bad; {evidence.late:,} ended since."
     if not rollout.ended:
         yield f"At {alarm} to 1 it is rolled back, whoever looks or does not look."
 
@@ -150,9 +140,7 @@ def _ends(rollout: RolloutAnswer, now: float) -> Iterator[str]:
     if rollout.phase == "observing":
         yield "ADVANCE: the next step begins. ROLLBACK: all traffic goes back."
     if rollout.deadline is not None:
-        then = _filled(_AT_THE_DEADLINE.get(rollout.phase, "the controller decides"), rollout)
-        left = duration_text(rollout.deadline - now)
-        yield f"If nothing happens until {clock_text(rollout.deadline)} UTC (in {left}), {then}."
+        yield f"The time for what is waited for is over in {duration_text(rollout.deadline - now)}."
     if rollout.phase not in {"aborting", "draining-canary", "draining"}:
         yield f"If {rollout.environment} has no ready server any more, it is rolled back at once."
 

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from podium.cli.durations import clock_text, duration_text
+from podium.cli.rollout.event_words import event_text
 from podium.cli.rollout.sparkline import sparkline
 from podium.protocols.rollouts import ArmCounts, EventBody, EvidenceBody, RolloutAnswer, VerdictBody
 
@@ -48,7 +49,7 @@ def _rows(rollout: RolloutAnswer, newest: Sequence[EventBody], now: float, aside
     yield "traffic", _bar(rollout)
     yield "phase", _phase(rollout, now)
     if rollout.waits_for and not rollout.ended:
-        yield "waits for", Text(rollout.waits_for)
+        yield "waits for", Text(waits_for(rollout))
     if rollout.evidence is not None:
         yield from _evidence(rollout, rollout.evidence)
     verdict = shown_verdict(rollout)
@@ -65,7 +66,7 @@ def _title(rollout: RolloutAnswer) -> Text:
     text = Text()
     text.append(rollout.environment, "bold cyan")
     text.append(f" takes over from {rollout.stable}  ")
-    text.append(f"(number {rollout.number}, {rollout.strategy}, revision {rollout.revision})", "dim")
+    text.append(f"(number {rollout.number}, {rollout.strategy}, {rollout.revision})", "dim")
     return text
 
 
@@ -119,8 +120,6 @@ def _phase(rollout: RolloutAnswer, now: float) -> Text:
         text.append(f", {clock_text(rollout.phase_since)} UTC", "dim")
         return text
     text.append(f", for {duration_text(now - rollout.phase_since)}", "dim")
-    if rollout.deadline is not None:
-        text.append(f", until {clock_text(rollout.deadline)} UTC at the latest", "dim")
     return text
 
 
@@ -153,6 +152,12 @@ def shown_verdict(rollout: RolloutAnswer) -> VerdictBody | None:
     return rollout.verdict if rollout.phase in _JUDGED else None
 
 
+def waits_for(rollout: RolloutAnswer) -> str:
+    """What is waited for, without the verdict's sentence where that is told beside it."""
+    verdict = shown_verdict(rollout)
+    return rollout.waits_for if verdict is None else rollout.waits_for.replace(f": {verdict.sentence}", "")
+
+
 def _verdict(verdict: VerdictBody) -> Text:
     text = Text()
     text.append(verdict.word, _WORD_STYLES[verdict.word])
@@ -166,16 +171,6 @@ def _event(event: EventBody) -> Text:
     text.append(f"  {event_text(event)}")
     text.append(f"  → {event.phase}", "dim")
     return text
-
-
-def event_text(event: EventBody) -> str:
-    """What happened, in the event's own words: ``judged verdict=ADVANCE reason=certified``."""
-    facts = " ".join(f"{name}={_value(value)}" for name, value in event.details.items())
-    return f"{event.type} {facts}".rstrip()
-
-
-def _value(value: object) -> str:
-    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def odds_text(odds: float) -> str:

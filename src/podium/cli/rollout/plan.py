@@ -5,8 +5,9 @@ from __future__ import annotations
 from podium.cli import output
 from podium.cli.durations import duration_text
 from podium.cli.exit_codes import ExitCode
+from podium.cli.failure import Failure
 from podium.cli.options import ConfigOption, JsonOption, KeyFileOption, UrlOption
-from podium.cli.rollout.connection import rollouts_at
+from podium.cli.rollout.connection import RolloutConnection, rollouts_at
 from podium.cli.rollout.request import (
     AlphaOption,
     DurationOption,
@@ -70,12 +71,19 @@ def plan(
         supersede=supersede,
     )
     with rollouts_at(url, key_file, config) as controller:
-        answer = controller.plan(request)
+        answer = _planned(controller, request)
     if as_json:
         output.document(answer)
     else:
         show_plan(answer)
     return ExitCode.USAGE if answer.problems else ExitCode.OK
+
+
+def _planned(controller: RolloutConnection, request: RolloutRequest) -> PlanAnswer:
+    try:
+        return controller.plan(request)
+    except Failure as error:
+        raise Failure(error.message, ExitCode.USAGE if error.code is ExitCode.REFUSED else error.code) from error
 
 
 def show_plan(answer: PlanAnswer) -> None:

@@ -15,6 +15,9 @@ from podium.cli.rollout.connection import RolloutConnection
 from podium.protocols.rollouts import EventBody, RolloutAnswer
 
 _KEPT_EVENTS = 6
+_FIRST_EVENTS = 50  # of the log's end, where watching begins
+BEYOND = 10**12 - 1
+"""No log is so long: nothing is later, and the answer says where the log ends."""
 PATIENCE_SECONDS = 30.0
 """How long a controller may be silent, as one that is being restarted is, before nothing more is expected of it."""
 
@@ -48,7 +51,7 @@ class Progress:
         self._rollout = first
         self._now = now
         self._heard_at = now()
-        self._seq = 0
+        self._seq: int | None = None
         self._newest: deque[EventBody] = deque(maxlen=_KEPT_EVENTS)
 
     def look(self) -> Look:
@@ -70,9 +73,11 @@ class Progress:
         number = self._rollout.number
         answer = self._controller.current()
         self._rollout = answer if answer.number == number else self._ended(number)
-        while (found := self._controller.log(self._seq)).events:
-            self._seq = found.events[-1].seq
-            self._newest.extend(event for event in found.events if event.rollout == number)
+        if self._seq is None:
+            self._seq = max(0, self._controller.log(BEYOND).last_seq - _FIRST_EVENTS)
+        found = self._controller.whole_log(self._seq).events
+        self._seq = found[-1].seq if found else self._seq
+        self._newest.extend(event for event in found if event.rollout == number)
 
     def _ended(self, number: int) -> RolloutAnswer:
         """How the followed one ended, once another has begun."""

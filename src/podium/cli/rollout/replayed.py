@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -25,11 +26,21 @@ _MOST_ROWS = 12
 _SPARKLINE_COLUMNS = 60
 
 
-def tell(played: Replay, policy: Policy, shares: Sequence[float], *, as_json: bool) -> ExitCode:
-    """Print the verdict and how it came about; the status says the same. ``shares``: those of the steps, 0 to 1."""
+def tell(
+    played: Replay,
+    policy: Policy,
+    shares: Sequence[float],
+    *,
+    as_json: bool,
+    about: Mapping[str, Any] = MappingProxyType({}),
+) -> ExitCode:
+    """Print the verdict and how it came about; the status says the same.
+
+    ``shares``: those of the steps, 0 to 1. ``about``: what else a program is told.
+    """
     larger = _larger_share(played.last, policy, shares)
     if as_json:
-        output.document(_document(played, larger))
+        output.document({**about, **_document(played, larger)})
     else:
         _print(played, policy, larger)
     return _STATUSES[type(played.last.verdict)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Annotated
 
 import typer
@@ -28,7 +29,10 @@ from podium.cli.rollout.request import (
     steps_in,
 )
 from podium.cli.rollout.watching import should_watch, watch
-from podium.protocols.rollouts import RolloutRequest
+from podium.protocols.rollouts import RolloutAnswer, RolloutRequest
+
+_LEAVING = {"aborting", "draining-canary"}
+_PAUSE_SECONDS = 0.1
 
 WatchOption = Annotated[
     bool | None,
@@ -93,9 +97,19 @@ def _started(controller: RolloutConnection, request: RolloutRequest, *, watched:
         output.line("")
     rollout, status = controller.start(request), ExitCode.OK
     if watched:
-        rollout, status = watch(controller, rollout, as_json=as_json)
+        rollout, status = watch(controller, _begun(controller, rollout, as_json=as_json), as_json=as_json)
     if as_json:
         output.document(rollout)
     elif not watched:
         output.line(f"rollout {rollout.number} has begun; `podium rollout status --watch` shows how it goes")
     return status
+
+
+def _begun(controller: RolloutConnection, rollout: RolloutAnswer, *, as_json: bool) -> RolloutAnswer:
+    """The rollout that was wanted: where another one has to make room first, it begins once that is gone."""
+    if rollout.phase not in _LEAVING:
+        return rollout
+    gone, _ = watch(controller, rollout, as_json=as_json)
+    while (next_one := controller.current()).number == gone.number:
+        time.sleep(_PAUSE_SECONDS)
+    return next_one

@@ -4,50 +4,55 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from podium.cli import output
 from podium.cli.exit_codes import ExitCode
 from podium.cli.failure import Failure
-from podium.cli.options import JsonOption
-from podium.rollout.history import read, verify
+from podium.cli.options import ConfigOption, JsonOption
+from podium.cli.rollout.history_file import HistoryArgument, history_file
+from podium.rollout.history import read, read_intervals, verify
 
 
-def verify_log(
-    file: Annotated[Path, typer.Argument(help="The history's SQLite file.", metavar="FILE")],
-    *,
-    as_json: JsonOption = False,
-) -> int:
+def verify_log(file: HistoryArgument = None, *, config: ConfigOption = None, as_json: JsonOption = False) -> int:
     """Check a history: numbers, hashes, and that each event could follow the one before. The file may be in use.
 
-    Note the last hash somewhere else: a chain that was rewritten as a whole shows only by that.
+    Note the last hashes somewhere else: a chain that was rewritten as a whole shows only by them.
 
     \b
-    Exit status: 0 whole, 1 something is wrong; 2 when the file cannot be read.
+    Exit status: 0 whole, 1 something is wrong, 2 when the file cannot be read.
 
     \b
     Examples:
-      podium rollout verify-log rollouts.db
-      podium rollout verify-log rollouts.db --json
+      podium rollout verify-log
+      podium rollout verify-log podium-rollouts.db --json
     """
-    problems, count, last = _checked(file)
+    path = history_file(file, config)
+    problems, events, intervals = _checked(path)
+    document = {
+        "file": str(path),
+        "events": len(events),
+        "last_event_hash": _last(events),
+        "intervals": len(intervals),
+        "last_interval_hash": _last(intervals),
+        "problems": problems,
+    }
     if as_json:
-        output.document({"file": str(file), "events": count, "last_hash": last, "problems": problems})
+        output.document(document)
     elif problems:
-        output.failure(f"{file}: {problems[0]}; what comes after proves nothing")
+        output.failure(f"{path}: {problems[0]}; what comes after it proves nothing")
     else:
-        output.line(f"{file}: {count:,} events, each follows from the one before")
-        output.line(f"last hash {last or 'none'}")
+        output.facts(document | {"problems": "none"})
     return ExitCode.FAILED if problems else ExitCode.OK
 
 
-def _checked(file: Path) -> tuple[list[str], int, str]:
-    if not file.is_file():
-        raise Failure(f"{file}: no such file; name the history of a controller", ExitCode.USAGE)
+def _checked(file: Path) -> tuple[list[str], list[bytes], list[bytes]]:
+    """What is wrong, and the hashes of events and intervals."""
     try:
-        problems, entries = verify(file), read(file)
+        problems = verify(file)
+        return problems, [entry.hash for entry in read(file)], [entry.hash for entry in read_intervals(file)]
     except sqlite3.Error as error:
         raise Failure(f"{file}: {error}; is that the history of a controller?", ExitCode.USAGE) from error
-    return problems, len(entries), entries[-1].hash.hex() if entries else ""
+
+
+def _last(hashes: list[bytes]) -> str | None:
+    return hashes[-1].hex() if hashes else None
