@@ -46,9 +46,7 @@ def recorded(history: Path, number: int | None = None) -> RecordedRollout:
         if observed.rollout == wanted and 0 < observed.units < WHOLE
     )
     if not intervals:
-        raise InvalidRequest(
-            f"nothing was compared in rollout {wanted}: it has no interval with traffic on both versions"
-        )
+        raise InvalidRequest(f"nothing was compared in rollout {wanted}: no interval had traffic on both versions")
     recording = Recording(frozenset(MEASURED), intervals)
     return RecordedRollout(wanted, started, course.state.phase, course.state.reason, recording)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from podium.rollout.analysis.interval import Interval
-from podium.rollout.analysis.policy import Policy
+from podium.rollout.analysis.policy import CountedMetric, Policy
 from podium.rollout.analysis.stratum import Stratum
 from podium.rollout.course import Observed
 from podium.rollout.events import Acknowledged, CanaryReady, Judged, SplitAgreed, Started, Warmed
@@ -27,7 +27,7 @@ def recorded(*bad: int, judged: bool = True) -> None:
         for event in (CanaryReady(at=1.0), Warmed(at=2.0), Acknowledged(at=3.0, canary_units=1000)):
             log.append(event, actor="controller")
         for number, count in enumerate(bad):
-            counts = {"errors": Stratum(45, 0, 5, count), "aborted": Stratum(45, 0, 5, 0)}
+            counts: dict[CountedMetric, Stratum] = {"errors": Stratum(45, 0, 5, count), "aborted": Stratum(45, 0, 5, 0)}
             began = 5.0 * number
             log.observe(Observed(rollout=1, units=1000, began=began, ended=began + 5, interval=Interval(counts)))
             if number == 0:

@@ -56,6 +56,14 @@ def test_a_plan_that_would_be_refused_ends_with_2_and_says_why(command: Command)
     assert json.loads(as_json.out)["problems"] == problems
 
 
+def test_a_plan_of_what_can_never_be_ends_with_2_too(command: Command) -> None:
+    refusal = refused("there is no environment of that name; there are blue, green.", 400, "invalid_request")
+    with fake_server({"POST /control/rollouts/plan": refusal}) as server:
+        ended = command("rollout", "plan", "gren", "--url", server.url)
+    assert ended.status == 2
+    assert "there are blue, green" in ended.err
+
+
 def test_without_traffic_a_plan_says_that_no_time_can_be_told(command: Command) -> None:
     steps = [PlannedStep(share=100, at_least_seconds=60, at_most_seconds=3600)]
     quiet = _planned(requests_per_second=0.0, stable_bad_rate=None, about_minutes=None, steps=steps)
@@ -169,6 +177,23 @@ def test_a_watch_for_a_program_writes_progress_beside_one_document(command: Comm
     assert ended.status == 10
     assert json.loads(ended.out)["phase"] == "rolled-back"
     assert [line.split()[1] for line in ended.err.splitlines()] == ["observing,", "rolled-back,"]
+
+
+def test_a_start_that_supersedes_shows_how_the_other_makes_room_and_then_its_own(command: Command) -> None:
+    red = rollout("aborting", environment="red", reason="superseded by green-7")
+    gone = rollout("superseded", environment="red", reason="superseded by green-7")
+    routes: Routes = {
+        "POST /control/rollouts/plan": canned(PLAN),
+        "POST /control/rollouts": canned(red, 201),
+        CURRENT: [canned(red), canned(gone), canned(gone), canned(rollout("done", number=4))],
+        **NOTHING_LOGGED,
+    }
+    with fake_server(routes) as server:
+        ended = command("rollout", "start", "green", "--supersede", "--watch", "--url", server.url)
+    assert ended.status == 0
+    lines = ended.out.splitlines()
+    assert "red made room for another rollout after 1 min 40 s: superseded by green-7." in lines
+    assert lines[-1] == "green has taken over from blue after 1 min 40 s."
 
 
 def test_a_rollout_that_another_one_followed_is_told_by_its_own_end(command: Command) -> None:

@@ -18,9 +18,7 @@ _WORDS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "split-agreed": lambda _: "requests arrive as declared",
     "judged": lambda facts: _because(str(facts["verdict"]), facts.get("reason")),
     "deadline-passed": lambda facts: _because("the time for this is over", facts.get("because")),
-    "drained": lambda facts: (
-        "no request runs there any more" if not facts.get("left") else f"{facts['left']} still run"
-    ),
+    "drained": lambda facts: f"{facts['left']} requests still run" if facts.get("left") else "no request is left",
     "approved": lambda facts: _because("approved", facts.get("reason")),
     "skipped": lambda facts: _because("promoted without proof", facts.get("reason")),
     "aborted": lambda facts: _because("aborted", facts.get("reason")),

@@ -119,7 +119,7 @@ def _evidence(rollout: RolloutAnswer, evidence: EvidenceBody) -> Iterator[str]:
             f"{stable.bad} of {stable.attempts:,} on {rollout.stable}."
         )
     if evidence.undecided:
-        yield f"{evidence.undecided:,} attempts were not waited for and count as not bad; {evidence.late:,} ended since."
+        yield f"{evidence.undecided:,} attempts were not waited for and count as good; {evidence.late:,} ended since."
     if not rollout.ended:
         yield f"At {alarm} to 1 it is rolled back, whoever looks or does not look."
 
