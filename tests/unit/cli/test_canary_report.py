@@ -70,9 +70,8 @@ def test_the_words_say_what_was_seen_and_what_was_loosened() -> None:
     assert "has taken over: it had all traffic 17.0 s after" in told(
         "none", performance("promoted", "done", (*BEGUN, *PROMOTED))
     )
-    assert "not what should have come of it: green is observing" in told(
-        "hang", performance("unfinished", "observing", BEGUN)
-    )
+    assert "No verdict in 100 s; send more" in told("hang", performance("unfinished", "observing", BEGUN))
+    assert "not what should have come of it: green is held" in told("hang", performance("held", "held", BEGUN))
 
 
 def test_a_fault_should_end_in_a_rollback_and_none_in_a_promotion() -> None:

@@ -24,7 +24,8 @@ Outcome = Literal["rolled-back", "promoted", "held", "superseded", "unfinished"]
 
 _STEADY_SECONDS = 4.0  # of traffic to the stable version alone: what the new one is compared with
 _AFTERWARDS_SECONDS = 2.0  # of traffic once it is over
-_MOST_SECONDS = 100.0
+MOST_SECONDS = 100.0
+"""The longest that a demonstration waits for the end of its rollout."""
 _POLL_SECONDS = 0.25
 _OUTCOMES: dict[str, Outcome] = {
     "rolled-back": "rolled-back",
@@ -77,7 +78,7 @@ async def _rollout(controller: RolloutConnection, show: Show) -> RolloutAnswer:
     """Start it and show it until a while after its end, or until it has lasted too long."""
     first = await asyncio.to_thread(controller.start, RolloutRequest(environment=CANARY))
     progress = Progress(controller, first)
-    latest = time.monotonic() + _MOST_SECONDS
+    latest = time.monotonic() + MOST_SECONDS
     while True:
         look = await asyncio.to_thread(progress.look)
         show(look)

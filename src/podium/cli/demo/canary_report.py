@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from podium.cli.demo.canary_performance import Performance
+from podium.cli.demo.canary_performance import MOST_SECONDS, Performance
 from podium.demo.canary import CANARY, STABLE, Play
 from podium.protocols.rollouts import EventBody
 from podium.rollout.state import WHOLE
@@ -83,6 +83,10 @@ def _outcome(play: Play, performance: Performance) -> str:
         return f"{made}; {_remedy(play)}. {_noticed(times)} {CANARY} was taken back: {performance.rollout.reason}."
     if performance.outcome == "promoted":
         return f"{CANARY} was as good as {STABLE} and has taken over: it had all traffic {_after(times, 'promoted')}."
+    if performance.outcome == "unfinished":
+        return (
+            f"No verdict in {MOST_SECONDS:.0f} s; send more requests (--rps) or break more of them (--rate)."
+        )
     return f"That is not what should have come of it: {CANARY} is {performance.rollout.phase}. {made.capitalize()}."
 
 
