@@ -71,7 +71,7 @@ def test_a_bad_version_is_watched_to_its_end_and_looked_back_on(tmp_path: Path) 
         assert podium_rollout("status", "--watch").status == 10
 
         explained = podium_rollout("explain").out
-        assert "is rolled-back since" in explained
+        assert "has been rolled-back since" in explained
         assert "v1 is not tried again" in explained
 
         again = podium_rollout("start", "green", "--revision", "v1")

@@ -345,7 +345,7 @@ def _planned(**changes: Any) -> PlanAnswer:
 def test_an_explanation_says_why_what_ends_it_and_what_can_be_done(command: Command) -> None:
     with fake_server({CURRENT: canned(rollout())}) as server:
         out = command("rollout", "explain", "--url", server.url).out
-    assert out.startswith("Rollout 3 of green over blue is observing for ")
+    assert out.startswith("Rollout 3 of green over blue has been observing for ")
     assert "at step 2 of 4 with 25 % of the traffic" in out
     assert "It waits for this: a verdict; after 2027" in out
     assert "In errors, 2 of 100 were bad on green in this step, 9 of 1,900 on blue." in out

@@ -84,9 +84,7 @@ def _outcome(play: Play, performance: Performance) -> str:
     if performance.outcome == "promoted":
         return f"{CANARY} was as good as {STABLE} and has taken over: it had all traffic {_after(times, 'promoted')}."
     if performance.outcome == "unfinished":
-        return (
-            f"No verdict in {MOST_SECONDS:.0f} s; send more requests (--rps) or break more of them (--rate)."
-        )
+        return f"No verdict in {MOST_SECONDS:.0f} s; send more requests (--rps) or break more of them (--rate)."
     return f"That is not what should have come of it: {CANARY} is {performance.rollout.phase}. {made.capitalize()}."
 
 

@@ -86,8 +86,8 @@ def explanation(rollout: RolloutAnswer, now: float) -> Explanation:
 
 def _standing(rollout: RolloutAnswer, now: float) -> str:
     since = duration_text(now - rollout.phase_since)
-    words = f"Rollout {rollout.number} of {rollout.environment} over {rollout.stable} is {rollout.phase}"
-    words += f" for {since} now" if not rollout.ended else f" since {clock_text(rollout.phase_since)} UTC"
+    words = f"Rollout {rollout.number} of {rollout.environment} over {rollout.stable} has been {rollout.phase}"
+    words += f" for {since}" if not rollout.ended else f" since {clock_text(rollout.phase_since)} UTC"
     if not rollout.ended:
         words += f", at step {rollout.step + 1} of {len(rollout.steps)} with {rollout.confirmed:g} % of the traffic"
     was = f" It was {rollout.held_from} before." if rollout.phase == "held" and rollout.held_from else ""
@@ -121,7 +121,7 @@ def _evidence(rollout: RolloutAnswer, evidence: EvidenceBody) -> Iterator[str]:
     if evidence.undecided:
         yield f"{evidence.undecided:,} attempts were not waited for and count as good; {evidence.late:,} ended since."
     if not rollout.ended:
-        yield f"At {alarm} to 1 it is rolled back, whoever looks or does not look."
+        yield f"At {alarm} to 1 it is rolled back."
 
 
 def _larger(rollout: RolloutAnswer, verdict: VerdictBody) -> Iterator[str]:

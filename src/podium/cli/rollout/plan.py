@@ -26,6 +26,8 @@ from podium.cli.rollout.request import (
 )
 from podium.protocols.rollouts import PlanAnswer, PlannedStep, RolloutRequest
 
+_LONG_MINUTES = 5
+
 
 def plan(
     environment: EnvironmentArgument,
@@ -96,8 +98,9 @@ def show_plan(answer: PlanAnswer) -> None:
     output.table(columns, [(number, *_cells(step)) for number, step in enumerate(answer.steps, start=1)])
     output.line("")
     if answer.about_minutes is not None:
-        together = duration_text(answer.about_minutes * 60)
-        output.line(f"in all about {together}, if {answer.environment} is as good as {answer.stable}")
+        output.line(
+            f"in all about {_about(answer.about_minutes)}, if {answer.environment} is as good as {answer.stable}"
+        )
     else:
         output.line("how long it takes cannot be told: there is no traffic to go by")
     for problem in answer.problems:
@@ -111,11 +114,16 @@ def _traffic(answer: PlanAnswer) -> str:
     return f"{answer.requests_per_second:.3g} requests a second at present{bad}"
 
 
+def _about(minutes: float) -> str:
+    """An estimate, no finer than it can be."""
+    return duration_text(round(minutes) * 60 if minutes >= _LONG_MINUTES else minutes * 60)
+
+
 def _cells(step: PlannedStep) -> tuple[object, ...]:
     return (
         f"{step.share:g} %",
         None if step.canary_requests is None else f"{step.canary_requests:,}",
-        None if step.about_minutes is None else duration_text(step.about_minutes * 60),
+        None if step.about_minutes is None else _about(step.about_minutes),
         duration_text(step.at_least_seconds),
         duration_text(step.at_most_seconds),
     )
