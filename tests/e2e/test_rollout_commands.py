@@ -30,7 +30,7 @@ class Site:
     """A running stack with blue and green, and the commands of its operator."""
 
     def __init__(self, stack: RunningStack, clients: Crowd) -> None:
-        self._stack = stack
+        self.stack = stack
         self.clients = clients
         self.folder = stack.folder
         self.address = ("--url", stack.control)
@@ -60,6 +60,9 @@ def site(folder: Path, *, bad_of_ten: int) -> Iterator[Site]:
 
 def test_a_bad_version_is_watched_to_its_end_and_looked_back_on(tmp_path: Path) -> None:
     with site(tmp_path, bad_of_ten=5) as podium_rollout:
+        never = podium_rollout("status")
+        assert never.status == 4
+        assert "Start one with `podium rollout start ENVIRONMENT`" in never.err
         planned = podium_rollout("plan", "green")
         assert (planned.status, planned.err) == (0, "")
         assert "green takes over from blue: canary, judged against it" in planned.out
@@ -97,6 +100,9 @@ def test_a_watch_that_is_left_lets_the_rollout_go_on_for_a_person_to_decide(tmp_
         words = ("rollout", "start", "green", "--soak", "30m", *podium_rollout.address)
         with on_terminal(*words, cwd=tmp_path) as shown:
             until("it is drawn", lambda: "▶ 50 %" in shown.text and "observing" in shown.text, seconds=60)
+            podium_rollout.stack.child("podium.controller").kill()
+            until("the watch has noticed", lambda: "the controller does not answer" in shown.text, seconds=20)
+            until("and goes on", lambda: "the controller does not" not in shown.text[-1500:], seconds=40)
             shown.process.send_signal(signal.SIGINT)
             assert shown.process.wait(20) == 130
         assert "Stopped watching; the rollout of green goes on." in " ".join(shown.text.split())

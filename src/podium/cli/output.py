@@ -119,6 +119,11 @@ class Screen:
         self._live.update(picture, refresh=True)
 
 
+def can_draw() -> bool:
+    """Whether standard output is a terminal on which something can be drawn over."""
+    return sys.stdout.isatty() and not _console().is_dumb_terminal
+
+
 @contextmanager
 def screen() -> Iterator[Screen]:
     """Something that changes, on the terminal that standard output is; its last state stays."""

@@ -16,7 +16,7 @@ from podium.cli.demo.canary_report import document, paragraphs
 from podium.cli.exit_codes import ExitCode
 from podium.cli.failure import Failure
 from podium.cli.options import JsonOption
-from podium.config.sources import read_environment
+from podium.config.sources import forget_settings, read_environment
 from podium.core.errors import PodiumError
 from podium.demo.canary import Play
 from podium.demo.fault_proxy import Fault
@@ -57,6 +57,7 @@ def canary(
     """
     _check(rate, rps)
     play = Play(fault, rate / 100, rps)
+    forget_settings()  # those of somebody's own servers
     try:
         performance = asyncio.run(_performed(play, as_json=as_json))
     except asyncio.CancelledError:  # by SIGTERM

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TextIO
 
 from podium.cli import output
+from podium.cli.exit_codes import ExitCode
+from podium.cli.failure import Failure
 from podium.cli.rollout.connection import RolloutConnection
 from podium.cli.rollout.display import Show, display
 from podium.cli.rollout.progress import Progress, outcome
@@ -22,6 +24,7 @@ from podium.telemetry import logs
 
 Outcome = Literal["rolled-back", "promoted", "held", "superseded", "unfinished"]
 
+_READY_SECONDS = 90.0
 _STEADY_SECONDS = 4.0  # of traffic to the stable version alone: what the new one is compared with
 _AFTERWARDS_SECONDS = 2.0  # of traffic once it is over
 MOST_SECONDS = 100.0
@@ -59,7 +62,7 @@ async def perform(
     async with AsyncExitStack() as running:
         with output.stages() as stages:
             stages.show("starting a gateway, a controller and two servers")
-            stage = await running.enter_async_context(canary_stage(play, folder, environ, written_to))
+            stage = await _ready(running, canary_stage(play, folder, environ, written_to))
             stages.show(f"sending {play.requests_per_second:g} requests a second, all of them to {STABLE}")
             await asyncio.sleep(_STEADY_SECONDS)
         with RolloutConnection(stage.addresses.control) as controller:
@@ -72,6 +75,15 @@ async def perform(
     return Performance(
         _OUTCOMES.get(rollout.phase, "unfinished"), rollout, tuple(events.events), stage.client, stage.proxy
     )
+
+
+async def _ready(running: AsyncExitStack, starting: AbstractAsyncContextManager[Stage]) -> Stage:
+    try:
+        async with asyncio.timeout(_READY_SECONDS):
+            return await running.enter_async_context(starting)
+    except TimeoutError:
+        words = f"gateway, controller and servers were not ready in {_READY_SECONDS:.0f} s; is this machine busy?"
+        raise Failure(words, ExitCode.NOT_READY) from None
 
 
 async def _rollout(controller: RolloutConnection, show: Show) -> RolloutAnswer:

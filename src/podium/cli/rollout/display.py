@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -26,7 +25,7 @@ def _nothing() -> Mapping[str, str]:
 @contextmanager
 def display(*, as_json: bool, aside: Aside = _nothing) -> Iterator[Show]:
     """How to show a look. With ``as_json`` lines go to standard error, for a document follows on standard output."""
-    if sys.stdout.isatty() and not as_json:
+    if output.can_draw() and not as_json:
         with output.screen() as screen:
             yield lambda look: screen.show(picture(look.rollout, look.newest, time.time(), _beside(look, aside)))
     else:
