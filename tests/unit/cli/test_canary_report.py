@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 
-from podium.cli.demo.canary import expected
 from podium.cli.demo.canary_performance import Outcome, Performance
 from podium.cli.demo.canary_report import document, paragraphs, seconds_of
+from podium.cli.demo.canary_result import expected
 from podium.demo.canary import Play
 from podium.demo.fault_proxy import Fault, FaultCounts
 from podium.demo.load import ClientCounts
