@@ -96,14 +96,9 @@ async def control(settings: Settings, folder: RunFolder, stop: asyncio.Event) ->
         attempts = AttemptsLog(folder.attempts_log)
         stack.callback(attempts.close)
         traffic = Traffic(topology, discovery, kept)
-        fleet = EnvoyFleet(admin, client, lambda: traffic.topology)
-        world = World(GatewaySplitter(traffic), fleet, time.time)
-        reconciler = Reconciler(
-            history,
-            world,
-            watching_since=folder.began,
-            overruled=is_overruled(history.state, settings.gateway),
-        )
+        world = World(GatewaySplitter(traffic), EnvoyFleet(admin, client, lambda: traffic.topology), time.time)
+        overruled = is_overruled(history.state, settings.gateway)
+        reconciler = Reconciler(history, world, watching_since=folder.began, overruled=overruled)
         recent = RecentAttempts()
         rollouts = Rollouts(
             history,
@@ -114,7 +109,6 @@ async def control(settings: Settings, folder: RunFolder, stop: asyncio.Event) ->
             recent=recent,
             revisions=usual_revisions(folder, settings),
         )
-        watcher = AttemptsWatcher(reconciler, recent)
         routes = Control(
             traffic=TrafficView(traffic, discovery, admin=admin, attempts=attempts, taken=rollouts.moves_traffic),
             rollouts=rollouts,
@@ -123,6 +117,7 @@ async def control(settings: Settings, folder: RunFolder, stop: asyncio.Event) ->
             address=listening.getsockname()[0],
             version=version("podium"),
         )
+        watcher = AttemptsWatcher(reconciler, recent)
         reader = AttemptsReader(folder.attempts_log, attempts, admin, watcher=watcher)
         await _work(routes, listening, stop, {"attempts reader": reader.run(), "rollouts": reconciler.run()})
 
