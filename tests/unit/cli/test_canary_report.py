@@ -62,7 +62,7 @@ def test_the_words_say_what_was_seen_and_what_was_loosened() -> None:
     assert "The client sent 300 requests; none of them failed." in text
     assert "9 of the 40 attempts that reached green were cut off by a reset connection" in text
     assert (
-        "Noticed 5.0 s after its first share, and without traffic 1.0 s later, green was taken back: worse in errors."
+        "Noticed 5.0 s after its first share, and without traffic 1.00 s later, green was taken back: worse in errors."
         in text
     )
     assert "For the demonstration only: intervals of 1 s instead of 5" in text

@@ -98,7 +98,7 @@ def _noticed(times: dict[str, float | None]) -> str:
     detected, gone = times["detected_after_seconds"], times["rolled_back_after_seconds"]
     if detected is None or gone is None:
         return "Then"
-    return f"Noticed {detected:.1f} s after its first share, and without traffic {gone - detected:.1f} s later,"
+    return f"Noticed {detected:.1f} s after its first share, and without traffic {gone - detected:.2f} s later,"
 
 
 def _after(times: dict[str, float | None], what: str) -> str:
