@@ -31,19 +31,29 @@ class Canned:
 
 @dataclass
 class FakeServer:
-    """Answers by ``"GET /path"``; every request is kept: (route, decoded body), and its headers by small names."""
+    """Answers by ``"GET /path"``; every request is kept: (route, decoded body), and its headers by small names.
 
-    answers: dict[str, Canned]
+    Of a list each answer is given once, the last one again and again.
+    """
+
+    answers: dict[str, Canned | list[Canned]]
     url: str = ""
     port: int = 0
     requests: list[tuple[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
 
+    def next_answer(self, route: str) -> Canned:
+        """What this request gets."""
+        found = self.answers.get(route, Canned({"detail": "no such route"}, status=404))
+        if isinstance(found, Canned):
+            return found
+        return found.pop(0) if len(found) > 1 else found[0]
+
 
 @contextmanager
-def fake_server(answers: dict[str, Canned]) -> Iterator[FakeServer]:
+def fake_server(answers: Mapping[str, Canned | list[Canned]]) -> Iterator[FakeServer]:
     """Run a fake server on a free port of 127.0.0.1 until the block ends."""
-    fake = FakeServer(answers)
+    fake = FakeServer(dict(answers))
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -54,7 +64,7 @@ def fake_server(answers: dict[str, Canned]) -> Iterator[FakeServer]:
             route = f"{self.command} {self.path}"
             fake.requests.append((route, json.loads(given) if given else None))
             fake.headers.append({name.lower(): value for name, value in self.headers.items()})
-            canned = fake.answers.get(route, Canned({"detail": "no such route"}, status=404))
+            canned = fake.next_answer(route)
             payload = canned.payload()
             self.send_response(canned.status)
             for name, value in {"content-type": "application/json", **canned.headers}.items():

@@ -31,8 +31,11 @@ _LATER = {"unavailable", "overloaded", "model_not_ready", "draining"}  # the sam
 class Connection:
     """An HTTP connection to one server. Errors come out as ``Failure`` with code and request id.
 
-    ``key`` goes with every request. It is in no message and in no ``repr``.
+    ``key`` goes with every request. It is in no message and in no ``repr``. ``started_by`` is the command that starts
+    such a server.
     """
+
+    started_by = "podium serve"
 
     def __init__(self, url: str, *, key: str | None = None) -> None:
         if not url.startswith(("http://", "https://")):
@@ -102,7 +105,7 @@ class Connection:
         try:
             yield
         except httpx.TransportError as error:
-            message = f"{self.url} cannot be reached; start a server with `podium serve`, or name one with --url"
+            message = f"{self.url} cannot be reached; start a server with `{self.started_by}`, or name one with --url"
             raise Failure(message, ExitCode.NOT_READY) from error
 
 

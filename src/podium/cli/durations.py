@@ -30,3 +30,21 @@ def time_text(unix_seconds: float | None) -> str | None:
     if unix_seconds is None:
         return None
     return datetime.fromtimestamp(unix_seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def clock_text(unix_seconds: float) -> str:
+    """The time of day of a point in time, in UTC: ``14:05:09``."""
+    return datetime.fromtimestamp(unix_seconds, UTC).strftime("%H:%M:%S")
+
+
+def duration_text(seconds: float) -> str:
+    """A length of time in its two largest units: ``9 s``, ``3 min 5 s``, ``1 h 4 min``, ``2 d 3 h``."""
+    whole = max(0, round(seconds))
+    units = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
+    parts: list[tuple[int, str]] = []
+    for name, size in units:
+        count, whole = divmod(whole, size)
+        if count or parts:
+            parts.append((count, name))
+    shown = [f"{count} {name}" for count, name in parts[:2] if count]
+    return " ".join(shown) or "0 s"

@@ -24,7 +24,8 @@ MEANINGS = {
     ExitCode.USAGE: "the command line or the configuration is wrong; nothing was done",
     ExitCode.NOT_READY: "the server is unreachable or not ready; the same command may succeed later",
     ExitCode.REFUSED: "the server refused the request; the same command will be refused again",
-    ExitCode.ROLLBACK: "the verdict on a canary is ROLLBACK (0 is ADVANCE)",
-    ExitCode.HOLD: "the verdict on a canary is HOLD: not known yet, or not to be known from this data",
+    ExitCode.ROLLBACK: "the verdict on a canary is ROLLBACK (0 is ADVANCE), or it was rolled back",
+    ExitCode.HOLD: "the verdict on a canary is HOLD: not known yet, or not to be known from this data; or its "
+    "rollout is held, or made room for another",
     ExitCode.INTERRUPTED: "interrupted by Ctrl-C",
 }

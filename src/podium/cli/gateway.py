@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from podium.cli import output
-from podium.cli.connection import Connection, address, key_from
+from podium.cli.controller_connection import ControllerConnection, controller_at
 from podium.cli.exit_codes import ExitCode
 from podium.cli.failure import Failure
-from podium.cli.options import ConfigOption, JsonOption, KeyFileOption, UrlOption, settings_from
-from podium.config.gateway import split_address
+from podium.cli.options import ConfigOption, JsonOption, KeyFileOption, UrlOption
 from podium.protocols.control import TrafficAnswer
 
 app = typer.Typer(
@@ -29,18 +27,6 @@ WeightArguments = Annotated[
 ]
 
 
-class ControllerConnection(Connection):
-    """A connection to the control routes."""
-
-    def traffic(self) -> TrafficAnswer:
-        """The split now."""
-        return self.get("/control/traffic", TrafficAnswer)
-
-    def set_weights(self, weights: dict[str, float]) -> TrafficAnswer:
-        """The split after the gateway has confirmed ``weights``."""
-        return self._call("PUT", "/control/traffic", TrafficAnswer, {"weights": weights})
-
-
 @app.command("status", short_help="Show weights, servers and outcomes.")
 def status(
     *, url: UrlOption = None, key_file: KeyFileOption = None, config: ConfigOption = None, as_json: JsonOption = False
@@ -52,7 +38,7 @@ def status(
       podium gateway status
       podium gateway status --json
     """
-    with _controller(url, key_file, config) as controller:
+    with controller_at(ControllerConnection, url, key_file, config) as controller:
         _show(controller.traffic(), as_json=as_json)
 
 
@@ -75,7 +61,7 @@ def weights(
     wanted = dict(_share(text) for text in shares)
     if len(wanted) != len(shares):
         raise Failure("an environment is named twice; name each one once", ExitCode.USAGE)
-    with _controller(url, key_file, config) as controller:
+    with controller_at(ControllerConnection, url, key_file, config) as controller:
         _show(controller.set_weights(wanted), as_json=as_json)
 
 
@@ -87,16 +73,6 @@ def _share(text: str) -> tuple[str, float]:
     except ValueError:
         pass
     raise Failure(f"{text}: NAME=SHARE is needed, such as blue=90", ExitCode.USAGE)
-
-
-def _controller(url: str | None, key_file: Path | None, config: Path | None) -> ControllerConnection:
-    key = key_from(key_file)
-    if url is not None:
-        return ControllerConnection(url, key=key)
-    host, port = split_address(settings_from(config).settings.gateway.control)
-    if not port:
-        raise Failure("the configured port is 0, so the controller's address is unknown here; name it with --url")
-    return ControllerConnection(address(host, port), key=key)
 
 
 def _show(answer: TrafficAnswer, *, as_json: bool) -> None:

@@ -17,15 +17,16 @@ from podium.cli import (
     models,
     output,
     quotas,
-    rollout,
     run,
     serve,
     up,
     usage,
     version,
 )
+from podium.cli.demo import app as demo
 from podium.cli.exit_codes import ExitCode
 from podium.cli.failure import Failure
+from podium.cli.rollout import app as rollout
 from podium.core.errors import ConfigurationError, PodiumError
 
 _USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]  # UsageError; which library owns it depends on typer
@@ -53,8 +54,9 @@ app.add_typer(keys.app, name="keys", short_help="Create, list, change, rotate an
 app.add_typer(quotas.app, name="quotas", short_help="Show and change limits of tenants and models.")
 app.command("usage", short_help="Show who used what.")(usage.usage)
 app.add_typer(cache.app, name="cache", short_help="Look into the response cache, empty it, calibrate it.")
-app.add_typer(rollout.app, name="rollout", short_help="Judge a new version against the old one.")
+app.add_typer(rollout.app, name="rollout", short_help="Let a new version take over with proof, or take it back.")
 app.add_typer(deploy.app, name="deploy", short_help="Render files for Kubernetes, and check them.")
+app.add_typer(demo.app, name="demo", short_help="Watch what it does, with nothing to prepare.")
 app.add_typer(config.app, name="config", short_help="Show and check the configuration.")
 app.command("doctor", short_help="Say what this machine can run, and what is missing.")(doctor.doctor)
 app.command("version", short_help="Print versions.")(version.version)

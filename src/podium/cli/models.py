@@ -13,6 +13,7 @@ from urllib.parse import quote
 import typer
 
 from podium.cli import output
+from podium.cli.configured_server import connected
 from podium.cli.connection import Connection, key_from
 from podium.cli.exit_codes import ExitCode
 from podium.cli.failure import Failure
@@ -57,7 +58,7 @@ def list_models(
       podium models list
       podium models list --url http://127.0.0.1:8000 --json
     """
-    with _connect(url, config, key_from(key_file)) as server:
+    with connected(Connection, url, key_file, config, place=serving_address) as server:
         answer = server.get("/models", ModelsAnswer)
     if as_json:
         output.document(answer)
@@ -89,8 +90,10 @@ def load(
       podium models load gpt2
       podium models load gpt2@2 --url http://127.0.0.1:8000
     """
-    key = key_from(key_file)
-    with _connect(url, config, key) as server, _watched(server.url, name, key):
+    with (
+        connected(Connection, url, key_file, config, place=serving_address) as server,
+        _watched(server.url, name, key_from(key_file)),
+    ):
         answer = server.post(_route(name, "load"), LoadAnswer)
     if as_json:
         output.document(answer)
@@ -115,7 +118,7 @@ def unload(
       podium models unload gpt2
       podium models unload gpt2 --json
     """
-    with _connect(url, config, key_from(key_file)) as server:
+    with connected(Connection, url, key_file, config, place=serving_address) as server:
         answer = server.post(_route(name, "unload"), UnloadAnswer)
     if as_json:
         output.document(answer)
@@ -187,15 +190,6 @@ def convert(
 
 def _route(name: str, action: str) -> str:
     return f"/models/{quote(name, safe='/@')}/{action}"
-
-
-def _connect(url: str | None, config: Path | None, key: str | None) -> Connection:
-    if url is not None:
-        return Connection(url, key=key)
-    base = serving_address(settings_from(config).settings)
-    if base is None:
-        raise Failure("the configured port is 0, so the server's address is unknown here; name it with --url")
-    return Connection(base, key=key)
 
 
 @contextmanager

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import msgspec
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.live import Live
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -30,6 +31,21 @@ def line(words: str) -> None:
 def document(value: Any) -> None:
     """A result as JSON, for programs (``--json``)."""
     line(json.dumps(msgspec.to_builtins(value), indent=2, ensure_ascii=False))
+
+
+def json_line(value: Any) -> None:
+    """A result as JSON in one line, where it is the last one of several."""
+    line(json.dumps(msgspec.to_builtins(value), ensure_ascii=False))
+
+
+def prose(words: str) -> None:
+    """A paragraph for a person, in lines as wide as the terminal."""
+    _console().print(words, markup=False, highlight=False)
+
+
+def drawing(picture: RenderableType) -> None:
+    """A picture for a person to look at."""
+    _print(picture)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str | None = None) -> None:
@@ -92,6 +108,29 @@ def stages() -> Iterator[Stage]:
         yield Stage(progress)
 
 
+class Screen:
+    """A part of the terminal that is drawn over and over; see ``screen``."""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+
+    def show(self, picture: RenderableType) -> None:
+        """Draw this in place of what was there."""
+        self._live.update(picture, refresh=True)
+
+
+def can_draw() -> bool:
+    """Whether standard output is a terminal on which something can be drawn over."""
+    return sys.stdout.isatty() and not _console().is_dumb_terminal
+
+
+@contextmanager
+def screen() -> Iterator[Screen]:
+    """Something that changes, on the terminal that standard output is; its last state stays."""
+    with Live(console=_console(), auto_refresh=False) as live:
+        yield Screen(live)
+
+
 def byte_text(count: int | None) -> str:
     """A number of bytes for a person: ``1.3 GB``, or ``-`` when unknown."""
     if count is None:
@@ -104,7 +143,7 @@ def byte_text(count: int | None) -> str:
     return f"{amount:.1f} TB"
 
 
-def _print(grid: Table) -> None:
+def _print(grid: RenderableType) -> None:
     """Print without the spaces that fill up the last column."""
     console = _console()
     with console.capture() as captured:

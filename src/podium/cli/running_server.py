@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlencode
 
-from podium.cli.connection import Connection, key_from
-from podium.cli.failure import Failure
-from podium.cli.options import settings_from
+from podium.cli.configured_server import connected
+from podium.cli.connection import Connection
 from podium.cli.serving_address import serving_address
 
 T = TypeVar("T")
@@ -25,13 +24,7 @@ class RunningServer(Connection):
 
 def running_server(url: str | None, key_file: Path | None, config: Path | None) -> RunningServer:
     """The server at ``url``, or where the configuration says. Raises Failure when that names no port."""
-    key = key_from(key_file)
-    if url is not None:
-        return RunningServer(url, key=key)
-    base = serving_address(settings_from(config).settings)
-    if base is None:
-        raise Failure("the configured port is 0, so the server's address is unknown here; name it with --url")
-    return RunningServer(base, key=key)
+    return connected(RunningServer, url, key_file, config, place=serving_address)
 
 
 def with_query(path: str, parameters: Mapping[str, str | None]) -> str:

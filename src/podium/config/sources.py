@@ -78,6 +78,12 @@ def read_environment() -> dict[str, str]:
     return dict(os.environ)
 
 
+def forget_settings() -> None:
+    """Take settings out of this process's environment, so that programs that it starts have those of their files."""
+    for name in [name for name in os.environ if name.startswith(ENVIRONMENT_PREFIX)]:
+        del os.environ[name]
+
+
 def load(
     flags: Mapping[str, object],
     config_file: Path | None,

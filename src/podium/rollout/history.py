@@ -176,6 +176,15 @@ def read(path: Path) -> list[Entry]:
         connection.close()
 
 
+def read_intervals(path: Path) -> list[IntervalEntry]:
+    """Every interval, oldest first; also while another process writes."""
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    try:
+        return list(_interval_entries(connection))
+    finally:
+        connection.close()
+
+
 def verify(path: Path) -> list[str]:
     """What is wrong with a file: numbers that are missing, hashes that do not fit, events that cannot have happened.
 

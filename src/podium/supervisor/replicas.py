@@ -65,11 +65,19 @@ def for_environment(settings: Settings, environment: str) -> Settings:
     return settings.model_copy(update={"models": settings.models_of(environment)})
 
 
-def with_endpoints(settings: Settings, replicas: list[Replica]) -> Settings:
-    """The settings as the controller gets them: every environment names its endpoints, wherever they are."""
+def with_endpoints(settings: Settings, replicas: list[Replica], fronts: Mapping[str, str] | None = None) -> Settings:
+    """The settings as the controller gets them: every environment names its endpoints, wherever they are.
+
+    An environment that is in ``fronts`` is reached at that URL instead of at its replicas.
+    """
+    known = {name: (url,) for name, url in (fronts or {}).items()}
     environments = {
         name: given.model_copy(
-            update={"replicas": 0, "endpoints": _local(name, replicas) or given.endpoints, "models": ()}
+            update={
+                "replicas": 0,
+                "endpoints": known.get(name) or _local(name, replicas) or given.endpoints,
+                "models": (),
+            }
         )
         for name, given in settings.gateway.environments.items()
     }

@@ -11,10 +11,13 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
+from urllib.parse import urlsplit
 
 import httpx
 import structlog
 
+from podium.aio import tasks
 from podium.config.gateway import split_address
 from podium.config.settings import Settings
 from podium.controller.run_folder import RunFolder
@@ -50,15 +53,29 @@ class Addresses:
 class Stack:
     """Gateway, environments and controller of one configuration, as processes of this one.
 
-    ``environ`` is the environment of this process. ``run`` does everything.
+    ``environ`` is the environment of this process. ``written_to`` gets what the processes write. ``fronts``: URLs of
+    what stands between the gateway and an environment's only replica, by environment. ``run`` does everything.
     """
 
-    def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        environ: Mapping[str, str],
+        *,
+        written_to: TextIO | None = None,
+        fronts: Mapping[str, str] | None = None,
+    ) -> None:
         self._environ = environ
         self._settings = _with_ports(settings)
+        self._fronts = fronts or {}
         self._replicas = plan_replicas(settings.gateway.environments)
         names = ("gateway", "controller", *(replica.name for replica in self._replicas))
-        self._merged = MergedLog(sys.stderr, names)
+        self._merged = MergedLog(written_to or sys.stderr, names)
+
+    @property
+    def replicas(self) -> tuple[Replica, ...]:
+        """The local servers, with their ports."""
+        return tuple(self._replicas)
 
     @property
     def addresses(self) -> Addresses:
@@ -80,7 +97,7 @@ class Stack:
             _check_length(folder.admin_socket)
             for environment in self._settings.gateway.environments:
                 _write(folder.settings_of(environment), for_environment(self._settings, environment))
-            _write(folder.controller_settings, with_endpoints(self._settings, self._replicas))
+            _write(folder.controller_settings, with_endpoints(self._settings, self._replicas, self._fronts))
             admin = await stack.enter_async_context(EnvoyAdmin(folder.admin_socket))
             probes = await stack.enter_async_context(_probe_client())
             processes = self._processes(binary, folder, admin, probes)
@@ -111,9 +128,10 @@ class Stack:
         itself = answers(probes, f"{replica.admin_url}/readyz")
         path = self._settings.gateway.environments[replica.environment].health_path
         through = answers(probes, _reachable(self.addresses.gateway) + path, environment=replica.environment)
+        address = urlsplit(self._fronts.get(replica.environment, replica.url)).netloc
 
         async def probe() -> bool:
-            found = await itself() and await admin.is_healthy(replica.environment, replica.address)
+            found = await itself() and await admin.is_healthy(replica.environment, address)
             return found and await through()
 
         return probe
@@ -137,6 +155,27 @@ def _probe_client() -> httpx.AsyncClient:
     anybody.check_hostname = False
     anybody.verify_mode = ssl.CERT_NONE
     return httpx.AsyncClient(trust_env=False, timeout=_PROBE_TIMEOUT_SECONDS, verify=anybody)
+
+
+@asynccontextmanager
+async def running(stack: Stack) -> AsyncIterator[None]:
+    """``stack`` is ready inside, and has ended in order afterwards; left by an error, it is killed at once.
+
+    Raises:
+        ConfigurationError: something cannot run at all.
+    """
+    stop, ready = asyncio.Event(), asyncio.Event()
+    task = tasks.start(stack.run(stop, ready.set), name="stack")
+    task.add_done_callback(lambda _: ready.set())
+    try:
+        await ready.wait()
+        if task.done():
+            task.result()  # raises what it ended with
+        yield
+        stop.set()
+        await task
+    finally:
+        await tasks.stop(task)
 
 
 @asynccontextmanager

@@ -61,3 +61,11 @@ def test_every_line_says_whose_it_is() -> None:
     log.write("blue-1", "hello")
     log.write("gateway", "there")
     assert stream.getvalue() == "blue-1  | hello\ngateway | there\n"
+
+
+def test_the_controller_reaches_an_environment_at_what_stands_in_front_of_it() -> None:
+    environments = {"blue": Environment(replicas=1), "green": Environment(replicas=1)}
+    settings = Settings(gateway=Gateway(environments=environments))
+    replicas = plan_replicas(environments)
+    seen = with_endpoints(settings, replicas, {"green": "http://127.0.0.1:9"}).gateway.environments
+    assert [given.endpoints for given in seen.values()] == [(replicas[0].url,), ("http://127.0.0.1:9",)]

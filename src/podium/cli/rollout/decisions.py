@@ -1,0 +1,79 @@
+"""``podium rollout approve``, ``abort`` and ``promote``: what a person decides."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from podium.cli import output
+from podium.cli.options import ConfigOption, JsonOption, KeyFileOption, UrlOption
+from podium.cli.rollout.connection import Decision, rollouts_at
+
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why; it is kept in the log.")]
+
+
+def approve(
+    *,
+    reason: ReasonOption = "",
+    url: UrlOption = None,
+    key_file: KeyFileOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let a held rollout go on, as if what it waited for had happened.
+
+    \b
+    Examples:
+      podium rollout approve
+      podium rollout approve --reason "the shop was closed, no traffic is normal"
+    """
+    _decide("approve", reason, url, key_file, config, as_json=as_json)
+
+
+def abort(
+    *,
+    reason: ReasonOption = "",
+    url: UrlOption = None,
+    key_file: KeyFileOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take all traffic from the canary; its revision is not tried again.
+
+    \b
+    Examples:
+      podium rollout abort
+      podium rollout abort --reason "wrong checkpoint"
+    """
+    _decide("abort", reason, url, key_file, config, as_json=as_json)
+
+
+def promote(
+    *,
+    reason: ReasonOption = "",
+    url: UrlOption = None,
+    key_file: KeyFileOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Send all traffic to the canary now, without waiting for proof. The log says who did it and why.
+
+    \b
+    Examples:
+      podium rollout promote --reason "fixes an outage of the stable version"
+    """
+    _decide("promote", reason, url, key_file, config, as_json=as_json)
+
+
+def _decide(
+    decision: Decision, reason: str, url: str | None, key_file: Path | None, config: Path | None, *, as_json: bool
+) -> None:
+    with rollouts_at(url, key_file, config) as controller:
+        rollout = controller.decide(decision, reason)
+    if as_json:
+        output.document(rollout)
+        return
+    words = f"rollout {rollout.number} of {rollout.environment} is {rollout.phase}"
+    output.line(f"{words}; {rollout.waits_for}" if rollout.waits_for and not rollout.ended else words)
