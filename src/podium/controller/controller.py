@@ -22,6 +22,7 @@ from podium.config.gateway import split_address
 from podium.config.settings import Settings
 from podium.controller.attempts_reader import AttemptsReader
 from podium.controller.callers import gatekeeper_of
+from podium.controller.monitoring import monitor_of
 from podium.controller.run_folder import RunFolder
 from podium.controller.traffic_view import TrafficView
 from podium.core.errors import ConfigurationError
@@ -32,6 +33,7 @@ from podium.gateway.topology import Topology, topology_of
 from podium.gateway.traffic import Traffic
 from podium.gateway.weights_file import WeightsFile
 from podium.gateway.xds import DiscoveryServer
+from podium.monitor.view import MonitorView
 from podium.telemetry import logs
 
 log = structlog.get_logger(__name__)
@@ -81,6 +83,7 @@ async def control(settings: Settings, folder: RunFolder, stop: asyncio.Event) ->
         stack.callback(attempts.close)
         reader = tasks.start(AttemptsReader(folder.attempts_log, attempts, admin).run(), name="attempts reader")
         stack.push_async_callback(tasks.stop, reader)
+        monitor = await stack.enter_async_context(monitor_of(settings, admin))
         traffic = Traffic(topology, discovery, kept)
         routes = Control(
             traffic=TrafficView(traffic, discovery, admin=admin, attempts=attempts),
@@ -88,6 +91,7 @@ async def control(settings: Settings, folder: RunFolder, stop: asyncio.Event) ->
             limits=settings.server.limits,
             address=listening.getsockname()[0],
             version=version("podium"),
+            monitoring=MonitorView(monitor),
         )
         await _serve(routes, listening, stop)
 

@@ -36,7 +36,7 @@ class Replica:
 
     @property
     def admin_url(self) -> str:
-        """Where its probes are."""
+        """Where its probes and its metrics are."""
         return f"http://{_HOST}:{self.admin_port}"
 
     def command(self, folder: RunFolder) -> Command:
@@ -55,17 +55,18 @@ def plan_replicas(environments: Mapping[str, Environment]) -> list[Replica]:
 
 
 def with_endpoints(settings: Settings, replicas: list[Replica]) -> Settings:
-    """The settings as the controller gets them: every environment names its endpoints, wherever they are."""
-    environments = {
-        name: given.model_copy(update={"replicas": 0, "endpoints": _local(name, replicas) or given.endpoints})
-        for name, given in settings.gateway.environments.items()
-    }
+    """The settings as the controller gets them: every environment names its servers, wherever they are."""
+    environments = {name: _named(name, given, replicas) for name, given in settings.gateway.environments.items()}
     gateway = settings.gateway.model_copy(update={"environments": environments})
     return settings.model_copy(update={"gateway": gateway})
 
 
-def _local(environment: str, replicas: list[Replica]) -> tuple[str, ...]:
-    return tuple(replica.url for replica in replicas if replica.environment == environment)
+def _named(name: str, given: Environment, replicas: list[Replica]) -> Environment:
+    own = [replica for replica in replicas if replica.environment == name]
+    if not own:
+        return given
+    found = {"endpoints": tuple(replica.url for replica in own), "metrics": tuple(replica.admin_url for replica in own)}
+    return given.model_copy(update={"replicas": 0, **found})
 
 
 def controller_command(folder: RunFolder) -> Command:
