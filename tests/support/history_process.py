@@ -24,7 +24,7 @@ def _die() -> None:
 def main(file: Path, events: list[Event], number: int, point: str) -> None:
     """Write until the end or death."""
     with History(file) as history:
-        for at in range(history._count, len(events)):
+        for at in range(len(history.log), len(events)):
             if at == number and point == "before":
                 _die()
             if at == number and point == "between":

@@ -77,6 +77,29 @@ class Rollout(Group):
     step_deadline_seconds: float = Field(
         3600.0, gt=0, description="A step without a verdict for so long is held until somebody decides."
     )
+    bake_seconds: float = Field(
+        1800.0, gt=0, description="How long the old version stays hot after the new one has got all traffic."
+    )
+    max_error_rate: float = Field(
+        0.05,
+        gt=0,
+        lt=1,
+        description="Part of failed requests above which a rollout that is judged by threshold rolls back, and any "
+        "rollout while the new version has all traffic.",
+    )
+    settle_seconds: float = Field(
+        30.0,
+        ge=10,
+        le=3600,
+        description="An interval is judged at the latest so long after its end; what is undecided then counts as not "
+        "bad. At least `gateway.first_byte_seconds` is waited.",
+    )
+    history_file: str = Field(
+        "podium-rollouts.db",
+        min_length=1,
+        description="SQLite file that tells what rollouts did, made by the first one; it survives restarts, and says "
+        "which environment is the stable one after a rollout.",
+    )
     max_canary_restarts: int = Field(
         3, ge=0, description="Restarts of canary replicas in a rollout; one more is a crash loop and rolls back."
     )

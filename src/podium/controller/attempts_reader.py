@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 import httpx
 import structlog
 
 from podium.gateway.admin import EnvoyAdmin
-from podium.gateway.attempts import AttemptsLog
+from podium.gateway.attempts import Attempt, AttemptsLog
 
 log = structlog.get_logger(__name__)
 
@@ -17,21 +20,52 @@ PAUSE_SECONDS = 0.2
 MOST_BYTES = 64 * 1024 * 1024
 
 
+class Watcher(Protocol):
+    """Somebody who wants to know what became of attempts."""
+
+    def take(self, attempts: list[Attempt]) -> None:
+        """Lines in the order in which Envoy wrote them."""
+
+    def caught_up(self, at: float) -> None:
+        """Everything that was in the file at ``at``, in seconds since 1970, has been taken."""
+
+
 class AttemptsReader:
     """Reads what Envoy writes, several times a second; keeps the present file and the one before."""
 
-    def __init__(self, path: Path, attempts: AttemptsLog, admin: EnvoyAdmin, *, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(
+        self,
+        path: Path,
+        attempts: AttemptsLog,
+        admin: EnvoyAdmin,
+        *,
+        watcher: Watcher | None = None,
+        most_bytes: int = MOST_BYTES,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._path = path
         self._attempts = attempts
         self._admin = admin
+        self._watcher = watcher
         self._most_bytes = most_bytes
+        self._clock = clock
 
     async def run(self) -> None:
         """Go on until cancelled."""
         while True:
-            found = self._attempts.read()
+            found = self._read()
             await self._replace_a_long_file()
             await asyncio.sleep(0 if found else PAUSE_SECONDS)  # a backlog keeps nobody else waiting
+
+    def _read(self) -> bool:
+        at = self._clock()
+        found = self._attempts.read_lines()
+        if self._watcher is not None:
+            if found:
+                self._watcher.take(found)
+            else:
+                self._watcher.caught_up(at)
+        return bool(found)
 
     async def _replace_a_long_file(self) -> None:
         try:

@@ -6,15 +6,16 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from importlib.metadata import version
+from pathlib import Path
 
+import httpx
 import structlog
 import uvicorn
 
-from podium.aio import tasks
 from podium.api.connection import connections
 from podium.api.control.app import create_control_app
 from podium.api.control.control import Control
@@ -22,9 +23,16 @@ from podium.config.gateway import split_address
 from podium.config.settings import Settings
 from podium.controller.attempts_reader import AttemptsReader
 from podium.controller.callers import gatekeeper_of
+from podium.controller.fleet import EnvoyFleet
 from podium.controller.monitoring import monitor_of
+from podium.controller.recent_traffic import RecentAttempts
+from podium.controller.resuming import is_overruled, resumed
+from podium.controller.revisions import usual_revisions
+from podium.controller.rollouts import Rollouts
 from podium.controller.run_folder import RunFolder
+from podium.controller.splitter import GatewaySplitter
 from podium.controller.traffic_view import TrafficView
+from podium.controller.watching import AttemptsWatcher
 from podium.core.errors import ConfigurationError
 from podium.gateway.admin import EnvoyAdmin
 from podium.gateway.attempts import AttemptsLog
@@ -34,9 +42,15 @@ from podium.gateway.traffic import Traffic
 from podium.gateway.weights_file import WeightsFile
 from podium.gateway.xds import DiscoveryServer
 from podium.monitor.view import MonitorView
+from podium.rollout.history_on_demand import HistoryOnDemand
+from podium.rollout.phases import World
+from podium.rollout.reconciler import Reconciler
+from podium.rollout.state import RolloutState
 from podium.telemetry import logs
 
 log = structlog.get_logger(__name__)
+
+PROBE_SECONDS = 5.0
 
 
 class _QuietServer(uvicorn.Server):
@@ -68,12 +82,14 @@ def run(settings: Settings, folder: RunFolder) -> int:
 
 async def control(settings: Settings, folder: RunFolder, stop: asyncio.Event) -> None:
     """``run`` inside a loop, until ``stop``. Raises ``ConfigurationError`` when the control port is taken."""
-    kept = WeightsFile(folder.weights)
-    topology = wanted(settings, folder, kept)
     async with AsyncExitStack() as stack:
         listening = stack.enter_context(_bind(settings))
+        history = stack.enter_context(HistoryOnDemand(Path(settings.rollout.history_file)))
+        kept = WeightsFile(folder.weights)
+        topology = wanted(settings, folder, kept, history.state)
         gatekeeper = await stack.enter_async_context(gatekeeper_of(settings))
         admin = await stack.enter_async_context(EnvoyAdmin(folder.admin_socket))
+        client = await stack.enter_async_context(httpx.AsyncClient(trust_env=False, timeout=PROBE_SECONDS))
         folder.discovery_socket.unlink(missing_ok=True)  # of a controller that was killed
         discovery = DiscoveryServer(
             str(folder.discovery_socket), snapshot_of(topology), ack_seconds=settings.gateway.ack_seconds
@@ -81,26 +97,56 @@ async def control(settings: Settings, folder: RunFolder, stop: asyncio.Event) ->
         await stack.enter_async_context(discovery)
         attempts = AttemptsLog(folder.attempts_log)
         stack.callback(attempts.close)
-        reader = tasks.start(AttemptsReader(folder.attempts_log, attempts, admin).run(), name="attempts reader")
-        stack.push_async_callback(tasks.stop, reader)
         monitor = await stack.enter_async_context(monitor_of(settings, admin))
         traffic = Traffic(topology, discovery, kept)
+        fleet = EnvoyFleet(admin, client, lambda: traffic.topology)
+        world = World(GatewaySplitter(traffic), fleet, time.time)
+        reconciler = Reconciler(
+            history,
+            world,
+            watching_since=folder.began,
+            overruled=is_overruled(history.state, settings.gateway),
+        )
+        recent = RecentAttempts()
+        rollouts = Rollouts(
+            history,
+            reconciler,
+            settings=settings,
+            traffic=traffic,
+            world=world,
+            recent=recent,
+            revisions=usual_revisions(folder, settings),
+        )
+        watcher = AttemptsWatcher(reconciler, recent)
         routes = Control(
-            traffic=TrafficView(traffic, discovery, admin=admin, attempts=attempts),
+            traffic=TrafficView(traffic, discovery, admin=admin, attempts=attempts, taken=rollouts.moves_traffic),
+            rollouts=rollouts,
             gatekeeper=gatekeeper,
             limits=settings.server.limits,
             address=listening.getsockname()[0],
             version=version("podium"),
             monitoring=MonitorView(monitor),
         )
-        await _serve(routes, listening, stop)
+        reader = AttemptsReader(folder.attempts_log, attempts, admin, watcher=watcher)
+        loops = {"attempts reader": reader.run(), "rollouts": reconciler.run(), "monitor": monitor.run()}
+        await _work(routes, listening, stop, loops)
 
 
-def wanted(settings: Settings, folder: RunFolder, kept: WeightsFile) -> Topology:
-    """The topology of the settings, with the weights that were last confirmed in this run."""
+def wanted(settings: Settings, folder: RunFolder, kept: WeightsFile, state: RolloutState) -> Topology:
+    """The topology to begin with: of the settings, as the last rollout and the last confirmed weights left it."""
     topology = topology_of(settings, attempts_log=str(folder.attempts_log))
-    weights = kept.read(topology.names)
-    return topology if weights is None else replace(topology, weights=weights)
+    return resumed(topology, state, settings.gateway, kept.read(topology.names))
+
+
+async def _work(
+    routes: Control, listening: socket.socket, stop: asyncio.Event, loops: Mapping[str, Coroutine[None, None, None]]
+) -> None:
+    """Serve and run ``loops`` until ``stop``. When one of them fails, everything ends, and is started again."""
+    async with asyncio.TaskGroup() as group:
+        running = [group.create_task(loop, name=name) for name, loop in loops.items()]
+        await _serve(routes, listening, stop)
+        for task in running:
+            task.cancel()
 
 
 async def _serve(routes: Control, listening: socket.socket, stop: asyncio.Event) -> None:

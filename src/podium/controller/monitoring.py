@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import httpx
 
-from podium.aio import tasks
 from podium.config.settings import Settings
 from podium.gateway.admin import EnvoyAdmin
 from podium.monitor.alerts import AlertBook
@@ -20,7 +19,7 @@ from podium.monitor.target import Target
 
 @asynccontextmanager
 async def monitor_of(settings: Settings, admin: EnvoyAdmin) -> AsyncIterator[Monitor]:
-    """A monitor that watches every replica and the gateway while it is entered."""
+    """A monitor that can watch every replica and the gateway while it is entered; its owner runs it."""
     environments = settings.gateway.environments
     catalog = catalog_of(environments, (model.name for model in settings.models))
     async with AsyncExitStack() as stack:
@@ -33,7 +32,4 @@ async def monitor_of(settings: Settings, admin: EnvoyAdmin) -> AsyncIterator[Mon
             for name, environment in environments.items()
             for number, address in enumerate(environment.metrics, 1)
         ]
-        monitor = Monitor(targets, catalog, AlertBook(rules_of(settings.monitor)))
-        running = tasks.start(monitor.run(), name="monitor")
-        stack.push_async_callback(tasks.stop, running)
-        yield monitor
+        yield Monitor(targets, catalog, AlertBook(rules_of(settings.monitor)))

@@ -28,6 +28,11 @@ class RunFolder:
         return self.path / "envoy.json"
 
     @property
+    def began(self) -> float:
+        """When this run began, in seconds since 1970: no attempt before it is in its log."""
+        return self.bootstrap.stat().st_mtime
+
+    @property
     def discovery_socket(self) -> Path:
         """Where Envoy asks for its configuration."""
         return self.path / "xds.sock"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import httpx
 
+from podium.core.errors import Conflict
 from podium.gateway.admin import EnvoyAdmin
 from podium.gateway.attempts import AttemptCounts, AttemptsLog
 from podium.gateway.topology import Environment
@@ -15,15 +16,22 @@ from podium.protocols.control import EndpointBody, EnvironmentBody, TrafficAnswe
 
 
 class TrafficView:
-    """``TrafficControl`` of ``podium.api.control.control``."""
+    """``TrafficControl`` of ``podium.api.control.control``. ``taken``: why weights cannot be set by hand, or None."""
 
     def __init__(
-        self, traffic: Traffic, discovery: DiscoveryServer, *, admin: EnvoyAdmin, attempts: AttemptsLog
+        self,
+        traffic: Traffic,
+        discovery: DiscoveryServer,
+        *,
+        admin: EnvoyAdmin,
+        attempts: AttemptsLog,
+        taken: Callable[[], str | None],
     ) -> None:
         self._traffic = traffic
         self._discovery = discovery
         self._admin = admin
         self._attempts = attempts
+        self._taken = taken
 
     @property
     def confirmed(self) -> bool:
@@ -31,7 +39,9 @@ class TrafficView:
         return self._discovery.confirmed
 
     async def set_weights(self, weights: Mapping[str, float]) -> None:
-        """See ``Traffic.set_weights``."""
+        """See ``Traffic.set_weights``. Raises ``Conflict`` while a rollout moves traffic."""
+        if (reason := self._taken()) is not None:
+            raise Conflict(reason)
         await self._traffic.set_weights(weights)
 
     async def show(self) -> TrafficAnswer:

@@ -66,6 +66,17 @@ class EnvoyAdmin:
             found[cluster["name"]] = {_address(host): _is_healthy(host) for host in hosts}
         return found
 
+    async def server_states(self) -> dict[str, dict[str, bool | None]]:
+        """As ``healthy_endpoints``, with None for a server that has not been checked since Envoy began."""
+        answer = (await self._client.get("/clusters", params={"format": "json"})).raise_for_status().json()
+        found: dict[str, dict[str, bool | None]] = {}
+        for cluster in answer.get("cluster_statuses", ()):
+            hosts = cluster.get("host_statuses", ())
+            found[cluster["name"]] = {
+                _address(host): None if _is_pending(host) else _is_healthy(host) for host in hosts
+            }
+        return found
+
     async def reopen_logs(self) -> None:
         """Open log files anew, after one was renamed."""
         (await self._client.post("/reopen_logs")).raise_for_status()
@@ -74,6 +85,10 @@ class EnvoyAdmin:
 def _address(host: dict[str, Any]) -> str:
     socket = host.get("address", {}).get("socket_address", {})
     return f"{socket.get('address', '')}:{socket.get('port_value', 0)}"
+
+
+def _is_pending(host: dict[str, Any]) -> bool:
+    return bool(host.get("health_status", {}).get("pending_active_hc"))
 
 
 def _is_healthy(host: dict[str, Any]) -> bool:

@@ -1,4 +1,8 @@
-"""What became of every attempt: the lines that Envoy writes, as records, and counts by environment."""
+"""What became of every attempt: the lines that Envoy writes, as records, and counts by environment.
+
+Envoy writes a line when an attempt gets its connection, one every few seconds while it runs, and one at its end; they
+have the same ``key``. An attempt that never gets a connection has the last one only.
+"""
 
 from __future__ import annotations
 
@@ -14,15 +18,26 @@ from podium.gateway.route import SPLIT
 _SERVER_ERROR = 500
 _NO_ENVIRONMENT = "-"
 _READ_BYTES = 1024 * 1024
+_MILLISECONDS = 1e-3
+_MICROSECONDS = 1e-6
+_END = "UpstreamEnd"
 
 
 class Attempt(msgspec.Struct, frozen=True):
-    """One attempt of one request. A request has a second one after the first has failed before its first byte.
+    """One attempt of one request, at some moment. A request has a second one after the first has failed early.
 
-    ``environment`` and ``host`` are None when no server was found. ``code`` is 0 when no answer came.
-    Durations are in microseconds, None when the attempt did not get there.
+    Attributes:
+        moment: which of its lines it is, in Envoy's words; None is the last one.
+        began: when it arrived, in seconds since 1970.
+        environment, host: which server had it; None when none was found.
+        cluster: what it was meant for, also when another environment had to take it.
+        code: 0 when no answer came, yet.
+        first_byte_us, body_us, duration_ms: None when it did not get there; ``body_us`` only when the answer was whole.
+        user: what its sender calls itself.
     """
 
+    moment: str | None = None
+    began: float | None = None
     request_id: str | None = None
     route: str | None = None
     environment: str | None = None
@@ -33,6 +48,38 @@ class Attempt(msgspec.Struct, frozen=True):
     flags: str | None = None
     first_byte_us: int | None = None
     body_us: int | None = None
+    duration_ms: int | None = None
+    user: str | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether this is the attempt's last line."""
+        return self.moment in {None, _END}
+
+    @property
+    def key(self) -> str:
+        """The same for every line of one attempt, and of no other: requests may share an id, but not a microsecond."""
+        return f"{self.began}/{self.request_id}/{self.attempt}"
+
+    @property
+    def first_byte_seconds(self) -> float | None:
+        """How long the first byte took; None while there is none."""
+        return None if self.first_byte_us is None else self.first_byte_us * _MICROSECONDS
+
+    @property
+    def seconds(self) -> float:
+        """How long it has run."""
+        return (self.duration_ms or 0) * _MILLISECONDS
+
+    @property
+    def is_faulted(self) -> bool:
+        """Whether Envoy names a fault of the server: a reset, a timeout, a breach. A client that leaves is none."""
+        return self.flags not in {None, "-", ""}
+
+    @property
+    def is_server_error(self) -> bool:
+        """Whether it was answered with a 5xx."""
+        return (self.code or 0) >= _SERVER_ERROR
 
     @property
     def was_split(self) -> bool:
@@ -41,8 +88,8 @@ class Attempt(msgspec.Struct, frozen=True):
 
     @property
     def failed(self) -> bool:
-        """Whether the server failed it: a 5xx, or no whole answer."""
-        return not self.code or self.code >= _SERVER_ERROR or self.flags not in {None, "-", ""}
+        """Whether it had a 5xx, or no whole answer."""
+        return not self.code or self.is_server_error or self.is_faulted
 
 
 @dataclass
@@ -69,9 +116,20 @@ class AttemptsLog:
         self.unreadable = 0
 
     def read(self) -> list[Attempt]:
-        """What has been added since the last call, complete lines only; also counted in ``counts``."""
-        found = [attempt for line in self._lines() if (attempt := self._decoded(line)) is not None]
+        """The attempts that have ended since the last call; also counted in ``counts``."""
+        return [attempt for attempt in self.read_lines() if attempt.ended]
+
+    def read_lines(self) -> list[Attempt]:
+        """What has been added since the last call, complete lines only: several of one attempt. Counted as in ``read``.
+
+        Empty means that everything was read that stood in the file then.
+        """
+        found: list[Attempt] = []
+        while not found and (lines := self._lines()):
+            found = [attempt for line in lines if (attempt := self._decoded(line)) is not None]
         for attempt in found:
+            if not attempt.ended:
+                continue
             counts = self.counts.setdefault(attempt.environment or _NO_ENVIRONMENT, AttemptCounts())
             counts.attempts += 1
             counts.first += attempt.was_split

@@ -17,10 +17,18 @@ def cluster_for(name: str, stable: str) -> str:
     return name if name == stable else f"{name}{_SHIELDED}"
 
 
+def environment_of(cluster: str) -> str:
+    """The environment that traffic for a cluster was meant for."""
+    return cluster.removesuffix(_SHIELDED)
+
+
 def clusters(topology: Topology) -> list[dict[str, Any]]:
     """All clusters, in a constant order."""
     bare = [_cluster(environment, topology) for environment in topology.environments]
-    return bare + [_shielded(name, topology) for name in topology.names if name != topology.stable]
+    shields = [_shielded(name, topology.stable, topology) for name in topology.names if name != topology.stable]
+    if topology.former not in {"", topology.stable}:
+        shields.append(_shielded(topology.stable, topology.former, topology))
+    return bare + shields
 
 
 def endpoints(topology: Topology) -> list[dict[str, Any]]:
@@ -66,8 +74,8 @@ def _health_check(environment: Environment, host: str) -> dict[str, Any]:
     }
 
 
-def _shielded(name: str, topology: Topology) -> dict[str, Any]:
-    """The first attempt goes to the environment, the second to stable.
+def _shielded(name: str, stable: str, topology: Topology) -> dict[str, Any]:
+    """The first attempt goes to the environment, the second to ``stable``.
 
     Retries are counted on this cluster, and Envoy allows three at a time unless told otherwise: an environment
     that fails everything would show the rest of its failures.
@@ -79,7 +87,7 @@ def _shielded(name: str, topology: Topology) -> dict[str, Any]:
         "circuit_breakers": {"thresholds": [{"max_retries": topology.limits.max_requests}]},
         "cluster_type": {
             "name": "envoy.clusters.composite",
-            "typed_config": {"@type": TYPE_URL, "clusters": [{"name": name}, {"name": topology.stable}]},
+            "typed_config": {"@type": TYPE_URL, "clusters": [{"name": name}, {"name": stable}]},
         },
     }
 

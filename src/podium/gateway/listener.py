@@ -14,9 +14,13 @@ STAT_PREFIX = "gateway"
 HEADERS_SECONDS = 5  # off by default in Envoy: a client that sends a header a minute would hold its place for ever
 BUFFER_BYTES = 32 * 1024
 STREAMS_PER_CONNECTION = 100
+PROGRESS_SECONDS = 5.0
+"""How often an attempt that runs has a line: a stream whose end nobody waits for has shown its first byte by then."""
 _V3 = "type.googleapis.com/envoy.extensions"
 
 ATTEMPT_FIELDS = {
+    "moment": "%ACCESS_LOG_TYPE%",
+    "began": "%START_TIME(%s.%6f)%",
     "request_id": "%REQ(X-REQUEST-ID)%",
     "route": "%ROUTE_NAME%",
     "environment": "%UPSTREAM_METADATA(podium:environment)%",
@@ -27,6 +31,8 @@ ATTEMPT_FIELDS = {
     "flags": "%RESPONSE_FLAGS%",
     "first_byte_us": "%COMMON_DURATION(US_TX_BEG:US_RX_BEG:us)%",
     "body_us": "%COMMON_DURATION(US_RX_BEG:US_RX_END:us)%",
+    "duration_ms": "%DURATION%",
+    "user": "%REQ(X-PODIUM-USER)%",
 }
 """What is written about each attempt; ``podium.gateway.attempts`` reads it."""
 
@@ -75,6 +81,10 @@ def _router(topology: Topology) -> dict[str, Any]:
     return {
         "@type": f"{_V3}.filters.http.router.v3.Router",
         "suppress_envoy_headers": True,
+        "upstream_log_options": {
+            "flush_upstream_log_on_upstream_stream": True,
+            "upstream_log_flush_interval": seconds(PROGRESS_SECONDS),
+        },
         "upstream_log": [
             {
                 "name": "envoy.access_loggers.file",

@@ -62,6 +62,7 @@ class Topology:
     """The wanted state: where to listen, who serves, and in which shares.
 
     ``weights`` holds every environment, in the order of ``environments``, in units of which ``TOTAL_WEIGHT`` are all.
+    ``former`` is the stable environment of before, for as long as requests may be on their way through its shield.
     """
 
     listen: Endpoint
@@ -71,6 +72,7 @@ class Topology:
     limits: Limits
     health_host: str
     attempts_log: str
+    former: str = ""
 
     def with_weights(self, per_cent: Mapping[str, float]) -> Self:
         """The same with other shares; what is left out gets none."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 
 import structlog
 
 from podium.config.gateway import check_weights
 from podium.core.errors import InvalidRequest
 from podium.gateway.snapshot import snapshot_of
-from podium.gateway.topology import Topology, per_cent, units
+from podium.gateway.topology import Topology, per_cent
 from podium.gateway.weights_file import WeightsFile
 from podium.gateway.xds import DiscoveryServer
 
@@ -42,8 +43,33 @@ class Traffic:
         except ValueError as error:
             raise InvalidRequest(f"{error}.", param="weights") from error
         async with self._changing:
-            changed = self.topology.with_weights(weights)
-            await self._discovery.push(snapshot_of(changed))
-            self._kept.write(units(weights, self.topology.names))
-            self.topology = changed
+            await self._tell(self.topology.with_weights(weights))
         log.info("weights set", **self.weights)
+
+    async def set_units(self, weights: Mapping[str, int]) -> None:
+        """As ``set_weights``, in units of which ``TOTAL_WEIGHT`` are all; environments that are left out get none.
+
+        Where the gateway runs with these weights already, it has only to be there.
+        """
+        async with self._changing:
+            units = {name: weights.get(name, 0) for name in self.topology.names}
+            await self._tell(replace(self.topology, weights=units))
+
+    async def set_stable(self, environment: str) -> None:
+        """From now on ``environment`` takes over what others fail. Shares stay, and so does everybody's environment.
+
+        The shield of before is kept until no route leads to it. Raises what ``DiscoveryServer.push`` raises; done
+        again, it goes on where it was. Weights of all environments and their order are the same, so no user moves.
+        """
+        async with self._changing:
+            before = self.topology
+            if before.stable != environment:
+                await self._tell(replace(before, stable=environment, former=before.stable))
+            if self.topology.former:
+                await self._tell(replace(self.topology, former=""))
+                log.info("stable", environment=environment)
+
+    async def _tell(self, changed: Topology) -> None:
+        await self._discovery.push(snapshot_of(changed))
+        self._kept.write(changed.weights)
+        self.topology = changed

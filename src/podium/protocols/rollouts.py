@@ -106,8 +106,9 @@ class EvidencePoint(msgspec.Struct, frozen=True, kw_only=True):
 class EvidenceBody(msgspec.Struct, frozen=True, kw_only=True):
     """What is known about the canary. It is rolled back when ``odds`` reach ``alarm``.
 
-    ``by_metric`` holds the odds of each measured metric, ``metrics`` the counts of the present step by counted metric as
-    ``{"errors": {"stable": …, "canary": …}}``, ``points`` the newest intervals (at most 120), oldest first.
+    ``by_metric`` holds the odds of each measured metric, ``metrics`` the counts of the present step by counted metric
+    as ``{"errors": {"stable": …, "canary": …}}``, ``points`` the newest intervals (at most 120), oldest first.
+    ``undecided`` are attempts whose outcome was not waited for, ``late`` those of them that ended since.
     """
 
     odds: float
@@ -117,6 +118,8 @@ class EvidenceBody(msgspec.Struct, frozen=True, kw_only=True):
     metrics: dict[str, dict[str, ArmCounts]]
     intervals: int
     points: list[EvidencePoint]
+    undecided: int = 0
+    late: int = 0
 
 
 class RolloutAnswer(msgspec.Struct, frozen=True, kw_only=True):

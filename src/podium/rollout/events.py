@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from podium.rollout.terms import Terms
+
 
 class _Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", forbid_unknown_fields=True):
     """``at``: when it happened, in seconds since 1970."""
@@ -19,6 +21,7 @@ class Started(_Event, frozen=True, kw_only=True, tag="started"):
     revision: str
     steps: tuple[int, ...]
     shadow: bool = False
+    terms: Terms = Terms()
 
 
 class CanaryReady(_Event, frozen=True, kw_only=True, tag="canary-ready"):
@@ -55,21 +58,31 @@ class Judged(_Event, frozen=True, kw_only=True, tag="judged"):
 
 
 class DeadlinePassed(_Event, frozen=True, kw_only=True, tag="deadline-passed"):
-    """The present phase lasted longer than it may."""
+    """The present phase lasted longer than it may. ``because``: what stood in the way, in its own words."""
+
+    because: str = ""
 
 
 class Drained(_Event, frozen=True, kw_only=True, tag="drained"):
-    """The version that leaves has no active requests any more. ``cut``: streams that were ended for it."""
+    """The version that leaves is not waited for any more.
+
+    ``cut``: streams that were ended for it; ``left``: streams that still ran after the longest wait, and go on.
+    """
 
     cut: int = 0
+    left: int = 0
 
 
 class Approved(_Event, frozen=True, kw_only=True, tag="approved"):
     """Somebody lets a held rollout go on."""
 
+    reason: str = ""
+
 
 class Skipped(_Event, frozen=True, kw_only=True, tag="skipped"):
     """Somebody sends all traffic to the canary without waiting for proof."""
+
+    reason: str = ""
 
 
 class Aborted(_Event, frozen=True, kw_only=True, tag="aborted"):
@@ -79,9 +92,10 @@ class Aborted(_Event, frozen=True, kw_only=True, tag="aborted"):
 
 
 class Superseded(_Event, frozen=True, kw_only=True, tag="superseded"):
-    """A newer revision is wanted; this one goes first."""
+    """A newer revision is wanted; this one goes first, then ``next`` is started."""
 
     by: str
+    next: Started | None = None
 
 
 Event = (

@@ -14,6 +14,9 @@ from enum import StrEnum
 
 import msgspec
 
+from podium.rollout.events import Started
+from podium.rollout.terms import Terms
+
 WHOLE = 10_000  # units of traffic; weights always sum to it
 
 
@@ -40,7 +43,7 @@ class Phase(StrEnum):
 ENDED = frozenset({Phase.IDLE, Phase.DONE, Phase.ROLLED_BACK, Phase.SUPERSEDED})
 LEAVING = frozenset({Phase.ABORTING, Phase.DRAINING_CANARY})
 
-# Seconds (rollout specification, section 2). What happens then is in ``transitions``.
+# Seconds (rollout specification, section 2), where the terms name no others. What happens then is in ``transitions``.
 DEADLINES: dict[Phase, float] = {
     Phase.PREPARING: 1800.0,
     Phase.WARMING: 900.0,
@@ -65,6 +68,10 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
         deadline: when the phase has lasted too long, in seconds since 1970.
         held_from: the phase that a held rollout was in.
         retried: whether the present weights were already sent twice.
+        number: how many rollouts there were, with this one.
+        started_at, phase_since: when the rollout, and its present phase, began.
+        observed_since: since when the weights are confirmed and undisturbed; None while they may be moving.
+        next: what is started when this one has made room.
     """
 
     phase: Phase = Phase.IDLE
@@ -81,12 +88,30 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
     retried: bool = False
     superseded_by: str | None = None
     cut_streams: int = 0
+    left_streams: int = 0
     aborted: tuple[str, ...] = ()
+    number: int = 0
+    terms: Terms = Terms()
+    started_at: float = 0.0
+    phase_since: float = 0.0
+    observed_since: float | None = None
+    next: Started | None = None
 
     @property
     def stable_units(self) -> int:
         """What the gateways should send to the stable version."""
         return WHOLE - self.wanted_units
+
+
+def longest(phase: Phase, terms: Terms) -> float | None:
+    """How many seconds a phase may last under these terms; None for one that has no end."""
+    own = {
+        Phase.WARMING: DEADLINES[Phase.WARMING] + terms.preview_seconds,
+        Phase.ACKED: max(DEADLINES[Phase.ACKED], terms.policy.blind_seconds),
+        Phase.OBSERVING: terms.step_deadline_seconds,
+        Phase.BAKING: terms.bake_seconds,
+    }
+    return own.get(phase, DEADLINES.get(phase))
 
 
 def breaches(state: RolloutState) -> list[str]:

@@ -25,7 +25,7 @@ from podium.rollout.events import (
     Superseded,
     Warmed,
 )
-from podium.rollout.state import DEADLINES, ENDED, LEAVING, WHOLE, Phase, RolloutState
+from podium.rollout.state import ENDED, LEAVING, WHOLE, Phase, RolloutState, longest
 
 _Move = Callable[[RolloutState, Any], RolloutState]
 
@@ -48,8 +48,9 @@ def after(state: RolloutState, event: Event) -> RolloutState:
 
 def _enter(state: RolloutState, phase: Phase, at: float, **changes: Any) -> RolloutState:
     """Another phase, with its deadline."""
-    seconds = DEADLINES.get(phase)
-    facts = {"phase": phase, "deadline": None if seconds is None else at + seconds, "held_from": None, **changes}
+    seconds = longest(phase, state.terms)
+    deadline = None if seconds is None else at + seconds
+    facts = {"phase": phase, "phase_since": at, "deadline": deadline, "held_from": None, **changes}
     return msgspec.structs.replace(state, **facts)
 
 
@@ -61,7 +62,15 @@ def _start(state: RolloutState, event: Started) -> RolloutState:
     pairs = zip((0, *event.steps), event.steps, strict=False)
     if not event.steps or event.steps[-1] != WHOLE or not all(before < later for before, later in pairs):
         raise Conflict(f"steps {event.steps} of {WHOLE:,} units; needed: increasing from above 0 to {WHOLE:,}")
-    fresh = RolloutState(revision=event.revision, steps=event.steps, shadow=event.shadow, aborted=state.aborted)
+    fresh = RolloutState(
+        revision=event.revision,
+        steps=event.steps,
+        shadow=event.shadow,
+        aborted=state.aborted,
+        number=state.number + 1,
+        terms=event.terms,
+        started_at=event.at,
+    )
     return _enter(fresh, Phase.PREPARING, event.at)
 
 
@@ -74,14 +83,15 @@ def _warmed(state: RolloutState, event: Warmed | Approved) -> RolloutState:
 
 
 def _apply(state: RolloutState, at: float, step: int) -> RolloutState:
-    return _enter(state, Phase.APPLYING, at, step=step, wanted_units=state.steps[step], retried=False, reason="")
+    changes = {"step": step, "wanted_units": state.steps[step], "retried": False, "reason": "", "observed_since": None}
+    return _enter(state, Phase.APPLYING, at, **changes)
 
 
 def _acknowledged(state: RolloutState, event: Acknowledged) -> RolloutState:
     if event.canary_units != state.wanted_units:
         raise Conflict(f"{event.canary_units} units were acknowledged, {state.wanted_units} are wanted; wait for those")
     phase = Phase.BAKING if state.wanted_units == WHOLE else Phase.ACKED
-    return _enter(state, phase, event.at, acknowledged_units=event.canary_units)
+    return _enter(state, phase, event.at, acknowledged_units=event.canary_units, observed_since=event.at)
 
 
 def _judged(state: RolloutState, event: Judged) -> RolloutState:
@@ -101,8 +111,10 @@ def _not_acknowledged(state: RolloutState, event: DeadlinePassed) -> RolloutStat
     """Send once more; then go back to what was acknowledged last, and hold."""
     if not state.retried:
         return _enter(state, Phase.APPLYING, event.at, retried=True)
-    held = _hold("not acknowledged by every gateway")(state, event)
-    return msgspec.structs.replace(held, wanted_units=state.acknowledged_units)
+    told = f": {event.because}" if event.because else ""
+    held = _hold(f"not acknowledged by every gateway{told}")(state, event)
+    since = event.at if state.acknowledged_units else None
+    return msgspec.structs.replace(held, wanted_units=state.acknowledged_units, observed_since=since)
 
 
 def _approved(state: RolloutState, event: Approved) -> RolloutState:
@@ -127,6 +139,13 @@ def _judged_while_held(state: RolloutState, event: Judged) -> RolloutState:
     raise Conflict(f"ADVANCE cannot end a hold that began while {state.held_from}; approve or abort it")
 
 
+def _seen_while_held(state: RolloutState, event: SplitAgreed) -> RolloutState:
+    """Attempts have come after all."""
+    if state.held_from is not Phase.ACKED:
+        raise Conflict(f"split-agreed cannot end a hold that began while {state.held_from}; approve or abort it")
+    return _enter(state, Phase.OBSERVING, event.at, reason="")
+
+
 def _skip(state: RolloutState, event: Skipped) -> RolloutState:
     if not state.canary_ready or state.phase in LEAVING | {Phase.BAKING, Phase.DRAINING}:
         raise Conflict(f"nothing can be skipped while a rollout is {state.phase}")
@@ -134,7 +153,7 @@ def _skip(state: RolloutState, event: Skipped) -> RolloutState:
 
 
 def _abort(state: RolloutState, at: float, reason: str) -> RolloutState:
-    return _enter(state, Phase.ABORTING, at, wanted_units=0, reason=reason)
+    return _enter(state, Phase.ABORTING, at, wanted_units=0, reason=reason, observed_since=None)
 
 
 def _abort_wanted(state: RolloutState, event: Aborted) -> RolloutState:
@@ -142,8 +161,12 @@ def _abort_wanted(state: RolloutState, event: Aborted) -> RolloutState:
 
 
 def _supersede(state: RolloutState, event: Superseded) -> RolloutState:
+    """What was rolled back already stays refused, also when something else is started after it."""
+    aborted = state.aborted
+    if state.phase in LEAVING and state.superseded_by is None:
+        aborted = (*aborted, state.revision or "")
     leaving = state if state.phase in LEAVING else _abort(state, event.at, f"superseded by {event.by}")
-    return msgspec.structs.replace(leaving, superseded_by=event.by)
+    return msgspec.structs.replace(leaving, superseded_by=event.by, next=event.next, aborted=aborted)
 
 
 def _unready(state: RolloutState, event: CanaryUnready) -> RolloutState:
@@ -159,11 +182,10 @@ def _aborted_acknowledged(state: RolloutState, event: Acknowledged) -> RolloutSt
 
 def _canary_drained(state: RolloutState, event: Drained) -> RolloutState:
     """The end: a revision that was aborted is remembered, one that made room for a newer one is not."""
-    cut = state.cut_streams + event.cut
+    gone = {"cut_streams": state.cut_streams + event.cut, "left_streams": event.left, "canary_ready": False}
     if state.superseded_by is not None:
-        return _enter(state, Phase.SUPERSEDED, event.at, cut_streams=cut, canary_ready=False)
-    aborted = (*state.aborted, state.revision or "")
-    return _enter(state, Phase.ROLLED_BACK, event.at, cut_streams=cut, canary_ready=False, aborted=aborted)
+        return _enter(state, Phase.SUPERSEDED, event.at, **gone)
+    return _enter(state, Phase.ROLLED_BACK, event.at, **gone, aborted=(*state.aborted, state.revision or ""))
 
 
 def _to(phase: Phase) -> _Move:
@@ -171,7 +193,8 @@ def _to(phase: Phase) -> _Move:
 
 
 def _done(state: RolloutState, event: Drained) -> RolloutState:
-    return _enter(state, Phase.DONE, event.at, cut_streams=state.cut_streams + event.cut)
+    cut = state.cut_streams + event.cut
+    return _enter(state, Phase.DONE, event.at, cut_streams=cut, left_streams=event.left, observed_since=None)
 
 
 def _stay(state: RolloutState, event: Event) -> RolloutState:
@@ -201,6 +224,7 @@ _TABLE: dict[tuple[Phase, type[Event]], _Move] = {
     (Phase.DRAINING, Drained): _done,
     (Phase.DRAINING, DeadlinePassed): _stay,
     (Phase.HELD, Approved): _approved,
+    (Phase.HELD, SplitAgreed): _seen_while_held,
     (Phase.HELD, Judged): _judged_while_held,
     (Phase.HELD, DeadlinePassed): lambda state, event: _abort(state, event.at, "held too long"),
     (Phase.ABORTING, Acknowledged): _aborted_acknowledged,

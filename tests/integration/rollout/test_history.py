@@ -64,6 +64,7 @@ WAYS: dict[str, list[e.Event]] = {
     "held": [*HELD, NEXT],
     "late": [SHADOW[0], e.CanaryUnready(at=1), SHADOW[1], LATE, e.Approved(at=10), LATE, e.Approved(at=11)],
     "blind": [*BEGIN, e.Acknowledged(at=3, canary_units=500), LATE, e.Approved(at=10), ROLLBACK],
+    "seen": [*BEGIN, e.Acknowledged(at=3, canary_units=500), LATE, e.SplitAgreed(at=10)],
     "acked": [*SHADOW, e.ShadowAgreed(at=3), e.Acknowledged(at=3, canary_units=500), ROLLBACK, *GONE],
     "shadow": [*SHADOW, ROLLBACK, *GONE],
     "baking": [*GOOD[:7], ROLLBACK],

@@ -16,9 +16,10 @@ from podium.api.control.app import create_control_app
 from podium.api.control.control import Control
 from podium.config.access import Access
 from podium.config.server import RequestLimits
-from podium.core.errors import GatewayRejected
+from podium.core.errors import GatewayRejected, NotFound
 from podium.core.identity import ROLES, Role
 from podium.protocols.control import EndpointBody, EnvironmentBody, TrafficAnswer
+from podium.protocols.rollouts import RolloutRequest
 from support.asgi import call
 from support.http_routes import METHODS
 from support.keys import NOW, new_key
@@ -57,10 +58,45 @@ class FakeTraffic:
         self.weights = dict(weights)
 
 
+class FakeRollouts:
+    """Answers everything, and keeps who asked for what."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, Any, str]] = []
+
+    async def plan(self, wish: RolloutRequest) -> Any:
+        return self._answer("plan", wish, "")
+
+    async def start(self, wish: RolloutRequest, *, actor: str) -> Any:
+        return self._answer("start", wish, actor)
+
+    async def current(self) -> Any:
+        raise NotFound("There has been no rollout yet.")
+
+    async def overview(self) -> Any:
+        return self._answer("overview", None, "")
+
+    async def events(self, after: int) -> Any:
+        return self._answer("events", after, "")
+
+    async def approve(self, reason: str, *, actor: str) -> Any:
+        return self._answer("approve", reason, actor)
+
+    async def abort(self, reason: str, *, actor: str) -> Any:
+        return self._answer("abort", reason, actor)
+
+    async def promote(self, reason: str, *, actor: str) -> Any:
+        return self._answer("promote", reason, actor)
+
+    def _answer(self, what: str, given: Any, actor: str) -> dict[str, str]:
+        self.asked.append((what, given, actor))
+        return {"what": what}
+
+
 def app_of(traffic: FakeTraffic, *records: KeyRecord, anonymous: Any = "loopback") -> ASGIApp:
     directory: Any = Directory(*records)
     gatekeeper = Gatekeeper(Access(anonymous=anonymous), directory, clock=lambda: NOW)
-    return create_control_app(Control(traffic, gatekeeper, RequestLimits(), "127.0.0.1"))
+    return create_control_app(Control(traffic, FakeRollouts(), gatekeeper, RequestLimits(), "127.0.0.1"))
 
 
 def owner(text: str) -> list[tuple[str, str]]:

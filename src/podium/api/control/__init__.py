@@ -1,1 +1,1 @@
-"""The control routes: traffic now, rollouts later. Mounted by the controller only; the data plane never imports it."""
+"""The control routes: traffic and rollouts. Mounted by the controller only; the data plane never imports it."""

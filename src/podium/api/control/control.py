@@ -12,6 +12,7 @@ from podium.api.backend import Gatekeeper
 from podium.config.server import RequestLimits
 from podium.protocols.control import TrafficAnswer
 from podium.protocols.monitoring import AlertsAnswer, DashboardAnswer, MonitoringHealth, Span
+from podium.protocols.rollouts import EventsAnswer, PlanAnswer, RolloutAnswer, RolloutRequest, RolloutsAnswer
 
 
 class TrafficControl(Protocol):
@@ -44,11 +45,40 @@ class Monitoring(Protocol):
         """The monitor's own figures, in Prometheus's text format."""
 
 
+class RolloutControl(Protocol):
+    """Starts, shows and decides. ``actor`` is who did it, for the log. Everything may raise a ``PodiumError``."""
+
+    async def plan(self, wish: RolloutRequest) -> PlanAnswer:
+        """What a start would do, and why it would be refused."""
+
+    async def start(self, wish: RolloutRequest, *, actor: str) -> RolloutAnswer:
+        """Begin a rollout."""
+
+    async def current(self) -> RolloutAnswer:
+        """The rollout that runs, or the last one."""
+
+    async def overview(self) -> RolloutsAnswer:
+        """All rollouts, newest first."""
+
+    async def events(self, after: int) -> EventsAnswer:
+        """The log after an event."""
+
+    async def approve(self, reason: str, *, actor: str) -> RolloutAnswer:
+        """Let a held rollout go on."""
+
+    async def abort(self, reason: str, *, actor: str) -> RolloutAnswer:
+        """Take the canary's traffic away."""
+
+    async def promote(self, reason: str, *, actor: str) -> RolloutAnswer:
+        """Give the canary all traffic without proof."""
+
+
 @dataclass(frozen=True)
 class Control:
     """Everything behind the control routes. ``address`` is the host that they listen on."""
 
     traffic: TrafficControl
+    rollouts: RolloutControl
     gatekeeper: Gatekeeper
     limits: RequestLimits
     address: str

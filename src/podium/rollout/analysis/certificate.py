@@ -56,6 +56,21 @@ def canary_requests_needed(
     return _least(enough, low)
 
 
+def requests_to_certify(
+    rate: float, *, beta: float, max_increase: float, at_least: int, stable_per_canary: float
+) -> int | None:
+    """The fewest canary requests that certify ``max_increase`` when both arms have the bad rate ``rate``.
+
+    None when no number is enough.
+    """
+
+    def enough(canary: int) -> bool:
+        stable = canary * stable_per_canary
+        return _certify(canary, rate * canary, stable, rate * stable, beta).increase_at_most <= max_increase
+
+    return at_least if enough(at_least) else _least(enough, at_least)
+
+
 def _least(enough: Callable[[int], bool], low: int) -> int | None:
     """The least number above ``low`` that is enough, found by doubling and halving."""
     high = low * 2

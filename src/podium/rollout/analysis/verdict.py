@@ -14,15 +14,15 @@ from podium.rollout.analysis.policy import CountedMetric, Metric
 class Rollback(msgspec.Struct, frozen=True, tag="ROLLBACK", tag_field="verdict"):
     """The canary is worse. ``metric`` says in what; None when a guard tripped. Never taken back."""
 
-    reason: Literal["evidence", "unready", "crash-loop"]
+    reason: Literal["evidence", "threshold", "unready", "crash-loop"]
     sentence: str
     metric: Metric | None = None
 
 
 class Advance(msgspec.Struct, frozen=True, tag="ADVANCE", tag_field="verdict"):
-    """The canary's bad rates exceed the stable ones by no more than is allowed: go to the next step."""
+    """Go to the next step: the bad rates grew by no more than is allowed, proven or, by ``threshold``, as counted."""
 
-    reason: Literal["certified"]
+    reason: Literal["certified", "threshold"]
     sentence: str
     certificates: Mapping[CountedMetric, Certificate]
 

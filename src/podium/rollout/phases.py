@@ -1,0 +1,104 @@
+"""What is done in each phase of a rollout, until something can be written down.
+
+Each function asks or tells the world and gives the event that follows, or None when it has to be tried again. None of
+them decides what comes after: that is in ``transitions``. All may be cancelled at any moment; what they did before is
+done again without harm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from podium.rollout.course import Course
+from podium.rollout.events import Acknowledged, CanaryReady, Drained, Event, SplitAgreed, Warmed
+from podium.rollout.looking import seen
+from podium.rollout.ports import Fleet, TrafficSplitter
+from podium.rollout.state import Phase, RolloutState
+
+_WARM_ANSWERS = 3
+
+
+@dataclass(frozen=True)
+class World:
+    """The ports, and a clock that tells seconds since 1970."""
+
+    splitter: TrafficSplitter
+    fleet: Fleet
+    clock: Callable[[], float]
+
+
+Action = Callable[[World, Course], Awaitable[Event | None]]
+
+
+async def _prepare(world: World, course: Course) -> Event | None:
+    """Ready are all servers of the environment, or a part of it would be judged."""
+    readiness = await world.fleet.readiness(course.state.terms.environment)
+    if readiness is None or not readiness.ready or readiness.ready < readiness.servers:
+        return None
+    return CanaryReady(at=world.clock())
+
+
+async def _warm(world: World, course: Course) -> Event | None:
+    """Podium sends no prompts of its own: a server's own readiness is what is known of its warmth."""
+    terms = course.state.terms
+    for _ in range(_WARM_ANSWERS):
+        if not await world.fleet.answers(terms.environment):
+            return None
+    now = world.clock()
+    return Warmed(at=now) if now >= course.state.phase_since + terms.preview_seconds else None
+
+
+async def _apply(world: World, course: Course) -> Event | None:
+    await _split(world, course.state)
+    return Acknowledged(at=world.clock(), canary_units=course.state.wanted_units)
+
+
+async def _await_attempts(world: World, course: Course) -> Event | None:
+    return SplitAgreed(at=world.clock()) if seen(course) else None
+
+
+async def _hold(world: World, course: Course) -> Event | None:
+    """A hold that waits for attempts ends when they come."""
+    return await _await_attempts(world, course) if course.state.held_from is Phase.ACKED else None
+
+
+async def _drain_stable(world: World, course: Course) -> Event | None:
+    return await _drain(world, course.state, course.state.terms.stable)
+
+
+async def _drain_canary(world: World, course: Course) -> Event | None:
+    return await _drain(world, course.state, course.state.terms.environment)
+
+
+async def _drain(world: World, state: RolloutState, environment: str) -> Event | None:
+    """Wait for the last stream, but not for ever: nothing is taken away from it, so it may go on."""
+    active = await world.fleet.active(environment)
+    now = world.clock()
+    if active == 0:
+        return Drained(at=now)
+    late = state.deadline is not None and now >= state.deadline
+    return Drained(at=now, left=active) if late and active is not None else None
+
+
+async def _wait(_world: World, _course: Course) -> Event | None:
+    return None
+
+
+async def _split(world: World, state: RolloutState) -> None:
+    await world.splitter.split(state.terms.environment, state.terms.stable, state.wanted_units)
+
+
+ACTIONS: dict[Phase, Action] = {
+    Phase.PREPARING: _prepare,
+    Phase.WARMING: _warm,
+    Phase.APPLYING: _apply,
+    Phase.ACKED: _await_attempts,
+    Phase.OBSERVING: _wait,
+    Phase.BAKING: _wait,
+    Phase.DRAINING: _drain_stable,
+    Phase.HELD: _hold,
+    Phase.ABORTING: _apply,
+    Phase.DRAINING_CANARY: _drain_canary,
+    Phase.SHADOWING: _wait,
+}

@@ -1,0 +1,265 @@
+"""The loop that makes gateways be what the history says, and writes down what it sees happen."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Literal
+
+import msgspec
+import structlog
+
+from podium.core.errors import Conflict, PodiumError
+from podium.rollout.analysis.verdict import Advance, Hold, Rollback, Verdict
+from podium.rollout.collector import Collector
+from podium.rollout.course import Observed
+from podium.rollout.events import CanaryUnready, DeadlinePassed, Event, Judged
+from podium.rollout.history_on_demand import HistoryOnDemand
+from podium.rollout.looking import at_the_end_of_baking, look, served_everything
+from podium.rollout.outcome import Outcome
+from podium.rollout.phases import ACTIONS, World
+from podium.rollout.state import ENDED, LEAVING, Phase, RolloutState
+
+log = structlog.get_logger(__name__)
+
+ACTOR = "controller"
+PAUSE_SECONDS = 0.25
+RETRY_SECONDS = 1.0
+"""After a gateway refused or was not there."""
+_MOVING = frozenset({Phase.APPLYING, Phase.ABORTING})
+_UNGUARDED = LEAVING | ENDED | {Phase.PREPARING}
+
+
+class Reconciler:
+    """Drives the rollout of ``history``. One task runs ``run``; everything else is called on the same event loop.
+
+    ``watching_since``: since when attempts have been written down without a gap, seconds since 1970; no interval
+    before is counted. ``overruled``: the last rollout's outcome does not count any more.
+
+    ``trouble`` is the last thing that stood in the way, in the words of what refused; empty when nothing does.
+    ``verdict`` is the newest one, None before there is any.
+
+    A process that dies at any moment loses nothing: started again, the history says what is wanted, and telling it to
+    a gateway again changes nothing.
+    """
+
+    def __init__(
+        self, history: HistoryOnDemand, world: World, *, watching_since: float, overruled: bool = False
+    ) -> None:
+        self._history = history
+        self._world = world
+        self._watching_since = watching_since
+        self._collector: Collector | None = None
+        self._collected_since: float | None = None
+        self._users: set[int] = set()
+        self._number = -1
+        self._settled = history.state.number if overruled else 0
+        self._alarmed: RolloutState | None = None
+        self._is_seen = False
+        self._seen_until = 0.0
+        self._retry_at = 0.0
+        self._woken = asyncio.Event()
+        self.trouble = ""
+        self.verdict: Verdict | None = look(history.course) if history.course.stands else None
+        self._follow()
+
+    @property
+    def state(self) -> RolloutState:
+        """Where the rollout stands."""
+        return self._history.state
+
+    @property
+    def late(self) -> int:
+        """Outcomes of the present weights that came after their interval was closed."""
+        return 0 if self._collector is None else self._collector.late
+
+    def take(self, outcomes: list[Outcome]) -> None:
+        """What became known of attempts."""
+        if self._collector is not None:
+            for outcome in outcomes:
+                self._collector.add(outcome)
+
+    def caught_up(self, at: float) -> None:
+        """Everything that was written down before ``at`` (seconds since 1970) has been taken."""
+        self._seen_until = at
+
+    def write(self, event: Event, *, actor: str) -> RolloutState:
+        """Append an event, and act on it at once.
+
+        Raises:
+            Conflict: it cannot happen now.
+        """
+        before = self.state
+        state = self._history.append(event, actor=actor)
+        log.info("rollout", phase=state.phase, was=before.phase, what=type(event).__struct_config__.tag, by=actor)
+        self.trouble, self._retry_at = "", 0.0
+        if state.number != before.number:
+            self.verdict = None
+        self._follow()
+        self._woken.set()
+        return state
+
+    async def run(self) -> None:
+        """Go on until cancelled, which leaves gateways and history as they are."""
+        while True:
+            await self.turn()
+            self._woken.clear()
+            try:
+                async with asyncio.timeout(PAUSE_SECONDS):
+                    await self._woken.wait()
+            except TimeoutError:
+                continue
+
+    async def turn(self) -> None:
+        """One look at everything: at most one thing is done and written down."""
+        state = self.state
+        event = await self._ended(state) if state.phase in ENDED else await self._running(state)
+        if event is not None and self.state is state:  # nobody decided otherwise while this waited
+            self.write(event, actor=ACTOR)
+
+    async def _ended(self, state: RolloutState) -> Event | None:
+        if state.phase is Phase.DONE and self._settled != state.number:
+            settled = await self._tell(lambda: self._world.splitter.make_stable(state.terms.environment))
+            self._settled = state.number if settled else self._settled
+        if state.phase is Phase.SUPERSEDED and state.next is not None:
+            event = msgspec.structs.replace(state.next, at=self._world.clock())
+            return event if self._is_possible(event) else None
+        return None
+
+    async def _running(self, state: RolloutState) -> Event | None:
+        unready = await self._guard(state)
+        if unready is not None:
+            return unready
+        judged = self._judge()
+        if judged is not None:
+            return judged
+        if self.state is state and state.phase not in _MOVING:
+            await self._keep(state)
+        return await self._act(state) or self._late(state)
+
+    async def _guard(self, state: RolloutState) -> Event | None:
+        """A canary without any ready server loses its traffic, whatever else is known."""
+        if state.phase in _UNGUARDED or not state.canary_ready:
+            return None
+        readiness = await self._world.fleet.readiness(state.terms.environment)
+        self._is_seen = readiness is not None
+        if readiness is None or readiness.ready:
+            return None
+        return CanaryUnready(at=self._world.clock())
+
+    async def _keep(self, state: RolloutState) -> None:
+        """What the gateway was told is what the state wants, or is told again: nobody else moves weights now."""
+        terms, splitter = state.terms, self._world.splitter
+        if splitter.canary_units(terms.environment, terms.stable) != state.wanted_units:
+            await self._tell(lambda: splitter.split(terms.environment, terms.stable, state.wanted_units))
+
+    async def _act(self, state: RolloutState) -> Event | None:
+        found: list[Event | None] = []
+
+        async def act() -> None:
+            found.append(await ACTIONS[state.phase](self._world, self._history.course))
+
+        await self._tell(act)
+        return found[0] if found else None
+
+    async def _tell(self, act: Callable[[], Awaitable[None]]) -> bool:
+        """Do what a gateway may refuse. What it says is kept for the operator, and it is tried again a second later."""
+        if self._world.clock() < self._retry_at:
+            return False
+        try:
+            await act()
+        except PodiumError as error:
+            if error.message != self.trouble:
+                log.warning("the rollout cannot go on yet", phase=self.state.phase, reason=error.message)
+            self.trouble, self._retry_at = error.message, self._world.clock() + RETRY_SECONDS
+            return False
+        self.trouble = ""
+        return True
+
+    def _late(self, state: RolloutState) -> Event | None:
+        """The deadline has passed, unless something has to be known first."""
+        now = self._world.clock()
+        if state.deadline is None or now < state.deadline or state.phase in {Phase.DRAINING, Phase.DRAINING_CANARY}:
+            return None  # the end of draining is its action's
+        if state.phase is Phase.ABORTING:
+            self._alarm(state)
+            return None
+        if state.phase is Phase.BAKING:
+            return self._baked(now)
+        return DeadlinePassed(at=now, because=self.trouble)
+
+    def _baked(self, now: float) -> Event | None:
+        """Its time is over; but no traffic is no proof, and neither is a canary that nobody sees."""
+        course = self._history.course
+        if not self._is_seen or not served_everything(course):
+            return None
+        worse = at_the_end_of_baking(course)
+        if worse is not None:
+            return Judged(at=now, verdict="ROLLBACK", reason=worse.sentence)
+        return DeadlinePassed(at=now)
+
+    def _alarm(self, state: RolloutState) -> None:
+        """Nothing else can be done than to go on trying, so it is said once and not written down every ten seconds."""
+        if self._alarmed is not state:
+            self._alarmed = state
+            log.error("the canary's traffic could not be taken away yet; still trying", reason=self.trouble)
+
+    def _judge(self) -> Event | None:
+        """Close what can be closed, write it down, and give a verdict that decides something in this phase."""
+        if self._collector is None or self.state.phase in _MOVING:
+            return None
+        while (closed := self._collector.close(self._seen_until)) is not None:
+            self._history.observe(
+                Observed(
+                    rollout=self.state.number,
+                    units=self.state.acknowledged_units,
+                    began=closed.began,
+                    ended=closed.ended,
+                    interval=closed.interval,
+                    undecided=closed.undecided,
+                )
+            )
+            self.verdict = look(self._history.course)
+            event = self._deciding(self.verdict)
+            if event is not None:
+                return event
+        return None
+
+    def _deciding(self, verdict: Verdict) -> Event | None:
+        state = self.state
+        if isinstance(verdict, Hold):
+            return None
+        if isinstance(verdict, Advance):
+            waits_for_proof = state.phase is Phase.OBSERVING or state.held_from is Phase.OBSERVING
+            if not waits_for_proof or not self._history.course.stands:
+                return None
+        word: Literal["ADVANCE", "ROLLBACK"] = "ROLLBACK" if isinstance(verdict, Rollback) else "ADVANCE"
+        event = Judged(at=self._world.clock(), verdict=word, reason=verdict.sentence)
+        return event if self._is_possible(event) else None
+
+    def _is_possible(self, event: Event) -> bool:
+        try:
+            self._history.course.after(event)
+        except Conflict:
+            return False
+        return True
+
+    def _follow(self) -> None:
+        """Count attempts from where the present weights were confirmed, or where counting had come to."""
+        state = self.state
+        if state.number != self._number:
+            self._number, self._users = state.number, set()
+        if state.observed_since == self._collected_since:
+            return
+        self._collected_since = state.observed_since
+        if state.observed_since is None:
+            self._collector = None
+            return
+        course, terms = self._history.course, state.terms
+        self._collector = Collector(
+            max(state.observed_since, course.seen_until, self._watching_since),
+            terms.policy.interval_seconds,
+            terms.settle_seconds,
+            users=self._users,
+            users_since=course.seen_since,
+        )
