@@ -57,7 +57,10 @@ def test_a_conversion_is_kept_and_the_next_start_finds_it(checkpoint: Path, tmp_
     [
         (lambda folder: (folder / "model.safetensors").write_bytes(b"\x00" * 100), "safetensors"),
         (lambda folder: (folder / "model.safetensors").rename(folder / "pytorch_model.bin"), "safetensors"),
-        (lambda folder: (folder / "config.json").write_text('{"architectures": ["BertForNextSentencePrediction"]}'), "causal language"),
+        (
+            lambda folder: (folder / "config.json").write_text('{"architectures": ["BertForNextSentencePrediction"]}'),
+            "causal language",
+        ),
         (
             lambda folder: (folder / "config.json").write_text(
                 '{"architectures": ["OddForCausalLM"], "model_type": "odd", "max_position_embeddings": 64}'

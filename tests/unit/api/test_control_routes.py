@@ -105,7 +105,7 @@ def owner(text: str) -> list[tuple[str, str]]:
 
 LOCAL = (("host", "localhost"), ("content-type", "application/json"))
 BODY = json.dumps({"weights": {"blue": 100}}).encode()
-PATHS = ("/control/traffic", "/control", "/docs", "/openapi.json", "/metrics", "/")
+PATHS = ("/control/traffic", "/control", "/docs", "/openapi.json", "/metrics", "/monitoring/dashboard", "/page/x")
 
 
 def test_without_a_key_only_the_probes_are_open() -> None:
