@@ -24,7 +24,7 @@ from podium.config.settings import Settings
 from podium.controller.attempts_reader import AttemptsReader
 from podium.controller.callers import gatekeeper_of
 from podium.controller.fleet import EnvoyFleet
-from podium.controller.monitoring import monitor_of
+from podium.controller.monitoring import watch_of
 from podium.controller.recent_traffic import RecentAttempts
 from podium.controller.resuming import is_overruled, resumed
 from podium.controller.revisions import usual_revisions
@@ -41,7 +41,6 @@ from podium.gateway.topology import Topology, topology_of
 from podium.gateway.traffic import Traffic
 from podium.gateway.weights_file import WeightsFile
 from podium.gateway.xds import DiscoveryServer
-from podium.monitor.view import MonitorView
 from podium.rollout.history_on_demand import HistoryOnDemand
 from podium.rollout.phases import World
 from podium.rollout.reconciler import Reconciler
@@ -97,7 +96,7 @@ async def control(settings: Settings, folder: RunFolder, stop: asyncio.Event) ->
         await stack.enter_async_context(discovery)
         attempts = AttemptsLog(folder.attempts_log)
         stack.callback(attempts.close)
-        monitor = await stack.enter_async_context(monitor_of(settings, admin))
+        watch = await stack.enter_async_context(watch_of(settings, admin))
         traffic = Traffic(topology, discovery, kept)
         fleet = EnvoyFleet(admin, client, lambda: traffic.topology)
         world = World(GatewaySplitter(traffic), fleet, time.time)
@@ -125,10 +124,10 @@ async def control(settings: Settings, folder: RunFolder, stop: asyncio.Event) ->
             limits=settings.server.limits,
             address=listening.getsockname()[0],
             version=version("podium"),
-            monitoring=MonitorView(monitor),
+            monitoring=watch.view,
         )
         reader = AttemptsReader(folder.attempts_log, attempts, admin, watcher=watcher)
-        loops = {"attempts reader": reader.run(), "rollouts": reconciler.run(), "monitor": monitor.run()}
+        loops = {"attempts reader": reader.run(), "rollouts": reconciler.run(), "monitor": watch.run()}
         await _work(routes, listening, stop, loops)
 
 

@@ -12,6 +12,7 @@ from podium.monitor.catalog import HISTOGRAMS, Key
 from podium.monitor.monitor import Monitor
 from podium.monitor.own_metrics import exposition
 from podium.monitor.target import Target
+from podium.monitor.webhooks import Deliveries
 from podium.monitor.windows import Steps, Windows, everything
 from podium.protocols.monitoring import (
     AlertBody,
@@ -41,8 +42,9 @@ _QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 class MonitorView:
     """``Monitoring`` of ``podium.api.control.control``."""
 
-    def __init__(self, monitor: Monitor) -> None:
+    def __init__(self, monitor: Monitor, deliveries: Deliveries | None = None) -> None:
         self._monitor = monitor
+        self._deliveries = deliveries or Deliveries(())
 
     def health(self) -> MonitoringHealth:
         """Whether all is well, and what is not."""
@@ -63,7 +65,7 @@ class MonitorView:
 
     def metrics(self) -> bytes:
         """The monitor's own figures, in Prometheus's text format."""
-        return exposition(self._monitor)
+        return exposition(self._monitor, self._deliveries)
 
     def dashboard(self, span: Span) -> DashboardAnswer:
         """Everything that the page shows of the newest ``span``."""
