@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 import pytest
 
 from support.browser import Page, browser
+from support.command import podium
 from support.deadline import until
 from support.gateway_stack import RunningStack, running_stack
 
@@ -165,3 +168,23 @@ def test_a_controller_that_is_away_is_told_and_comes_back(page: Page, stack: Run
     assert page.text("#status") == "unknown"
     controller.resume()
     page.wait_for("it is back", "document.querySelector('#away').hidden", seconds=30)
+
+
+def test_where_there_are_keys_the_page_asks_for_one_and_the_monitor_has_its_own(tmp_path: Path) -> None:
+    made = podium("keys", "create", "--role", "metrics", cwd=tmp_path)
+    assert made.status == 0, made.err
+    key = re.findall(r"podium_[0-9a-f]{16}_[A-Za-z0-9_-]{43}", made.out + made.err)[0]
+    (tmp_path / "profile").mkdir()
+    with running_stack(tmp_path, models=[MODEL]) as stack, browser(tmp_path / "profile") as page:
+        page.open(stack.control + "/")
+        page.wait_for("it asks for a key", "document.querySelector('#key-dialog')?.open", seconds=60)
+        assert page.text("#replicas") == ""
+        page.run(f"document.querySelector('#key-input').value = {json.dumps(key)}")
+        page.run("document.querySelector('#key-form button[type=submit]').click()")
+        page.wait_for("it shows figures", "document.querySelectorAll('#replicas tbody tr').length === 2")
+        page.wait_for(
+            "the monitor reads the metrics", "!document.querySelector('#replicas').innerText.includes('refused')"
+        )
+        assert page.text("#replicas").count("up") >= 2
+        assert "role 'admin'" in page.text("#traffic")
+        assert key not in str(page.run("location.href + document.documentElement.outerHTML"))

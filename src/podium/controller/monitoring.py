@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import httpx
 
+from podium.access.metrics_key import read_metrics_key
 from podium.config.settings import Settings
 from podium.gateway.admin import EnvoyAdmin
 from podium.monitor.alerts import AlertBook
@@ -60,8 +61,9 @@ async def watch_of(settings: Settings, admin: EnvoyAdmin) -> AsyncIterator[Watch
 
 
 def _replicas(settings: Settings, client: httpx.AsyncClient, catalog: Catalog) -> list[Target]:
+    key = read_metrics_key(settings.access.metrics_key_file)
     return [
-        replica_target(f"{name}-{number}", name, address, client=client, catalog=catalog)
+        replica_target(f"{name}-{number}", name, address, client=client, catalog=catalog, key=key)
         for name, environment in settings.gateway.environments.items()
         for number, address in enumerate(environment.metrics, 1)
     ]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 import httpx
 
+from podium.config.access import is_loopback
 from podium.gateway.admin import EnvoyAdmin
 from podium.monitor.catalog import EVERYTHING, FIGURES, Catalog, Key
 from podium.monitor.exposition import MOST_BYTES, Garbage
@@ -18,15 +20,23 @@ SCRAPE_SECONDS = 0.9
 _OK = 200
 
 
-def replica_target(name: str, environment: str, address: str, *, client: httpx.AsyncClient, catalog: Catalog) -> Target:
-    """A replica whose metrics are at ``address`` (``http://host:port``)."""
+def replica_target(
+    name: str,
+    environment: str,
+    address: str,
+    *,
+    client: httpx.AsyncClient,
+    catalog: Catalog,
+    key: str | None = None,
+) -> Target:
+    """A replica whose metrics are at ``address`` (``http://host:port``); ``key`` is shown on this machine only."""
     always = [Key("all", EVERYTHING, figure) for figure in ("good", "bad", "excluded")]
     always += [Key("environment", environment, figure) for figure in ("good", "bad", "excluded")]
     return Target(
         name=name,
         environment=environment,
         address=address,
-        fetch=_over_http(client, f"{address}/metrics"),
+        fetch=_over_http(client, f"{address}/metrics", key if _is_here(address) else None),
         meaning=lambda series, labels: of_replica(environment, series, labels),
         catalog=catalog,
         always=tuple(always),
@@ -51,9 +61,15 @@ def envoy_target(admin: EnvoyAdmin, environments: Sequence[str], *, catalog: Cat
     return Target("gateway", "", "its admin socket", fetch, of_envoy, catalog, tuple(always))
 
 
-def _over_http(client: httpx.AsyncClient, url: str) -> Fetch:
+def _is_here(address: str) -> bool:
+    return is_loopback(urlsplit(address).hostname or "")
+
+
+def _over_http(client: httpx.AsyncClient, url: str, key: str | None) -> Fetch:
+    headers = {} if key is None else {"authorization": f"Bearer {key}"}
+
     async def fetch() -> bytes:
-        async with asyncio.timeout(SCRAPE_SECONDS), client.stream("GET", url) as answer:
+        async with asyncio.timeout(SCRAPE_SECONDS), client.stream("GET", url, headers=headers) as answer:
             if answer.status_code != _OK:
                 raise ScrapeRefused(answer.status_code)
             found = bytearray()

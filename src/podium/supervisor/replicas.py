@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from podium.access import api_keys
 from podium.config.gateway import Environment
 from podium.config.settings import Settings
 from podium.controller.run_folder import RunFolder
@@ -59,6 +60,16 @@ def with_endpoints(settings: Settings, replicas: list[Replica]) -> Settings:
     environments = {name: _named(name, given, replicas) for name, given in settings.gateway.environments.items()}
     gateway = settings.gateway.model_copy(update={"environments": environments})
     return settings.model_copy(update={"gateway": gateway})
+
+
+def with_metrics_key(settings: Settings, folder: RunFolder) -> Settings:
+    """The settings with the key of the run's own monitor, made here, unless they name one."""
+    if settings.access.metrics_key_file:
+        return settings
+    folder.metrics_key.touch(mode=0o600)
+    folder.metrics_key.write_text(api_keys.mint().text, encoding="ascii")
+    access = settings.access.model_copy(update={"metrics_key_file": str(folder.metrics_key)})
+    return settings.model_copy(update={"access": access})
 
 
 def _named(name: str, given: Environment, replicas: list[Replica]) -> Environment:

@@ -25,7 +25,7 @@ from podium.supervisor.kept_process import KeptProcess, Probe
 from podium.supervisor.logs import MergedLog
 from podium.supervisor.ports import require_free
 from podium.supervisor.process import Command
-from podium.supervisor.replicas import Replica, controller_command, plan_replicas, with_endpoints
+from podium.supervisor.replicas import Replica, controller_command, plan_replicas, with_endpoints, with_metrics_key
 
 log = structlog.get_logger(__name__)
 
@@ -74,8 +74,9 @@ class Stack:
         async with AsyncExitStack() as stack:
             folder = RunFolder(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="podium-"))))
             _check_length(folder.admin_socket)
-            _write(folder.settings, self._settings)
-            _write(folder.controller_settings, with_endpoints(self._settings, self._replicas))
+            settings = with_metrics_key(self._settings, folder)
+            _write(folder.settings, settings)
+            _write(folder.controller_settings, with_endpoints(settings, self._replicas))
             admin = await stack.enter_async_context(EnvoyAdmin(folder.admin_socket))
             probes = await stack.enter_async_context(httpx.AsyncClient(trust_env=False, timeout=_PROBE_TIMEOUT_SECONDS))
             processes = self._processes(binary, folder, admin, probes)
