@@ -93,7 +93,7 @@ def _run_stack(settings: Settings) -> int:
     logs.configure(style=style, level=settings.logs.level)
     stack = Stack(settings, read_environment())
     name = settings.models[0].name if settings.models else ""
-    steps = next_steps(stack.addresses.gateway, f"{stack.addresses.control}/control/traffic", name)
+    steps = next_steps(stack.addresses.gateway, f"{stack.addresses.control}/", name)
 
     async def main() -> None:
         stop = asyncio.Event()

@@ -140,9 +140,10 @@ def _kv_caches(windows: Windows, given: Thresholds) -> Iterator[Reading]:
     for model in windows.catalog.models:
         ratio = windows.lowest(Key("model", model, "kv_ratio"), 300)
         told = f"never less than {ratio or 0:.1%} of the KV cache was in use for 5 minutes"
-        yield _judged(
-            model, ratio, ratio is not None and ratio > given.max_kv_cache_ratio, told, known=ratio is not None
-        )
+        if ratio is None:
+            yield Reading(model, "no data", "it was known for less than half of the last 5 minutes")
+        else:
+            yield _judged(model, ratio, ratio > given.max_kv_cache_ratio, told, known=True)
 
 
 def _stalls(windows: Windows, given: Thresholds) -> Iterator[Reading]:

@@ -30,7 +30,7 @@ def test_labels_are_read_as_the_library_writes_them() -> None:
 
 def test_a_series_is_parsed_once() -> None:
     asked: list[str] = []
-    reader = ExpositionReader(lambda name, _: asked.append(name))
+    reader: ExpositionReader[None] = ExpositionReader(lambda name, _: asked.append(name))
     for value in range(3):
         reader.read(f'a{{b="c"}} {value}\n'.encode())
     assert asked == ["a"]

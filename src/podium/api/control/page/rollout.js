@@ -94,13 +94,13 @@ function steps(told) {
 }
 
 function facts(told) {
-  const now = Date.now() / 1000, counts = told.evidence?.points.at(-1);
+  const now = Date.now() / 1000, counts = told.evidence?.metrics.errors;
   const found = [
     ["Canary's share", `${number(told.confirmed)} %${told.wanted === told.confirmed ? "" : ` (${number(told.wanted)} % wanted)`}`],
     ["Verdict", told.verdict ? told.verdict.sentence : null],
     ["Waits for", told.ended ? null : told.waits_for],
     ["Reason", told.reason],
-    ["Bad attempts", counts ? `canary ${share(counts.canary)}, stable ${share(counts.stable)}` : null],
+    ["Bad in this step", counts ? `canary ${share(counts.canary)}, stable ${share(counts.stable)}` : null],
     [told.ended ? "Ended" : "In this phase for", told.ended ? clock(told.phase_since) : duration(now - told.phase_since)],
   ];
   return found.filter(([, value]) => value).flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]);
