@@ -18,6 +18,7 @@ from podium.monitor.target import Target
 from support.ports import free_port
 
 SERVED = b'podium_model_state{model="m",state="ready",version="1"} 1\n'
+FLOOD_PIECES = 16 * MOST_BYTES // 65536
 Behaviour = Callable[[socket.socket], None]
 
 
@@ -75,8 +76,9 @@ def hangs(connection: socket.socket) -> None:
 
 def floods(connection: socket.socket) -> None:
     connection.sendall(b"HTTP/1.1 200 X\r\nconnection: close\r\n\r\n")
-    for _ in range(MOST_BYTES // 65536 + 100):
+    for _ in range(FLOOD_PIECES):
         connection.sendall(b"#" * 65536)
+    raise AssertionError("everything was read")
 
 
 CASES: dict[str, tuple[Behaviour, str, str]] = {

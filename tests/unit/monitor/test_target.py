@@ -97,6 +97,12 @@ def test_of_a_model_that_is_served_no_errors_are_zero_errors(scraped: Scraped) -
     assert found[of_model("e2e_seconds", 5)] == 0
 
 
+def test_of_a_replica_that_has_served_nothing_yet_no_requests_are_zero_requests(scraped: Scraped) -> None:
+    scraped.scrape("podium_build_info 1\n")
+    found = scraped.scrape("podium_build_info 1\n")
+    assert found == {GOOD: 0}
+
+
 @pytest.mark.parametrize(
     ("outcome", "figure"),
     [("ok", "good"), ("overloaded", "bad"), ("stream_error", "bad"), ("cancelled", "excluded"),

@@ -42,5 +42,6 @@ export function past(node, told) {
 export function banners(firing, problems, dashboard) {
   show(firing, ...dashboard.firing.map((one) =>
     element("li", { class: one.severity === "page" ? "banner bad" : "banner" }, element("b", {}, `${one.rule} · ${one.subject}`), `${one.sentence}, since ${clock(one.fired_at)}`)));
-  show(problems, ...dashboard.problems.map((one) => element("li", { class: "banner" }, element("b", {}, one.subject), one.sentence)));
+  const told = new Set(dashboard.firing.filter((one) => one.rule === "ReplicaDown").map((one) => one.subject));
+  show(problems, ...dashboard.problems.filter((one) => !told.has(one.subject)).map((one) => element("li", { class: "banner" }, element("b", {}, one.subject), one.sentence)));
 }
