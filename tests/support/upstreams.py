@@ -32,9 +32,9 @@ class Upstream:
 
 
 @contextmanager
-def upstream(name: str, **behaviour: int) -> Iterator[Upstream]:
+def upstream(name: str, *, bad_of_ten: int = 0) -> Iterator[Upstream]:
     """A server on a free port until the block ends."""
-    one = Upstream(name, **behaviour)
+    one = Upstream(name, bad_of_ten=bad_of_ten)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -86,7 +86,7 @@ class Crowd:
 
 @contextmanager
 def crowd(url: str, *, per_second: float, users: int = 0) -> Iterator[Crowd]:
-    """Clients that send so many requests a second to ``url`` until the block ends; ``users`` of them say who they are."""
+    """Clients that send so many requests a second until the block ends. ``users``: how many names they use."""
     seen, stop = Crowd(), threading.Event()
 
     def ask() -> None:

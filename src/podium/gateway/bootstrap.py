@@ -8,6 +8,8 @@ from typing import Any
 
 NODE = "gateway"
 _OWNER_ONLY = 0o600
+_RECONNECT = {"base_interval": "0.100s", "max_interval": "1s"}
+"""To a controller that was restarted; up to 30 s by default, in which no rollout could take a canary's traffic away."""
 _EXTENSIONS = "type.googleapis.com/envoy.extensions"
 
 
@@ -20,7 +22,9 @@ def bootstrap(*, xds_socket: Path, admin_socket: Path, max_connections: int) -> 
             "ads_config": {
                 "api_type": "GRPC",
                 "transport_api_version": "V3",
-                "grpc_services": [{"envoy_grpc": {"cluster_name": "xds"}}],
+                "grpc_services": [
+                    {"envoy_grpc": {"cluster_name": "xds", "retry_policy": {"retry_back_off": _RECONNECT}}}
+                ],
             },
             "cds_config": {"resource_api_version": "V3", "ads": {}},
             "lds_config": {"resource_api_version": "V3", "ads": {}},

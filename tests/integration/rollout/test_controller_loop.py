@@ -1,4 +1,4 @@
-"""A rollout from its start to its end: a real `podium up`, a real Envoy, two servers that behave as they are told."""
+"""A rollout from its start to its end: a real controller, a real Envoy, two servers that behave as they are told."""
 
 from __future__ import annotations
 
@@ -11,77 +11,18 @@ from typing import Any
 import httpx
 import pytest
 
-from podium.rollout.history import verify
+from podium.config.gateway import Environment, Gateway
+from podium.controller.resuming import configured
+from podium.rollout import events as e
+from podium.rollout.course import Course
+from podium.rollout.history import Entry, History, read, verify
+from podium.rollout.state import RolloutState
+from podium.rollout.terms import Terms
+from support.controlled_gateway import LONG_SECONDS, ControlledGateway, controlled_gateway
 from support.deadline import until
-from support.gateway_stack import RunningStack, running_stack
 from support.upstreams import Upstream, crowd, upstream
 
-QUICK = {
-    "interval_seconds": 1,
-    "min_soak_seconds": 2,
-    "blind_seconds": 5,
-    "min_canary_requests": 5,
-    "max_bad_rate_increase": 0.5,
-    "bake_seconds": 2,
-    "steps": [50, 100],
-}
-LONG_SECONDS = 60.0
-
-
-class Site:
-    """A stack with the environments blue (stable) and green."""
-
-    def __init__(self, stack: RunningStack, blue: Upstream, green: Upstream) -> None:
-        self.stack, self.blue, self.green = stack, blue, green
-
-    def start(self, **wish: Any) -> dict[str, Any]:
-        return self.post("/control/rollouts", 201, environment="green", **wish)
-
-    def post(self, path: str, status: int, **body: Any) -> dict[str, Any]:
-        answer = httpx.post(f"{self.stack.control}{path}", json=body, timeout=30)
-        assert answer.status_code == status, answer.text + self.stack.log.read_text()[-3000:]
-        found: dict[str, Any] = answer.json()
-        return found
-
-    def get(self, path: str) -> dict[str, Any]:
-        answer: dict[str, Any] = httpx.get(f"{self.stack.control}{path}", timeout=30).raise_for_status().json()
-        return answer
-
-    @property
-    def now(self) -> dict[str, Any]:
-        return self.get("/control/rollouts/current")
-
-    def reaches(self, *phases: str) -> dict[str, Any]:
-        found: list[dict[str, Any]] = []
-
-        def look() -> bool:
-            found.append(self.now)
-            return found[-1]["phase"] in phases
-
-        try:
-            until(f"the rollout is {phases}", look, seconds=LONG_SECONDS)
-        except AssertionError as error:
-            raise AssertionError(f"{error}; it is {found[-1]}; {self.stack.log.read_text()[-3000:]}") from error
-        return found[-1]
-
-    @property
-    def history(self) -> Path:
-        return self.stack.folder / "podium-rollouts.db"
-
-
-@contextmanager
-def site(folder: Path, *, bad_of_ten: int = 0, **rollout: Any) -> Iterator[Site]:
-    with upstream("blue") as blue, upstream("green", bad_of_ten=bad_of_ten) as green:
-        with site_of(folder, blue, green, **rollout) as one:
-            yield one
-
-
-@contextmanager
-def site_of(folder: Path, blue: Upstream, green: Upstream, **rollout: Any) -> Iterator[Site]:
-    environments = {"blue": {"endpoints": [blue.url]}, "green": {"endpoints": [green.url]}}
-    gateway = {"environments": environments}
-    with running_stack(folder, gateway=gateway, rollout={**QUICK, **rollout}) as stack:
-        yield Site(stack, blue, green)
+WHOLE_WAY = ["preparing", "warming", "applying", "acked", "observing", "applying", "baking", "draining", "done"]
 
 
 @pytest.fixture
@@ -90,14 +31,142 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
-def test_a_good_canary_gets_all_traffic_and_becomes_the_stable_environment(folder: Path) -> None:
-    with site(folder) as one, crowd(one.stack.gateway, per_second=30) as clients:
+@contextmanager
+def site(folder: Path, *, bad_of_ten: int = 0, **rollout: Any) -> Iterator[tuple[ControlledGateway, Upstream]]:
+    with (
+        upstream("blue") as blue,
+        upstream("green", bad_of_ten=bad_of_ten) as green,
+        controlled_gateway(folder, blue, green, **rollout) as one,
+    ):
+        yield one, green
+
+
+def test_a_good_canary_gets_all_traffic_and_becomes_stable_and_no_user_is_moved_by_that(folder: Path) -> None:
+    with site(folder) as (one, _), crowd(one.gateway, per_second=50, users=20) as clients:
         assert one.start()["phase"] == "preparing"
         done = one.reaches("done")
-        until("the roles have changed", lambda: one.stack.traffic()["stable"] == "green")
+        before = len(clients.statuses)
+        until("the roles have changed", lambda: one.traffic["stable"] == "green")
+        until("everybody has asked again", lambda: len(clients.statuses) > before + 60, seconds=LONG_SECONDS)
+        assert set(clients.homes.values()) == {"green"}
         assert (done["confirmed"], done["ended"], done["possible"]) == (100, True, [])
-        assert one.stack.traffic()["weights"] == {"blue": 0, "green": 100}
+        assert one.traffic["weights"] == {"blue": 0, "green": 100}
         assert clients.failed == []
-        phases = [event["phase"] for event in one.get("/control/rollouts/events")["events"]]
-        assert phases == ["preparing", "warming", "applying", "acked", "observing", "applying", "baking", "draining", "done"]
+        assert [event["phase"] for event in one.get("/control/rollouts/events")["events"]] == WHOLE_WAY
+        assert one.get("/control/rollouts")["rollouts"][0]["highest_step"] == 100
     assert verify(one.history) == []
+
+
+def test_a_bad_canary_loses_its_traffic_and_no_client_notices_it(folder: Path) -> None:
+    with site(folder, bad_of_ten=2) as (one, _), crowd(one.gateway, per_second=20) as clients:
+        one.start(min_soak_seconds=60)
+        ended = one.reaches("rolled-back")
+        assert (ended["verdict"]["word"], ended["verdict"]["metric"]) == ("ROLLBACK", "errors")
+        assert ended["evidence"]["highest_odds"] >= ended["evidence"]["alarm"]
+        assert one.traffic["weights"] == {"blue": 100, "green": 0}
+        assert one.traffic["stable"] == "blue"
+        again = one.post("/control/rollouts", 409, environment="green")
+        assert "was aborted and is not tried again" in again["error"]["message"]
+        assert clients.failed == []
+
+
+def test_without_traffic_nothing_is_promoted_and_nothing_fails_until_requests_come(folder: Path) -> None:
+    with site(folder) as (one, _):
+        one.start()
+        waiting = one.reaches("acked")
+        assert "requests have to arrive at green and at blue" in waiting["waits_for"]
+        plan = one.post("/control/rollouts/plan", 200, environment="green", revision="other")
+        assert (plan["about_minutes"], plan["requests_per_second"]) == (None, 0)
+        assert "abort it first" in plan["problems"][0]
+        by_hand = httpx.put(f"{one.control}/control/traffic", json={"weights": {"blue": 100}}, timeout=30)
+        assert by_hand.status_code == 409
+        assert "Abort it first" in by_hand.json()["error"]["message"]
+        with crowd(one.gateway, per_second=30):
+            one.reaches("observing")
+
+
+def test_the_abort_button_takes_the_traffic_away_at_once(folder: Path) -> None:
+    with site(folder) as (one, _), crowd(one.gateway, per_second=20) as clients:
+        one.start(min_soak_seconds=60)
+        assert one.reaches("observing")["possible"] == ["abort", "promote"]
+        assert one.post("/control/rollouts/current/abort", 200, reason="a doubt")["reason"] == "a doubt"
+        ended = one.reaches("rolled-back")
+        assert (ended["wanted"], ended["reason"]) == (0, "a doubt")
+        assert one.get("/control/rollouts/events?after=5")["events"][0]["actor"] == "local"
+        assert clients.failed == []
+
+
+def test_a_canary_without_a_healthy_server_is_taken_out_though_nothing_was_measured(folder: Path) -> None:
+    with site(folder) as (one, green):
+        one.start()
+        one.reaches("acked")
+        green.ready = False
+        assert one.reaches("rolled-back")["reason"] == "the canary has no ready replica"
+
+
+def test_what_a_rollout_left_counts_in_another_run(folder: Path) -> None:
+    gateway = Gateway(environments={name: Environment(replicas=1) for name in ("blue", "green")})
+    with History(folder / "podium-rollouts.db") as history:
+        for event in way(Terms(environment="green", stable="blue", configured=configured(gateway))):
+            history.append(event, actor="test")
+    with site(folder) as (one, _):
+        until("the roles are settled", lambda: one.traffic["confirmed"])
+        assert (one.traffic["stable"], one.traffic["weights"]) == ("green", {"blue": 0, "green": 100})
+        assert one.now["phase"] == "done"
+
+
+def way(terms: Terms) -> list[e.Event]:
+    return [
+        e.Started(at=1, revision="v2", steps=(10_000,), terms=terms),
+        e.CanaryReady(at=2),
+        e.Warmed(at=3),
+        e.Acknowledged(at=4, canary_units=10_000),
+        e.DeadlinePassed(at=5),
+        e.Drained(at=6),
+    ]
+
+
+@pytest.mark.parametrize(("bad_of_ten", "end"), [(0, "done"), (8, "rolled-back")])
+def test_a_controller_killed_at_every_event_goes_on_where_it_was(folder: Path, bad_of_ten: int, end: str) -> None:
+    """SIGKILL as soon as another event is in the file. Nothing is lost, nothing is skipped, and no client notices."""
+    with site(folder, bad_of_ten=bad_of_ten) as (one, _):
+        with crowd(one.gateway, per_second=30) as clients:
+            one.start()
+            seen = 0
+            while (state := killed_after(one, seen)).phase != end:
+                known = read(one.history)
+                seen = len(known)
+                one.begin()
+                told = one.get("/control/rollouts/events")["events"]
+                assert [event["hash"] for event in told[:seen]] == [entry.hash.hex() for entry in known]
+                assert one.now["number"] == 1
+                assert weight(one) in {state.acknowledged_units / 100, state.wanted_units / 100, one.now["wanted"]}
+            one.begin()
+            stable = "green" if end == "done" else "blue"
+            until(
+                "the roles are right", lambda: one.traffic["stable"] == stable and one.traffic["weights"][stable] == 100
+            )
+            assert clients.failed == []
+        assert seen >= (len(WHOLE_WAY) - 2 if end == "done" else 5)
+    assert verify(one.history) == []
+
+
+def killed_after(one: ControlledGateway, seen: int) -> RolloutState:
+    """Kill it when there are more than ``seen`` events; the state that they lead to."""
+    entries = until("something happens", lambda: more_than(one.history, seen), seconds=LONG_SECONDS)
+    one.kill()
+    assert entries
+    course = Course()
+    for entry in read(one.history):
+        course = course.after(entry.event)
+    return course.state
+
+
+def more_than(history: Path, seen: int) -> list[Entry]:
+    found = read(history)
+    return found if len(found) > seen else []
+
+
+def weight(one: ControlledGateway) -> float:
+    found: float = one.traffic["weights"]["green"]
+    return found

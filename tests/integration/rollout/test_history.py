@@ -14,80 +14,15 @@ import pytest
 
 from podium.core.errors import Conflict
 from podium.rollout import events as e
+from podium.rollout.analysis.interval import Interval
+from podium.rollout.analysis.latency_process import Samples
+from podium.rollout.analysis.stratum import Stratum
+from podium.rollout.course import Course, Observed
 from podium.rollout.history import History, _entry, read, verify
 from podium.rollout.state import Phase, RolloutState
 from podium.rollout.transitions import _ANYWHERE, _TABLE, after
+from support.rollout_ways import GOOD, TRANSITIONS, WAYS
 from support.source import ROOT
-
-STEPS = (500, 10_000)
-
-
-def observed(units: int, verdict: e.Event | None) -> list[e.Event]:
-    return [e.Acknowledged(at=3, canary_units=units), e.SplitAgreed(at=4), *([verdict] if verdict else [])]
-
-
-BEGIN: list[e.Event] = [e.Started(at=0, revision="v2", steps=STEPS), e.CanaryReady(at=1), e.Warmed(at=2)]
-GOOD: list[e.Event] = [
-    *BEGIN,
-    *observed(500, e.Judged(at=5, verdict="ADVANCE", reason="certified")),
-    e.Acknowledged(at=6, canary_units=10_000),
-    e.DeadlinePassed(at=7),
-    e.Drained(at=8),
-]
-BAD: list[e.Event] = [
-    *BEGIN,
-    *observed(500, e.Judged(at=5, verdict="ROLLBACK", reason="errors")),
-    e.Acknowledged(at=6, canary_units=0),
-    e.Drained(at=7),
-]
-HELD: list[e.Event] = [
-    *BEGIN,
-    e.DeadlinePassed(at=12),
-    e.DeadlinePassed(at=22),
-    e.Approved(at=30),
-    *observed(500, None),
-    e.DeadlinePassed(at=3700),
-    e.Superseded(at=3800, by="v3"),
-    e.DeadlinePassed(at=3810),
-    e.Acknowledged(at=3811, canary_units=0),
-    e.Drained(at=3900, cut=1),
-]
-ROLLBACK = e.Judged(at=5, verdict="ROLLBACK", reason="errors")
-LATE = e.DeadlinePassed(at=9)
-SHADOW: list[e.Event] = [e.Started(at=0, revision="v2", steps=STEPS, shadow=True), *BEGIN[1:]]
-NEXT = e.Started(at=50, revision="v3", steps=STEPS)
-GONE: list[e.Event] = [e.Acknowledged(at=6, canary_units=0), LATE, e.Drained(at=7), NEXT]
-# Together they make every transition of the table at least once.
-WAYS: dict[str, list[e.Event]] = {
-    "good": [*GOOD, NEXT],
-    "bad": [*BAD, NEXT, LATE],
-    "held": [*HELD, NEXT],
-    "late": [SHADOW[0], e.CanaryUnready(at=1), SHADOW[1], LATE, e.Approved(at=10), LATE, e.Approved(at=11)],
-    "blind": [*BEGIN, e.Acknowledged(at=3, canary_units=500), LATE, e.Approved(at=10), ROLLBACK],
-    "seen": [*BEGIN, e.Acknowledged(at=3, canary_units=500), LATE, e.SplitAgreed(at=10)],
-    "acked": [*SHADOW, e.ShadowAgreed(at=3), e.Acknowledged(at=3, canary_units=500), ROLLBACK, *GONE],
-    "shadow": [*SHADOW, ROLLBACK, *GONE],
-    "baking": [*GOOD[:7], ROLLBACK],
-    "leaving": [*GOOD[:8], LATE, GOOD[8]],
-    "proven": [*BEGIN, *observed(500, LATE), e.Judged(at=10, verdict="ADVANCE", reason="certified")],
-    "forgotten": [*BEGIN, *observed(500, LATE), LATE],
-    "by hand": [*BEGIN, e.Skipped(at=3), e.CanaryUnready(at=4)],
-    "away": [*BEGIN, e.Aborted(at=3, reason="by hand")],
-}
-
-
-def first_transitions() -> dict[tuple[Phase, type[e.Event]], tuple[str, int]]:
-    """Where each transition is made for the first time."""
-    found: dict[tuple[Phase, type[e.Event]], tuple[str, int]] = {}
-    for way, events in WAYS.items():
-        state = RolloutState()
-        for number, event in enumerate(events):
-            found.setdefault((state.phase, type(event)), (way, number))
-            state = after(state, event)
-    return found
-
-
-TRANSITIONS = first_transitions()
 
 
 def state_after(events: list[e.Event]) -> RolloutState:
@@ -193,3 +128,85 @@ def test_a_chain_of_events_that_cannot_have_happened_is_named(tmp_path: Path) ->
     connection.close()
     (problem,) = verify(file)
     assert problem.startswith("event 3 cannot have happened: drained cannot happen while a rollout is warming")
+
+
+def interval(number: int, bad: int = 0) -> Observed:
+    counts = {"errors": Stratum(9, 0, 2, bad), "aborted": Stratum(9, 0, 2, 0)}
+    samples = {"ttft": Samples((0.1, 0.25), (1 / 3,))}
+    return Observed(
+        rollout=1,
+        units=500,
+        began=number,
+        ended=number + 1,
+        interval=Interval(counts, samples, (9, 2)),  # type: ignore[arg-type]
+        undecided=1,
+    )
+
+
+def observed_history(file: Path) -> Course:
+    with History(file) as history:
+        for event in GOOD[:5]:
+            history.append(event, actor="test")
+        for number in range(20):
+            history.observe(interval(number, bad=number % 2))
+        history.append(GOOD[5], actor="test")
+        return history.course
+
+
+def test_evidence_is_what_replaying_the_intervals_gives_to_the_bit(tmp_path: Path) -> None:
+    before = observed_history(tmp_path / "h.db")
+    with History(tmp_path / "h.db") as history:
+        assert history.course == before
+        assert history.course.evidence is not None
+        assert before.evidence is not None
+        assert history.course.evidence.to_json() == before.evidence.to_json()
+        assert (history.course.seen_until, history.course.undecided) == (20, 20)
+
+
+@pytest.mark.parametrize("point", ["before", "between", "after"])
+def test_a_writer_killed_while_it_keeps_an_interval_has_it_or_has_it_not(tmp_path: Path, point: str) -> None:
+    file = tmp_path / "h.db"
+    course = observed_history(file)
+    command = [sys.executable, "-m", "support.history_process", str(file), "interval", "20", point]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests")}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    with History(file) as history:
+        assert history.course == (course.observe(interval(20)) if point == "after" else course)
+    assert verify(file) == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        (
+            "UPDATE intervals SET payload = CAST(replace(payload, '0.25', '0.26') AS BLOB) WHERE seq = 3",
+            "interval 3 was",
+        ),
+        ("UPDATE intervals SET after_event = 4 WHERE seq = 2", "interval 2 was changed"),
+        ("DELETE FROM intervals WHERE seq = 7", "interval 7 is missing"),
+    ],
+)
+def test_intervals_that_were_changed_are_named(tmp_path: Path, statement: str, said: str) -> None:
+    file = tmp_path / "h.db"
+    observed_history(file)
+    connection = sqlite3.connect(file)
+    connection.execute("DROP TRIGGER intervals_are_kept")
+    connection.execute("DROP TRIGGER intervals_are_fixed")
+    with connection:
+        assert connection.execute(statement).rowcount == 1
+    connection.close()
+    (problem,) = verify(file)
+    assert problem.startswith(said)
+
+
+def test_a_file_from_before_intervals_were_kept_is_read(tmp_path: Path) -> None:
+    """Its events hold no terms, and it has no table of intervals."""
+    file = written(tmp_path / "h.db", GOOD[:4])
+    connection = sqlite3.connect(file)
+    connection.execute("DROP TABLE intervals")
+    connection.close()
+    assert verify(file) == []
+    with History(file) as history:
+        history.observe(interval(4))
+        assert history.course.passed.intervals == 1

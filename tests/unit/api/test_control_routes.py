@@ -12,8 +12,11 @@ from starlette.types import ASGIApp
 
 from podium.access.gatekeeper import Gatekeeper
 from podium.access.key_record import KeyRecord
+from podium.api.control import rollouts as rollout_routes
+from podium.api.control import traffic as traffic_routes
 from podium.api.control.app import create_control_app
 from podium.api.control.control import Control
+from podium.api.direct_route import DirectRoute
 from podium.config.access import Access
 from podium.config.server import RequestLimits
 from podium.core.errors import GatewayRejected, NotFound
@@ -93,10 +96,12 @@ class FakeRollouts:
         return {"what": what}
 
 
-def app_of(traffic: FakeTraffic, *records: KeyRecord, anonymous: Any = "loopback") -> ASGIApp:
+def app_of(
+    traffic: FakeTraffic, *records: KeyRecord, anonymous: Any = "loopback", rollouts: FakeRollouts | None = None
+) -> ASGIApp:
     directory: Any = Directory(*records)
     gatekeeper = Gatekeeper(Access(anonymous=anonymous), directory, clock=lambda: NOW)
-    return create_control_app(Control(traffic, FakeRollouts(), gatekeeper, RequestLimits(), "127.0.0.1"))
+    return create_control_app(Control(traffic, rollouts or FakeRollouts(), gatekeeper, RequestLimits(), "127.0.0.1"))
 
 
 def owner(text: str) -> list[tuple[str, str]]:
@@ -105,7 +110,13 @@ def owner(text: str) -> list[tuple[str, str]]:
 
 LOCAL = (("host", "localhost"), ("content-type", "application/json"))
 BODY = json.dumps({"weights": {"blue": 100}}).encode()
-PATHS = ("/control/traffic", "/control", "/docs", "/openapi.json", "/metrics", "/monitoring/dashboard", "/page/x")
+ROUTES = {
+    (route.path, method)
+    for route in (*traffic_routes.router.routes, *rollout_routes.router.routes)
+    if isinstance(route, DirectRoute)
+    for method in route.methods or ()
+}
+PATHS = (*sorted({path for path, _ in ROUTES}), "/control", "/docs", "/openapi.json", "/metrics", "/monitoring/alerts", "/page/x")
 
 
 def test_without_a_key_only_the_probes_are_open() -> None:
@@ -124,6 +135,68 @@ def test_only_an_admin_may_look_or_change(role: Role) -> None:
     expected = 200 if role == "admin" else 403
     for method in ("GET", "PUT"):
         assert call(app, method, "/control/traffic", headers=owner(text), body=BODY).status == expected
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_control_route_takes_an_admin(role: Role) -> None:
+    text, record = new_key(roles=(role,))
+    app = app_of(FakeTraffic(), record)
+    assert len(ROUTES) == 10
+    for path, method in sorted(ROUTES):
+        status = call(app, method, path, headers=owner(text), body=BODY).status
+        assert (status == 403) == (role != "admin"), (path, method, status)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "asked"),
+    [
+        ("POST", "/control/rollouts", {"environment": "green"}, 201, "start"),
+        ("POST", "/control/rollouts/plan", {"environment": "green"}, 200, "plan"),
+        ("GET", "/control/rollouts", None, 200, "overview"),
+        ("GET", "/control/rollouts/events", None, 200, "events"),
+        ("POST", "/control/rollouts/current/approve", {"reason": "r"}, 200, "approve"),
+        ("POST", "/control/rollouts/current/abort", {"reason": "r"}, 200, "abort"),
+        ("POST", "/control/rollouts/current/promote", None, 200, "promote"),
+    ],
+)
+def test_each_rollout_route_asks_the_controller_and_names_who_asked(
+    method: str, path: str, body: Any, status: int, asked: str
+) -> None:
+    text, record = new_key(roles=("admin",))
+    rollouts = FakeRollouts()
+    content = b"" if body is None else json.dumps(body).encode()
+    app = app_of(FakeTraffic(), record, rollouts=rollouts)
+    query = "after=7" if asked == "events" else ""
+    answer = call(app, method, path, headers=owner(text), body=content, query=query)
+    assert answer.status == status, answer.body
+    ((what, given, actor),) = rollouts.asked
+    assert what == asked
+    assert actor == ("" if asked in {"plan", "overview", "events"} else record.id)
+    assert given in {7, "r", ""} or given is None or given.environment == "green"
+
+
+def test_without_keys_the_actor_is_local() -> None:
+    rollouts = FakeRollouts()
+    call(app_of(FakeTraffic(), rollouts=rollouts), "POST", "/control/rollouts/current/abort", headers=LOCAL)
+    assert rollouts.asked == [("abort", "", "local")]
+
+
+def test_where_there_never_was_a_rollout_the_answer_says_so() -> None:
+    answer = call(app_of(FakeTraffic()), "GET", "/control/rollouts/current", headers=LOCAL)
+    assert (answer.status, json.loads(answer.body)["error"]["message"]) == (404, "There has been no rollout yet.")
+
+
+@pytest.mark.parametrize("after", ["-1", "x", "1.5", "", "9" * 20, "%C2%B2"])
+def test_a_number_of_an_event_that_is_none_is_refused(after: str) -> None:
+    answer = call(app_of(FakeTraffic()), "GET", "/control/rollouts/events", headers=LOCAL, query=f"after={after}")
+    assert answer.status == 400
+
+
+@pytest.mark.parametrize(
+    "body", [b"{}", b'{"environment": 1}', b'{"environment": "green", "strategy": "shadow"}', b"[]"]
+)
+def test_a_wish_of_another_shape_is_refused(body: bytes) -> None:
+    assert call(app_of(FakeTraffic()), "POST", "/control/rollouts", headers=LOCAL, body=body).status == 400
 
 
 def test_a_page_of_a_foreign_site_is_no_local_caller() -> None:

@@ -65,3 +65,19 @@ def test_a_5xx_no_answer_and_a_broken_answer_are_failures() -> None:
     assert Attempt(code=503, flags="-").failed
     assert Attempt(code=0, flags="UC").failed
     assert Attempt(code=200, flags="UC").failed
+
+
+def test_an_attempt_is_counted_once_by_its_last_line(tmp_path: Path) -> None:
+    """Envoy writes a line when it has a connection, while it runs, and at its end."""
+    path = tmp_path / "attempts.jsonl"
+    moments = ["UpstreamPoolReady", "UpstreamPeriodic", "UpstreamEnd"]
+    path.write_text("".join(line(moment=moment, began="1795770578.106767") for moment in moments))
+    log = AttemptsLog(path)
+    found = log.read_lines()
+    assert [attempt.moment for attempt in found] == moments
+    assert [attempt.ended for attempt in found] == [False, False, True]
+    assert {attempt.key for attempt in found} == {"1795770578.106767/r/1"}
+    assert (log.counts["blue"].attempts, log.counts["blue"].first) == (1, 1)
+    path.write_text(path.read_text() + line(moment="UpstreamPoolReady"))
+    assert log.read() == []
+    log.close()

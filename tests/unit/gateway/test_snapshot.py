@@ -114,3 +114,21 @@ def test_weights_with_another_total_are_refused() -> None:
 def test_an_environment_without_servers_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="'blue' has no endpoint"):
         built(endpoints=[{"cluster_name": "blue", "endpoints": []}])
+
+
+def test_when_the_roles_change_no_share_no_order_and_no_listener_does() -> None:
+    """What a user's hash is compared with is the same; only the shields differ."""
+    before, after = topology({"blue": 30, "green": 70}), replace(topology({"blue": 30, "green": 70}), stable="green")
+    assert [entry["weight"] for entry in split_of(before)] == [entry["weight"] for entry in split_of(after)]
+    assert [entry["name"] for entry in split_of(before)] == ["blue", "green_shielded"]
+    assert [entry["name"] for entry in split_of(after)] == ["blue_shielded", "green"]
+    assert snapshot_of(before).versions[LISTENER] == snapshot_of(after).versions[LISTENER]
+
+
+def test_the_shield_of_before_stays_until_no_route_leads_to_it() -> None:
+    changing = replace(topology(), stable="green", former="blue")
+    names = [cluster["name"] for cluster in documents(changing)[CLUSTER]]
+    assert names == ["blue", "green", "blue_shielded", "green_shielded"]
+    old = documents(changing)[CLUSTER][-1]["cluster_type"]["typed_config"]["clusters"]
+    assert old == [{"name": "green"}, {"name": "blue"}]
+    assert "green_shielded" not in {cluster["name"] for cluster in documents(replace(changing, former=""))[CLUSTER]}

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from podium.core.errors import Conflict
 from podium.rollout import events as e
 from podium.rollout.state import DEADLINES, ENDED, Phase, RolloutState, breaches
+from podium.rollout.terms import Terms
 from podium.rollout.transitions import after
 
 STEPS = (500, 2500, 10_000)
@@ -114,6 +115,29 @@ def test_a_newer_revision_ends_the_present_one_and_that_one_may_come_back(number
     events = [*WHOLE_WAY[:number], e.Superseded(at=5, by="v3"), acknowledged(0), e.Drained(at=6)]
     state = played(events)
     assert (state.phase, state.superseded_by, state.aborted) == (Phase.SUPERSEDED, "v3", ())
+
+
+def test_what_was_rolled_back_stays_refused_when_something_else_is_started_after_it() -> None:
+    bad = e.Judged(at=50, verdict="ROLLBACK", reason="worse in errors")
+    events = [*WHOLE_WAY[:5], bad, e.Superseded(at=51, by="v3"), acknowledged(0), e.Drained(at=60)]
+    state = played(events)
+    assert (state.phase, state.aborted) == (Phase.SUPERSEDED, ("v2",))
+
+
+def test_a_hold_for_want_of_attempts_ends_when_they_come() -> None:
+    blind = played([*WHOLE_WAY[:4], e.DeadlinePassed(at=60)])
+    assert played([e.SplitAgreed(at=61)], blind).phase is Phase.OBSERVING
+    inconclusive = played([*WHOLE_WAY[:5], e.DeadlinePassed(at=3600)])
+    with pytest.raises(Conflict, match="cannot end a hold that began while observing"):
+        after(inconclusive, e.SplitAgreed(at=3601))
+
+
+def test_the_terms_say_how_long_phases_last() -> None:
+    terms = Terms(bake_seconds=7, step_deadline_seconds=50, preview_seconds=100)
+    started = e.Started(at=0, revision="v2", steps=STEPS, terms=terms)
+    assert played([started, e.CanaryReady(at=1)]).deadline == 1 + 900 + 100
+    assert played([started, *WHOLE_WAY[1:5]]).deadline == 50
+    assert played([started, *WHOLE_WAY[1:10]]).deadline == 7
 
 
 def test_what_takes_too_long_is_held_and_a_hold_ends_by_itself() -> None:

@@ -1,0 +1,56 @@
+"""A world for rollouts that does as it is told: a splitter, a fleet and a clock, without any gateway."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from podium.core.errors import PodiumError
+from podium.rollout.phases import World
+from podium.rollout.ports import Readiness
+
+
+@dataclass
+class FakeWorld:
+    """Green takes over from blue. ``told`` holds every split in its order; ``refusal`` is what a gateway answers."""
+
+    seconds: float = 1000.0
+    units: int | None = 0
+    stable: str = "blue"
+    ready: Readiness | None = field(default_factory=lambda: Readiness(2, 2))
+    reached: bool = True
+    streams: int | None = 0
+    refusal: PodiumError | None = None
+    told: list[int] = field(default_factory=list)
+
+    @property
+    def world(self) -> World:
+        """This as the ports."""
+        return World(self, self, lambda: self.seconds)
+
+    def canary_units(self, canary: str, stable: str) -> int | None:
+        assert (canary, stable) == ("green", "blue")
+        return self.units
+
+    async def split(self, canary: str, stable: str, units: int) -> None:
+        assert (canary, stable) == ("green", "blue")
+        if self.refusal is not None:
+            raise self.refusal
+        self.told.append(units)
+        self.units = units
+
+    async def make_stable(self, environment: str) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+        self.stable = environment
+
+    async def readiness(self, environment: str) -> Readiness | None:
+        assert environment == "green"
+        return self.ready
+
+    async def answers(self, environment: str) -> bool:
+        assert environment == "green"
+        return self.reached
+
+    async def active(self, environment: str) -> int | None:
+        assert environment in {"blue", "green"}
+        return self.streams

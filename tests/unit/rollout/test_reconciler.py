@@ -1,0 +1,347 @@
+"""The loop does one thing at a time, writes down what it sees, and goes on from what is written."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from podium.core.errors import GatewayRejected, GatewayUnavailable
+from podium.rollout import events as e
+from podium.rollout.analysis.policy import Policy
+from podium.rollout.analysis.verdict import Hold
+from podium.rollout.history_on_demand import HistoryOnDemand
+from podium.rollout.outcome import Arm, Outcome
+from podium.rollout.ports import Readiness
+from podium.rollout.reconciler import Reconciler
+from podium.rollout.state import LEAVING, Phase
+from podium.rollout.terms import Terms
+from support.rollout_ways import TRANSITIONS, WAYS
+from support.rollout_world import FakeWorld
+
+POLICY = Policy(interval_seconds=1, soak_seconds=2, min_canary_requests=5, max_bad_rate_increase=0.5, blind_seconds=5)
+TERMS = Terms(environment="green", stable="blue", policy=POLICY, bake_seconds=3, settle_seconds=10)
+STEPS = (5000, 10_000)
+START = e.Started(at=1000, revision="v2", steps=STEPS, terms=TERMS)
+
+
+class Driven:
+    """A reconciler of a file, turned by hand."""
+
+    def __init__(self, file: Path, fake: FakeWorld, history: HistoryOnDemand, *, overruled: bool = False) -> None:
+        self.file, self.fake, self.history = file, fake, history
+        self.reconciler = Reconciler(history, fake.world, watching_since=0.0, overruled=overruled)
+        self._numbers = iter(range(1_000_000))
+        self.copies: list[Outcome] = []
+
+    @property
+    def phase(self) -> Phase:
+        return self.history.state.phase
+
+    def turn(self, times: int = 1) -> Phase:
+        for _ in range(times):
+            asyncio.run(self.reconciler.turn())
+        return self.phase
+
+    def second(self, *, stable: int = 10, canary: int = 10, bad: int = 0) -> None:
+        """A second of traffic passes, and the log is read to its end."""
+        for number in range(stable + canary):
+            arm: Arm = "stable" if number < stable else "canary"
+            failed = arm == "canary" and number - stable < bad
+            began = self.fake.seconds + number / (stable + canary)
+            found = [Outcome(key=str(next(self._numbers)), arm=arm, began=began, ended=True, failed=failed)]
+            self.copies += found
+            self.reconciler.take(found)
+        self.fake.seconds += 1
+        self.reconciler.caught_up(self.fake.seconds)
+
+    def serve(self, seconds: int, **traffic: int) -> None:
+        for _ in range(seconds):
+            self.second(**traffic)
+            self.turn()
+
+    def serve_until(self, phase: Phase, **traffic: int) -> None:
+        for _ in range(100):
+            self.serve(1, **traffic)
+            if self.phase is phase:
+                return
+        raise AssertionError(f"it is {self.phase}: {self.reconciler.trouble or self.reconciler.verdict}")
+
+
+@contextmanager
+def driven(file: Path, fake: FakeWorld | None = None, *, overruled: bool = False) -> Iterator[Driven]:
+    with HistoryOnDemand(file) as history:
+        yield Driven(file, FakeWorld() if fake is None else fake, history, overruled=overruled)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "rollouts.db"
+
+
+def written(one: Driven) -> list[str]:
+    return [str(type(told.entry.event).__struct_config__.tag) for told in one.history.log]
+
+
+def test_a_good_canary_goes_the_whole_way(file: Path) -> None:
+    with driven(file) as one:
+        one.reconciler.write(START, actor="alice")
+        assert one.turn(3) is Phase.ACKED
+        assert one.fake.told == [5000]
+        one.serve_until(Phase.OBSERVING)
+        one.serve_until(Phase.BAKING)
+        assert one.fake.told == [5000, 10_000]
+        one.serve_until(Phase.DONE, stable=0)
+        one.turn()
+        assert one.fake.stable == "green"
+
+
+def test_a_bad_canary_is_aborted_while_nobody_has_seen_enough_to_promote_it(file: Path) -> None:
+    with driven(file) as one:
+        one.reconciler.write(START, actor="alice")
+        one.turn(3)
+        one.serve(12, bad=5)
+        assert one.turn(3) is Phase.ROLLED_BACK
+        assert one.fake.told[-1] == 0
+        assert "worse in errors" in one.history.state.reason
+
+
+def test_a_hold_is_never_written_down(file: Path) -> None:
+    with driven(file) as one:
+        one.reconciler.write(msgspec.structs.replace(START, terms=patient()), actor="alice")
+        one.turn(3)
+        one.serve(10)
+        assert isinstance(one.reconciler.verdict, Hold)
+        assert written(one) == ["started", "canary-ready", "warmed", "acknowledged", "split-agreed"]
+
+
+def patient() -> Terms:
+    return msgspec.structs.replace(TERMS, policy=msgspec.structs.replace(POLICY, soak_seconds=600))
+
+
+def test_nothing_moves_until_every_server_is_ready_and_answers_through_the_gateway(file: Path) -> None:
+    with driven(file, FakeWorld(ready=Readiness(1, 2), reached=False)) as one:
+        one.reconciler.write(START, actor="alice")
+        assert one.turn(3) is Phase.PREPARING
+        one.fake.ready = Readiness(2, 2)
+        assert one.turn(3) is Phase.WARMING
+        one.fake.reached = True
+        one.turn()
+        assert (one.phase, one.fake.told) == (Phase.APPLYING, [])
+
+
+def test_what_a_gateway_says_when_it_refuses_reaches_the_operator(file: Path) -> None:
+    with driven(file, FakeWorld(refusal=GatewayRejected("It says: no such cluster"))) as one:
+        one.reconciler.write(START, actor="alice")
+        one.turn(3)
+        assert one.reconciler.trouble == "It says: no such cluster"
+        for _ in range(2):
+            one.fake.seconds += 11
+            one.turn()
+        assert one.phase is Phase.HELD
+        assert one.history.state.reason == "not acknowledged by every gateway: It says: no such cluster"
+        assert one.history.state.wanted_units == 0
+
+
+def test_a_gateway_that_is_away_is_asked_once_a_second_and_not_more_often(file: Path) -> None:
+    with driven(file, FakeWorld(refusal=GatewayUnavailable("nobody"))) as one:
+        one.reconciler.write(START, actor="alice")
+        one.turn(4)
+        one.fake.refusal = None
+        one.turn()
+        assert one.fake.told == []
+        one.fake.seconds += 1
+        assert one.turn() is Phase.ACKED
+
+
+def test_weights_that_somebody_else_moved_are_put_right(file: Path) -> None:
+    with driven(file) as one:
+        one.reconciler.write(START, actor="alice")
+        one.turn(3)
+        one.fake.units = None
+        one.turn()
+        assert one.fake.units == 5000
+
+
+def test_a_decision_during_a_wait_is_not_overwritten_by_what_was_waited_for(file: Path) -> None:
+    with driven(file) as one:
+        one.reconciler.write(START, actor="alice")
+        one.turn(2)
+        split = one.fake.split
+
+        async def slow(canary: str, stable: str, units: int) -> None:
+            if units:
+                one.reconciler.write(e.Aborted(at=one.fake.seconds, reason="stop"), actor="bob")
+            await split(canary, stable, units)
+
+        one.fake.split = slow  # type: ignore[method-assign]
+        assert one.turn() is Phase.ABORTING
+        assert one.turn(2) is Phase.ROLLED_BACK
+        assert one.fake.told[-1] == 0
+
+
+def test_an_abort_that_cannot_be_told_keeps_trying_and_writes_nothing(file: Path) -> None:
+    with driven(file) as one:
+        one.reconciler.write(START, actor="alice")
+        one.turn(3)
+        one.fake.refusal = GatewayUnavailable("nobody")
+        one.reconciler.write(e.Aborted(at=1000, reason="stop"), actor="bob")
+        count = len(one.history.log)
+        for _ in range(5):
+            one.fake.seconds += 20
+            assert one.turn() is Phase.ABORTING
+        assert len(one.history.log) == count
+        one.fake.refusal = None
+        one.fake.seconds += 20
+        assert one.turn(2) is Phase.ROLLED_BACK
+
+
+def test_streams_that_outlast_the_longest_wait_go_on_and_are_told(file: Path) -> None:
+    with driven(file, FakeWorld(streams=2)) as one:
+        one.reconciler.write(START, actor="alice")
+        one.turn(3)
+        one.reconciler.write(e.Aborted(at=one.fake.seconds, reason="stop"), actor="bob")
+        assert one.turn(3) is Phase.DRAINING_CANARY
+        one.fake.seconds += 601
+        assert one.turn() is Phase.ROLLED_BACK
+        assert (one.history.state.left_streams, one.history.state.cut_streams) == (2, 0)
+
+
+def test_the_time_at_full_traffic_does_not_end_before_a_request_has_come(file: Path) -> None:
+    with driven(file) as one:
+        one.reconciler.write(msgspec.structs.replace(START, steps=(10_000,)), actor="alice")
+        assert one.turn(3) is Phase.BAKING
+        one.serve(20, stable=0, canary=0)
+        assert one.phase is Phase.BAKING
+        one.serve(4, stable=0)
+        assert one.phase in {Phase.DRAINING, Phase.DONE}
+
+
+def test_a_canary_that_surely_fails_too_often_at_full_traffic_is_rolled_back(file: Path) -> None:
+    with driven(file) as one:
+        one.reconciler.write(msgspec.structs.replace(START, steps=(10_000,)), actor="alice")
+        one.turn(3)
+        one.serve(12, stable=0, bad=5)
+        assert one.turn(3) is Phase.ROLLED_BACK
+        assert "surely more than 5.00%" in one.history.state.reason
+
+
+@pytest.mark.parametrize(("bad", "end"), [(0, Phase.APPLYING), (5, Phase.ABORTING)])
+def test_by_threshold_a_step_is_judged_at_its_end(file: Path, bad: int, end: Phase) -> None:
+    terms = msgspec.structs.replace(TERMS, judged_by="threshold", max_error_rate=0.2)
+    with driven(file) as one:
+        one.reconciler.write(msgspec.structs.replace(START, terms=terms), actor="alice")
+        one.turn(3)
+        for _ in range(10):
+            one.second(bad=bad)
+            if one.turn() is end:
+                break
+        assert one.phase is end
+
+
+def test_a_preview_lasts_before_the_first_weight(file: Path) -> None:
+    terms = msgspec.structs.replace(TERMS, strategy="blue-green", preview_seconds=60)
+    with driven(file) as one:
+        one.reconciler.write(msgspec.structs.replace(START, terms=terms, steps=(10_000,)), actor="alice")
+        assert one.turn(3) is Phase.WARMING
+        one.fake.seconds += 60
+        assert one.turn() is Phase.APPLYING
+
+
+def test_what_supersedes_is_started_when_the_other_one_has_made_room(file: Path) -> None:
+    with driven(file) as one:
+        one.reconciler.write(START, actor="alice")
+        one.turn(3)
+        newer = msgspec.structs.replace(START, revision="v3")
+        one.reconciler.write(e.Superseded(at=1001, by="v3", next=newer), actor="alice")
+        one.turn(3)
+        assert (one.phase, one.history.state.revision, one.history.state.number) == (Phase.PREPARING, "v3", 2)
+    with driven(file) as again:
+        assert again.history.state.revision == "v3"
+
+
+def test_a_history_that_the_configuration_has_overruled_changes_no_roles(file: Path) -> None:
+    done(file)
+    with driven(file, overruled=True) as one:
+        one.turn(3)
+        assert one.fake.stable == "blue"
+    with driven(file) as one:
+        one.turn()
+        assert one.fake.stable == "green"
+
+
+def done(file: Path) -> None:
+    way: list[e.Event] = [e.CanaryReady(at=1), e.Warmed(at=2), e.Acknowledged(at=3, canary_units=10_000)]
+    with HistoryOnDemand(file) as history:
+        for event in [msgspec.structs.replace(START, steps=(10_000,)), *way, e.DeadlinePassed(at=4), e.Drained(at=5)]:
+            history.append(event, actor="test")
+
+
+def test_evidence_after_a_restart_is_the_same_to_the_bit_and_no_interval_counts_twice(file: Path) -> None:
+    """The attempts log is read again from its beginning, as a restarted controller does."""
+    lines: list[Outcome] = []
+    with driven(file) as one:
+        one.reconciler.write(msgspec.structs.replace(START, terms=patient()), actor="alice")
+        one.turn(3)
+        one.copies = lines
+        one.serve(10, bad=1)
+        evidence, passed, seen = one.history.course.evidence, one.history.course.passed, one.history.course.seen_until
+        assert evidence is not None
+        fake = one.fake
+    with driven(file, fake) as again:
+        assert again.history.course.evidence is not None
+        assert again.history.course.evidence.to_json() == evidence.to_json()
+        assert again.history.course.passed == passed
+        again.reconciler.take(lines)
+        again.reconciler.caught_up(again.fake.seconds)
+        again.turn()
+        assert again.history.course.seen_until == seen
+        again.second(bad=1)
+        again.turn()
+        counted = again.history.course.passed.counts["errors"]
+        intervals = again.history.course.passed.intervals
+        assert counted.canary_attempts == counted.stable_attempts == 10 * intervals
+
+
+def test_what_happened_while_nobody_watched_is_no_interval(file: Path) -> None:
+    with driven(file) as one:
+        one.reconciler.write(msgspec.structs.replace(START, terms=patient()), actor="alice")
+        one.turn(3)
+        one.serve(5)
+        intervals = one.history.course.passed.intervals
+        later = FakeWorld(seconds=5000.0, units=5000)
+    with HistoryOnDemand(file) as history:
+        reconciler = Reconciler(history, later.world, watching_since=5000.0)
+        reconciler.caught_up(5003.0)
+        asyncio.run(reconciler.turn())
+        assert history.course.passed.intervals == intervals + 2
+
+
+@pytest.mark.parametrize(("way", "number"), TRANSITIONS.values())
+def test_after_every_transition_the_next_process_stands_where_it_was_and_moves_nothing(
+    file: Path, way: str, number: int
+) -> None:
+    """With a world that nobody can ask, and at the same moment: no event, and no weight that was not wanted before."""
+    with HistoryOnDemand(file) as history:
+        for event in WAYS[way][: number + 1]:
+            begun = msgspec.structs.replace(event, terms=TERMS) if isinstance(event, e.Started) else event
+            history.append(begun, actor="test")
+        state, count = history.state, len(history.log)
+    units = 0 if state.phase in LEAVING else state.acknowledged_units
+    unseen = FakeWorld(
+        seconds=state.phase_since, units=units, ready=None, reached=False, streams=None, refusal=GatewayUnavailable("")
+    )
+    with driven(file, unseen) as resumed:
+        assert resumed.history.state == state
+        resumed.turn(3)
+        assert resumed.history.state == state
+        assert len(resumed.history.log) == count
+    seen = FakeWorld(seconds=state.phase_since, units=units, ready=None, reached=False, streams=None)
+    with driven(file, seen) as resumed:
+        resumed.turn()
+        assert set(seen.told) <= {state.wanted_units}
+        assert resumed.history.state.step == state.step
