@@ -18,6 +18,11 @@ class Webhook(Group):
         "generic",
         description="Shape of the body. `generic`: one alert. `alertmanager`: version 4 of Alertmanager's webhook.",
     )
+    secret_file: str = Field(
+        "",
+        description="File with a secret, 16 bytes or more, by which messages are signed: `x-podium-signature` is the "
+        "HMAC-SHA256 of `x-podium-timestamp`, a dot and the body. Empty: not signed.",
+    )
     timeout_seconds: float = Field(
         10.0, gt=0, le=60, description="Longest wait for an answer; then the delivery is tried again."
     )

@@ -6,6 +6,7 @@ A receiver has a queue and a task of its own, so one that hangs keeps neither th
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ import structlog
 from podium.aio.backoff import Backoff
 from podium.config.monitor import Webhook
 from podium.monitor.alerts import Episode
+from podium.monitor.signature import read_secret, signed
 
 log = structlog.get_logger(__name__)
 
@@ -41,7 +43,10 @@ class Counts:
 
 
 class Receiver:
-    """Delivers to one address, in order, each message until it is taken or given up."""
+    """Delivers to one address, in order, each message until it is taken or given up.
+
+    Raises ``ConfigurationError`` when the secret that it should sign with cannot be read.
+    """
 
     def __init__(
         self, given: Webhook, client: httpx.AsyncClient, *, first_pause_seconds: float = FIRST_PAUSE_SECONDS
@@ -49,6 +54,7 @@ class Receiver:
         self._given = given
         self._client = client
         self._first_pause_seconds = first_pause_seconds
+        self._secret = read_secret(given.secret_file)
         self._waiting: asyncio.Queue[Episode] = asyncio.Queue(MOST_WAITING)
         self.counts = Counts()
         self.host = urlsplit(given.url).hostname or ""
@@ -86,6 +92,8 @@ class Receiver:
             await asyncio.sleep(pause)
 
     async def _attempt(self, body: bytes, headers: dict[str, str]) -> _Refusal | None:
+        if self._secret is not None:
+            headers = {**headers, **signed(self._secret, body, now=time.time())}
         try:
             async with asyncio.timeout(self._given.timeout_seconds):
                 answer = await self._client.post(self._given.url, content=body, headers=headers)

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import hmac
 import json
 import socket
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from podium.config.monitor import Webhook
+from podium.core.errors import ConfigurationError
 from podium.monitor import webhooks
 from podium.monitor.alerts import Alert, Episode
 from podium.monitor.webhooks import Deliveries, Receiver
@@ -142,6 +147,41 @@ def test_when_too_many_wait_the_rest_is_dropped_and_counted() -> None:
     with listening(200) as server:
         done = delivering(Webhook(url=address(server)), until=tell)
     assert done.receivers[0].counts.dropped == 5
+
+
+def test_a_signature_proves_time_and_body(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("0123456789abcdef0123456789abcdef\n")
+    seen: list[tuple[dict[str, str], bytes]] = []
+
+    async def take(request: httpx.Request) -> httpx.Response:
+        seen.append((dict(request.headers), request.content))
+        return httpx.Response(200)
+
+    async def run() -> None:
+        async with httpx.AsyncClient(transport=httpx.MockTransport(take)) as client:
+            receiver = Receiver(Webhook(url="http://hook.example/", secret_file=str(secret)), client)
+            receiver.put(FIRED)
+            async with asyncio.TaskGroup() as group:
+                running = group.create_task(receiver.run(), name="receiver")
+                await soon("it is delivered", lambda: receiver.counts.delivered)
+                running.cancel()
+
+    asyncio.run(run())
+    ((headers, body),) = seen
+    message = headers["x-podium-timestamp"].encode() + b"." + body
+    expected = hmac.new(secret.read_bytes().strip(), message, hashlib.sha256).hexdigest()
+    assert headers["x-podium-signature"] == f"sha256={expected}"
+    assert abs(int(headers["x-podium-timestamp"]) - time.time()) < 60
+
+
+@pytest.mark.parametrize("content", [None, b"", b"short\n"])
+def test_without_a_usable_secret_the_program_does_not_start(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "secret"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(ConfigurationError, match="secret_file"):
+        Receiver(Webhook(url="http://hook.example/", secret_file=str(file)), httpx.AsyncClient())
 
 
 def test_alertmanagers_shape_is_version_4() -> None:
