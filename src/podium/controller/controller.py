@@ -23,6 +23,7 @@ from podium.config.gateway import split_address
 from podium.config.settings import Settings
 from podium.controller.attempts_reader import AttemptsReader
 from podium.controller.callers import gatekeeper_of
+from podium.controller.certificate_watch import CertificateWatch
 from podium.controller.fleet import EnvoyFleet
 from podium.controller.monitoring import watch_of
 from podium.controller.recent_traffic import RecentAttempts
@@ -88,7 +89,9 @@ async def control(settings: Settings, folder: RunFolder, stop: asyncio.Event) ->
         topology = wanted(settings, folder, kept, history.state)
         gatekeeper = await stack.enter_async_context(gatekeeper_of(settings))
         admin = await stack.enter_async_context(EnvoyAdmin(folder.admin_socket))
-        client = await stack.enter_async_context(httpx.AsyncClient(trust_env=False, timeout=PROBE_SECONDS))
+        # It asks the gateway of this machine only, whose certificate is for the names that clients use.
+        own = httpx.AsyncClient(trust_env=False, timeout=PROBE_SECONDS, verify=False)  # noqa: S501
+        client = await stack.enter_async_context(own)
         folder.discovery_socket.unlink(missing_ok=True)  # of a controller that was killed
         discovery = DiscoveryServer(
             str(folder.discovery_socket), snapshot_of(topology), ack_seconds=settings.gateway.ack_seconds
@@ -96,16 +99,11 @@ async def control(settings: Settings, folder: RunFolder, stop: asyncio.Event) ->
         await stack.enter_async_context(discovery)
         attempts = AttemptsLog(folder.attempts_log)
         stack.callback(attempts.close)
-        watch = await stack.enter_async_context(watch_of(settings, admin))
+        watch = await stack.enter_async_context(watch_of(settings, folder, admin))
         traffic = Traffic(topology, discovery, kept)
-        fleet = EnvoyFleet(admin, client, lambda: traffic.topology)
-        world = World(GatewaySplitter(traffic), fleet, time.time)
-        reconciler = Reconciler(
-            history,
-            world,
-            watching_since=folder.began,
-            overruled=is_overruled(history.state, settings.gateway),
-        )
+        world = World(GatewaySplitter(traffic), EnvoyFleet(admin, client, lambda: traffic.topology), time.time)
+        overruled = is_overruled(history.state, settings.gateway)
+        reconciler = Reconciler(history, world, watching_since=folder.began, overruled=overruled)
         recent = RecentAttempts()
         rollouts = Rollouts(
             history,
@@ -116,7 +114,6 @@ async def control(settings: Settings, folder: RunFolder, stop: asyncio.Event) ->
             recent=recent,
             revisions=usual_revisions(folder, settings),
         )
-        watcher = AttemptsWatcher(reconciler, recent)
         routes = Control(
             traffic=TrafficView(traffic, discovery, admin=admin, attempts=attempts, taken=rollouts.moves_traffic),
             rollouts=rollouts,
@@ -126,8 +123,11 @@ async def control(settings: Settings, folder: RunFolder, stop: asyncio.Event) ->
             version=version("podium"),
             monitoring=watch.view,
         )
+        watcher = AttemptsWatcher(reconciler, recent)
         reader = AttemptsReader(folder.attempts_log, attempts, admin, watcher=watcher)
         loops = {"attempts reader": reader.run(), "rollouts": reconciler.run(), "monitor": watch.run()}
+        if settings.gateway.tls is not None:
+            loops["certificate watch"] = CertificateWatch(settings.gateway.tls, traffic).run()
         await _work(routes, listening, stop, loops)
 
 
@@ -179,4 +179,5 @@ def _bind(settings: Settings) -> socket.socket:
             f"Cannot listen on {host} port {port}: {error.strerror}. Stop what listens there, or set gateway.control."
         ) from error
     bound.setblocking(False)
+    bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # inherited; asyncio sets it on its own sockets only
     return bound

@@ -11,6 +11,9 @@ import httpx
 
 from podium.access.metrics_key import read_metrics_key
 from podium.config.settings import Settings
+from podium.config.sources import load
+from podium.controller.run_folder import RunFolder
+from podium.core.errors import ConfigurationError
 from podium.gateway.admin import EnvoyAdmin
 from podium.monitor.alerts import AlertBook
 from podium.monitor.catalog import Catalog, catalog_of
@@ -42,10 +45,10 @@ class Watch:
 
 
 @asynccontextmanager
-async def watch_of(settings: Settings, admin: EnvoyAdmin) -> AsyncIterator[Watch]:
+async def watch_of(settings: Settings, folder: RunFolder, admin: EnvoyAdmin) -> AsyncIterator[Watch]:
     """A watch over every replica and the gateway, whose connections are open while it is entered."""
     environments = settings.gateway.environments
-    catalog = catalog_of(environments, (model.name for model in settings.models))
+    catalog = catalog_of(environments, _model_names(settings, folder))
     async with AsyncExitStack() as stack:
         outside = await stack.enter_async_context(httpx.AsyncClient(trust_env=False, timeout=None))  # noqa: S113 - each call has its own
         deliveries = Deliveries([Receiver(given, outside) for given in settings.monitor.webhooks])
@@ -58,6 +61,18 @@ async def watch_of(settings: Settings, admin: EnvoyAdmin) -> AsyncIterator[Watch
         ]
         book = AlertBook(rules_of(settings.monitor), deliveries.tell)
         yield Watch(Monitor(targets, catalog, book), deliveries)
+
+
+def _model_names(settings: Settings, folder: RunFolder) -> list[str]:
+    """Names of what the servers of every environment were started with, in the order of the configuration."""
+    names: list[str] = []
+    for environment in settings.gateway.environments:
+        try:
+            told = load({}, folder.settings_of(environment), {}).settings
+        except ConfigurationError:  # no local servers: nobody wrote it
+            told = settings
+        names += [model.name for model in told.models]
+    return list(dict.fromkeys(names))
 
 
 def _replicas(settings: Settings, client: httpx.AsyncClient, catalog: Catalog) -> list[Target]:

@@ -28,7 +28,7 @@ from podium.core.errors import (
     all_errors,
 )
 from podium.core.generation import Prompt, SamplingParams
-from podium.core.one_shot import Input, Vectors
+from podium.core.one_shot import Input, InputIds, Vectors
 from podium.engine.flight import Answer, Call, Flight
 from podium.engine.interface import EngineGauges
 from podium.engine.messages import (
@@ -163,13 +163,13 @@ class EngineHandle:
         assert isinstance(answer, Text)  # noqa: S101 - this is a bug: the worker answers in kind
         return answer.text
 
-    async def tokenize_inputs(self, inputs: tuple[Input, ...]) -> tuple[tuple[int, ...], ...]:
-        """Token ids of each input of a one-shot request. Raises what the worker refuses."""
-        answer = await self._call(TokenizeInputs(id=next(self._ids), inputs=inputs))
+    async def tokenize_inputs(self, inputs: tuple[Input, ...], *, param: str = "input") -> tuple[InputIds, ...]:
+        """Token ids of each input of a one-shot request. Raises what the worker refuses, in terms of ``param``."""
+        answer = await self._call(TokenizeInputs(id=next(self._ids), inputs=inputs, param=param))
         assert isinstance(answer, InputTokens)  # noqa: S101 - this is a bug: the worker answers in kind
-        return answer.token_ids
+        return answer.inputs
 
-    async def compute(self, inputs: tuple[tuple[int, ...], ...]) -> Vectors:
+    async def compute(self, inputs: tuple[InputIds, ...]) -> Vectors:
         """One vector for each input, which are not empty and within the context. Cancelling aborts it."""
         answer = await self._call(Compute(id=next(self._ids), inputs=inputs))
         assert isinstance(answer, Computed)  # noqa: S101 - this is a bug: the worker answers in kind

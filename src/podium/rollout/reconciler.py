@@ -26,6 +26,8 @@ ACTOR = "controller"
 PAUSE_SECONDS = 0.25
 RETRY_SECONDS = 1.0
 """After a gateway refused or was not there."""
+LOADING_SECONDS = 1800.0
+"""How long servers of a run that has just begun may take; until they were ready once, their absence says nothing."""
 _MOVING = frozenset({Phase.APPLYING, Phase.ABORTING})
 _UNGUARDED = LEAVING | ENDED | {Phase.PREPARING}
 
@@ -33,8 +35,8 @@ _UNGUARDED = LEAVING | ENDED | {Phase.PREPARING}
 class Reconciler:
     """Drives the rollout of ``history``. One task runs ``run``; everything else is called on the same event loop.
 
-    ``watching_since``: since when attempts have been written down without a gap, seconds since 1970; no interval
-    before is counted. ``overruled``: the last rollout's outcome does not count any more.
+    ``watching_since``: when the present run of all processes began, seconds since 1970: no interval before is counted,
+    and servers may still be loading. ``overruled``: the last rollout's outcome does not count any more.
 
     ``trouble`` is the last thing that stood in the way, in the words of what refused; empty when nothing does.
     ``verdict`` is the newest one, None before there is any.
@@ -56,6 +58,7 @@ class Reconciler:
         self._settled = history.state.number if overruled else 0
         self._alarmed: RolloutState | None = None
         self._is_seen = False
+        self._ready_since: float | None = None
         self._seen_until = 0.0
         self._retry_at = 0.0
         self._woken = asyncio.Event()
@@ -142,10 +145,15 @@ class Reconciler:
         if state.phase in _UNGUARDED or not state.canary_ready:
             return None
         readiness = await self._world.fleet.readiness(state.terms.environment)
+        now = self._world.clock()
         self._is_seen = readiness is not None
-        if readiness is None or readiness.ready:
+        if readiness is not None and readiness.ready and self._ready_since is None:
+            self._ready_since = now
+            self._follow()
+        may_load = self._ready_since is None and now < self._watching_since + LOADING_SECONDS
+        if readiness is None or readiness.ready or may_load:
             return None
-        return CanaryUnready(at=self._world.clock())
+        return CanaryUnready(at=now)
 
     async def _keep(self, state: RolloutState) -> None:
         """What the gateway was told is what the state wants, or is told again: nobody else moves weights now."""
@@ -169,7 +177,7 @@ class Reconciler:
         try:
             await act()
         except PodiumError as error:
-            if error.message != self.trouble:
+            if error.message != self.trouble and self.state.phase not in ENDED:
                 log.warning("the rollout cannot go on yet", phase=self.state.phase, reason=error.message)
             self.trouble, self._retry_at = error.message, self._world.clock() + RETRY_SECONDS
             return False
@@ -251,13 +259,18 @@ class Reconciler:
             self._number, self._users = state.number, set()
         if state.observed_since == self._collected_since:
             return
-        self._collected_since = state.observed_since
+        self._collector = self._collected_since = None
         if state.observed_since is None:
-            self._collector = None
             return
+        origin = state.observed_since
+        if origin < self._watching_since:  # of another run: from when its servers are there again
+            if self._ready_since is None:
+                return
+            origin = self._ready_since
         course, terms = self._history.course, state.terms
+        self._collected_since = state.observed_since
         self._collector = Collector(
-            max(state.observed_since, course.seen_until, self._watching_since),
+            max(origin, course.seen_until),
             terms.policy.interval_seconds,
             terms.settle_seconds,
             users=self._users,

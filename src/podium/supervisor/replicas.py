@@ -31,9 +31,14 @@ class Replica:
         return f"{self.environment}-{self.number}"
 
     @property
+    def address(self) -> str:
+        """Where it takes traffic, ``host:port``."""
+        return f"{_HOST}:{self.port}"
+
+    @property
     def url(self) -> str:
-        """Where it takes traffic."""
-        return f"http://{_HOST}:{self.port}"
+        """The same as a URL."""
+        return f"http://{self.address}"
 
     @property
     def admin_url(self) -> str:
@@ -41,10 +46,11 @@ class Replica:
         return f"http://{_HOST}:{self.admin_port}"
 
     def command(self, folder: RunFolder) -> Command:
-        """How it is started: with the settings of the run, on its own ports."""
+        """How it is started: with the settings of its environment, on its own ports."""
         ports = ("--host", _HOST, "--port", str(self.port), "--admin-port", str(self.admin_port))
         admin_host = ("--set", f"server.admin_host={_HOST}")
-        words = ("serve", "--until-stdin-closes", "--config", str(folder.settings), *ports, *admin_host)
+        settings = str(folder.settings_of(self.environment))
+        words = ("serve", "--until-stdin-closes", "--config", settings, *ports, *admin_host)
         return Command(self.name, (sys.executable, "-m", "podium", *words))
 
 
@@ -53,6 +59,11 @@ def plan_replicas(environments: Mapping[str, Environment]) -> list[Replica]:
     places = [(name, number) for name, given in environments.items() for number in range(1, given.replicas + 1)]
     ports = iter(free_ports(2 * len(places)))
     return [Replica(name, number, next(ports), next(ports)) for name, number in places]
+
+
+def for_environment(settings: Settings, environment: str) -> Settings:
+    """The settings as the replicas of an environment get them: its models are the models."""
+    return settings.model_copy(update={"models": settings.models_of(environment)})
 
 
 def with_endpoints(settings: Settings, replicas: list[Replica]) -> Settings:
@@ -77,7 +88,7 @@ def _named(name: str, given: Environment, replicas: list[Replica]) -> Environmen
     if not own:
         return given
     found = {"endpoints": tuple(replica.url for replica in own), "metrics": tuple(replica.admin_url for replica in own)}
-    return given.model_copy(update={"replicas": 0, **found})
+    return given.model_copy(update={"replicas": 0, "models": (), **found})
 
 
 def controller_command(folder: RunFolder) -> Command:

@@ -115,6 +115,22 @@ def test_what_a_rollout_left_counts_in_another_run(folder: Path) -> None:
         assert one.now["phase"] == "done"
 
 
+def test_a_rollout_goes_on_after_everything_was_stopped_and_started_again(folder: Path) -> None:
+    """Its servers are away at first; that is no reason to roll back, and what clients get meanwhile is no failure."""
+    with site(folder) as (one, _), crowd(one.gateway, per_second=20):
+        one.start(min_soak_seconds=4)
+        one.reaches("observing")
+    with upstream("blue") as blue, upstream("green") as green:
+        green.ready = False
+        with controlled_gateway(folder, blue, green) as one, crowd(one.gateway, per_second=40) as clients:
+            until("clients are answered", lambda: clients.statuses.count(200) > 60, seconds=LONG_SECONDS)
+            before = len(clients.statuses)
+            assert (one.now["phase"], one.traffic["weights"]["green"]) == ("observing", 50)
+            green.ready = True
+            assert one.reaches("done")["number"] == 1
+            assert set(clients.statuses[before:]) == {200}
+
+
 def way(terms: Terms) -> list[e.Event]:
     return [
         e.Started(at=1, revision="v2", steps=(10_000,), terms=terms),

@@ -32,9 +32,9 @@ START = e.Started(at=1000, revision="v2", steps=STEPS, terms=TERMS)
 class Driven:
     """A reconciler of a file, turned by hand."""
 
-    def __init__(self, file: Path, fake: FakeWorld, history: HistoryOnDemand, *, overruled: bool = False) -> None:
-        self.file, self.fake, self.history = file, fake, history
-        self.reconciler = Reconciler(history, fake.world, watching_since=0.0, overruled=overruled)
+    def __init__(self, fake: FakeWorld, history: HistoryOnDemand, *, since: float, overruled: bool) -> None:
+        self.fake, self.history = fake, history
+        self.reconciler = Reconciler(history, fake.world, watching_since=since, overruled=overruled)
         self._numbers = iter(range(1_000_000))
         self.copies: list[Outcome] = []
 
@@ -73,9 +73,11 @@ class Driven:
 
 
 @contextmanager
-def driven(file: Path, fake: FakeWorld | None = None, *, overruled: bool = False) -> Iterator[Driven]:
+def driven(
+    file: Path, fake: FakeWorld | None = None, *, since: float = 0.0, overruled: bool = False
+) -> Iterator[Driven]:
     with HistoryOnDemand(file) as history:
-        yield Driven(file, FakeWorld() if fake is None else fake, history, overruled=overruled)
+        yield Driven(FakeWorld() if fake is None else fake, history, since=since, overruled=overruled)
 
 
 @pytest.fixture
@@ -307,18 +309,34 @@ def test_evidence_after_a_restart_is_the_same_to_the_bit_and_no_interval_counts_
         assert counted.canary_attempts == counted.stable_attempts == 10 * intervals
 
 
-def test_what_happened_while_nobody_watched_is_no_interval(file: Path) -> None:
+def test_in_another_run_counting_goes_on_when_the_canary_is_ready_again(file: Path) -> None:
+    """Its servers load: that is no reason to roll back, what they fail meanwhile is no evidence, nor is the gap."""
     with driven(file) as one:
         one.reconciler.write(msgspec.structs.replace(START, terms=patient()), actor="alice")
         one.turn(3)
         one.serve(5)
         intervals = one.history.course.passed.intervals
-        later = FakeWorld(seconds=5000.0, units=5000)
-    with HistoryOnDemand(file) as history:
-        reconciler = Reconciler(history, later.world, watching_since=5000.0)
-        reconciler.caught_up(5003.0)
-        asyncio.run(reconciler.turn())
-        assert history.course.passed.intervals == intervals + 2
+    later = FakeWorld(seconds=2000.0, units=5000, ready=Readiness(0, 2))
+    with driven(file, later, since=2000.0) as again:
+        again.serve(30, bad=10)
+        assert (again.phase, again.history.course.passed.intervals) == (Phase.OBSERVING, intervals)
+        later.ready = Readiness(1, 2)
+        again.turn()
+        again.serve(5)
+        assert (again.phase, again.history.course.passed.intervals) == (Phase.OBSERVING, intervals + 4)
+        later.ready = Readiness(0, 2)
+        assert again.turn() is Phase.ABORTING
+
+
+def test_servers_of_another_run_that_never_come_are_given_up_in_the_end(file: Path) -> None:
+    with driven(file) as one:
+        one.reconciler.write(msgspec.structs.replace(START, terms=patient()), actor="alice")
+        one.turn(3)
+        one.serve(5)
+    with driven(file, FakeWorld(seconds=1500.0, units=5000, ready=Readiness(0, 2)), since=1500.0) as again:
+        assert again.turn() is Phase.OBSERVING
+        again.fake.seconds += 1800
+        assert again.turn() is Phase.ABORTING
 
 
 @pytest.mark.parametrize(("way", "number"), TRANSITIONS.values())
