@@ -49,7 +49,7 @@ $(VENV_HF)/.stamp: requirements/hf.constraints requirements/hf-models.lock requi
 
 # -- run -------------------------------------------------------------------------------------------------------
 
-.PHONY: run bench bench-access
+.PHONY: run bench bench-access bench-gateway
 run: install ## install, then serve the demo model (Ctrl-C stops it)
 	@$(BIN)/podium up $(ARGS)
 
@@ -58,6 +58,9 @@ bench: install ## the serving benchmark (docs/benchmarks/serving.md)
 
 bench-access: install-test ## the access benchmark (docs/benchmarks/access.md); needs redis-server and wrk
 	$(BIN)/python -m benchmarks.access $(ARGS)
+
+bench-gateway: install-test ## the gateway benchmark (docs/benchmarks/gateway.md); needs wrk
+	$(BIN)/python -m benchmarks.gateway $(ARGS)
 
 # -- test ------------------------------------------------------------------------------------------------------
 
@@ -110,6 +113,8 @@ lock: install-test ## write the lock files anew (newest versions that pyproject.
 	$(UV_COMPILE) --upgrade --generate-hashes pyproject.toml -c requirements/build.lock -o requirements/base.lock
 	$(UV_COMPILE) --upgrade --generate-hashes --no-strip-extras --group pyproject.toml:dev -c requirements/base.lock -o requirements/dev.lock
 	$(UV_COMPILE) --upgrade --generate-hashes --no-deps requirements/hf-models.in -o requirements/hf-models.lock
+	$(BIN)/uv pip compile --quiet --python-version 3.11 --python-platform x86_64-manylinux_2_31 --no-header --no-emit-index-url \
+	  --no-annotate --upgrade --generate-hashes requirements/vllm.in -o requirements/vllm.lock
 	$(UV_COMPILE) --upgrade pyproject.toml --extra hf -c requirements/hf.in -c requirements/dev.lock -o requirements/hf.constraints
 
 clean: ## remove what make made

@@ -24,13 +24,15 @@ class RedisServer:
 
     process: subprocess.Popen[bytes]
     port: int
+    user: str | None = None
+    password: str | None = None
 
     @property
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}/0"
 
     def client(self) -> redis.Redis:
-        return redis.Redis(port=self.port, socket_timeout=5.0)
+        return redis.Redis(port=self.port, socket_timeout=5.0, username=self.user, password=self.password)
 
     def freeze(self) -> None:
         self.process.send_signal(signal.SIGSTOP)
@@ -44,14 +46,19 @@ class RedisServer:
 
 
 @contextmanager
-def redis_server(*options: str, port: int | None = None) -> Iterator[RedisServer]:
-    """Start one without persistence; ``options`` such as ``"--maxmemory", "2mb"``. Killed at the end, frozen or not."""
+def redis_server(
+    *options: str, port: int | None = None, user: str | None = None, password: str | None = None
+) -> Iterator[RedisServer]:
+    """Start one without persistence; ``options`` such as ``"--maxmemory", "2mb"``. Killed at the end, frozen or not.
+
+    ``user`` and ``password`` are those that ``client`` comes with.
+    """
     program = require_program("redis-server")
     port = port or free_port()
     with tempfile.TemporaryDirectory() as folder:
         command = [program, "--port", str(port), "--bind", "127.0.0.1", "--dir", folder, "--save", "", *options]
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-            server = RedisServer(process, port)
+            server = RedisServer(process, port, user, password)
             try:
                 _wait_until_it_answers(server)
                 yield server

@@ -24,6 +24,9 @@ from podium.api.middleware.request_id import RequestId
 from podium.api.middleware.security_headers import SecurityHeaders
 from podium.api.native import cache, generate, usage, version
 from podium.api.native import models as native_models
+from podium.api.ollama import embed as ollama_embed
+from podium.api.ollama import generate as ollama_generate
+from podium.api.ollama import models as ollama_models
 from podium.api.openai import chat, completions, embeddings, tokenize
 from podium.api.openai import models as openai_models
 from podium.api.openapi import describe
@@ -43,6 +46,9 @@ _ROUTERS = (
     completions.router,
     embeddings.router,
     messages.router,
+    ollama_generate.router,
+    ollama_embed.router,
+    ollama_models.router,
     rerank.router,
     classify.router,
     openai_models.router,

@@ -14,12 +14,12 @@ import msgspec
 from podium.api.record import Outcome
 from podium.api.refusals import MethodNotAllowed
 from podium.core.errors import PodiumError, RateLimited
-from podium.protocols import anthropic, native, openai_answers
+from podium.protocols import anthropic, native, ollama, openai_answers
 
 INTERNAL_MESSAGE = "The server failed on this request. Its log tells why, under the request id of this answer."
 
 
-Dialect = Literal["native", "openai", "anthropic"]
+Dialect = Literal["native", "openai", "anthropic", "ollama"]
 
 
 class OpenAIRow(NamedTuple):
@@ -155,6 +155,8 @@ def dialect_of(path: str) -> Dialect:
     """Whose shape errors on ``path`` have."""
     if path == "/v1/messages" or path.startswith("/v1/messages/"):
         return "anthropic"
+    if path.startswith("/api/"):
+        return "ollama"
     return "openai" if path == "/v1" or path.startswith("/v1/") else "native"
 
 
@@ -178,6 +180,8 @@ def body_of(error: PodiumError, dialect: Dialect, request_id: str) -> bytes:
             return msgspec.json.encode(openai_answer(error))
         case "anthropic":
             return msgspec.json.encode(anthropic_answer(error, request_id))
+        case "ollama":
+            return msgspec.json.encode(ollama.ErrorAnswer(error.message))
         case "native":
             return msgspec.json.encode(native_answer(error, request_id))
 

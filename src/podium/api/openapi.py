@@ -10,7 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from podium.api.errors import Dialect, dialect_of
-from podium.protocols import anthropic, native, native_use, openai, openai_answers, tasks
+from podium.protocols import anthropic, native, native_use, ollama, openai, openai_answers, tasks
 from podium.protocols.wire import WireModel
 
 _REFERENCE = "#/components/schemas/"
@@ -27,7 +27,12 @@ _ERRORS = {
 }
 _POLICY_EXAMPLE = '"key-requests-per-minute";q=60;w=60, "key-tokens-per-day";q=100000;qu="tokens";w=86400'
 _LIMIT_EXAMPLE = '"key-requests-per-minute";r=59;t=60, "key-tokens-per-day";r=98000;t=86400'
-_ERROR_NAMES: dict[Dialect, str] = {"native": "Error", "openai": "OpenAIError", "anthropic": "AnthropicError"}
+_ERROR_NAMES: dict[Dialect, str] = {
+    "native": "Error",
+    "openai": "OpenAIError",
+    "anthropic": "AnthropicError",
+    "ollama": "OllamaError",
+}
 _REQUESTS: tuple[type[WireModel], ...] = (
     openai.ChatCompletionRequest,
     openai.CompletionRequest,
@@ -36,6 +41,10 @@ _REQUESTS: tuple[type[WireModel], ...] = (
     tasks.ClassifyRequest,
     anthropic.MessagesRequest,
     anthropic.CountTokensRequest,
+    ollama.OllamaGenerateRequest,
+    ollama.OllamaChatRequest,
+    ollama.OllamaEmbedRequest,
+    ollama.OllamaShowRequest,
     openai.TokenizeRequest,
     openai.DetokenizeRequest,
     native.GenerateRequest,
@@ -51,6 +60,11 @@ _ANSWERS = (
     tasks.ClassifyAnswer,
     anthropic.MessageAnswer,
     anthropic.TokenCount,
+    ollama.OllamaLine,
+    ollama.OllamaEmbedding,
+    ollama.OllamaModels,
+    ollama.OllamaModel,
+    ollama.OllamaVersion,
     openai_answers.ModelCard,
     openai_answers.ModelList,
     openai_answers.TokenizeAnswer,
@@ -218,6 +232,7 @@ def _component_schemas() -> dict[str, Any]:
         _ERROR_NAMES["anthropic"]: _wrapped(
             anthropic_error["ErrorBody"], type={"const": "error"}, request_id={"type": "string"}
         ),
+        _ERROR_NAMES["ollama"]: _wrapped({"type": "string"}),
     }
 
 

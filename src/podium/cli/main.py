@@ -10,6 +10,7 @@ import typer
 from podium.cli import (
     cache,
     config,
+    deploy,
     doctor,
     gateway,
     keys,
@@ -53,6 +54,7 @@ app.add_typer(quotas.app, name="quotas", short_help="Show and change limits of t
 app.command("usage", short_help="Show who used what.")(usage.usage)
 app.add_typer(cache.app, name="cache", short_help="Look into the response cache, empty it, calibrate it.")
 app.add_typer(rollout.app, name="rollout", short_help="Judge a new version against the old one.")
+app.add_typer(deploy.app, name="deploy", short_help="Render files for Kubernetes, and check them.")
 app.add_typer(config.app, name="config", short_help="Show and check the configuration.")
 app.command("doctor", short_help="Say what this machine can run, and what is missing.")(doctor.doctor)
 app.command("version", short_help="Print versions.")(version.version)

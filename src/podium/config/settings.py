@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from podium.config.access import Access
 from podium.config.cache import Cache
+from podium.config.deploy import Deploy
 from podium.config.frozen import Group
 from podium.config.gateway import Gateway
 from podium.config.logs import Logs
@@ -30,6 +31,7 @@ class Settings(Group):
     gateway: Gateway = Field(Gateway(), description="The gateway of `podium up`.")
     monitor: Monitor = Field(Monitor(), description="When somebody must be told, and where.")
     logs: Logs = Field(Logs(), description="The log.")
+    deploy: Deploy = Field(Deploy(), description="Where else the same file runs.")
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Settings:

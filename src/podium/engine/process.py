@@ -19,6 +19,7 @@ import structlog
 
 import podium
 from podium.aio import tasks
+from podium.core.errors import ModelLoadError
 from podium.engine.framing import FrameDecoder, FrameTooLarge, encode_frame
 from podium.engine.messages import FromWorker, ToWorker
 
@@ -78,7 +79,10 @@ class WorkerProcess(asyncio.Protocol):
         return float(times.user + times.system)
 
     async def start(self) -> None:
-        """Spawn and connect. On cancellation the process is killed."""
+        """Spawn and connect. On cancellation the process is killed.
+
+        Raises ``ModelLoadError`` when the interpreter cannot be run.
+        """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         ours.setblocking(False)
         try:
@@ -94,6 +98,11 @@ class WorkerProcess(asyncio.Protocol):
                 start_new_session=True,
                 limit=STDERR_LINE_BYTES,
             )
+        except OSError as error:
+            ours.close()
+            raise ModelLoadError(
+                "The worker's Python interpreter cannot be run; check models[].python and who may execute it."
+            ) from error
         except BaseException:
             ours.close()
             raise

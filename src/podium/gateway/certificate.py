@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -31,7 +32,7 @@ def read_certificate(tls: GatewayTls) -> Certificate:
     """The pair that ``gateway.tls`` names. Raises ``ConfigurationError`` for one that Envoy or clients would refuse."""
     chain, key = _bytes(tls.certificate, "certificate"), _bytes(tls.key, "key")
     leaf, private = _leaf(chain, tls.certificate), _private_key(key, tls.key)
-    if private.public_key() != leaf.public_key():
+    if private.public_key() != _public_key(leaf):
         raise ConfigurationError(
             f"gateway.tls: the key in {tls.key} is not that of the first certificate in {tls.certificate}; give files "
             "that belong together, the server's own certificate first."
@@ -57,12 +58,20 @@ def _leaf(chain: bytes, path: str) -> x509.Certificate:
         raise ConfigurationError(f"gateway.tls.certificate: {path} holds no certificate in PEM form.") from error
 
 
+def _public_key(leaf: x509.Certificate) -> object:
+    """The key that the certificate is for; None for one of a kind that nobody here knows, which no key fits."""
+    try:
+        return leaf.public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        return None
+
+
 def _private_key(key: bytes, path: str) -> RSAPrivateKey | EllipticCurvePrivateKey:
     try:
         private = load_pem_private_key(key, None)
     except TypeError as error:
         raise ConfigurationError(f"gateway.tls.key: {path} is encrypted; give the key without a passphrase.") from error
-    except ValueError as error:
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise ConfigurationError(f"gateway.tls.key: {path} holds no private key in PEM form.") from error
     if isinstance(private, RSAPrivateKey) and private.key_size >= LEAST_RSA_BITS:
         return private

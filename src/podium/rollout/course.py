@@ -18,7 +18,7 @@ from podium.rollout.state import WHOLE, RolloutState
 from podium.rollout.transitions import after
 
 MEASURED: tuple[Metric, ...] = ("errors", "aborted", "ttft")
-_COUNTED: tuple[CountedMetric, ...] = ("errors", "aborted")
+COUNTED_HERE: tuple[CountedMetric, ...] = ("errors", "aborted")
 _MOST_POINTS = 120
 
 
@@ -58,7 +58,7 @@ class Passed(msgspec.Struct, frozen=True, kw_only=True):
         base = self if observed.units == self.units else Passed(units=observed.units)
         counts = {
             metric: base.counts.get(metric, Stratum()) + observed.interval.counts.get(metric, Stratum())
-            for metric in _COUNTED
+            for metric in COUNTED_HERE
         }
         return Passed(units=observed.units, intervals=base.intervals + 1, counts=counts)
 

@@ -24,6 +24,7 @@ from podium.rollout.state import Phase, RolloutState
 
 _EVENTS: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
 _INTERVALS = msgspec.json.Decoder(Observed)
+_OTHER = "keep the file, and start with another one (rollout.history_file)"
 _COLUMNS = {"events": "seq, actor, payload, previous, hash", "intervals": "seq, after_event, payload, previous, hash"}
 
 
@@ -90,12 +91,15 @@ class History:
         """Take the lock, check the whole chain and replay it.
 
         Raises:
-            Conflict: another process writes, or the chain is broken; nothing was changed.
+            Conflict: another process writes, the chain is broken, or the file is none of ours; nothing was changed.
         """
         self._lock = _locked(self._path)
         try:
             self._connection = _connected(self._path)
             self._replay(self._connection)
+        except sqlite3.DatabaseError as error:
+            self._close()
+            raise Conflict(f"{self._path.name} cannot be read as a history; {_OTHER}") from error
         except BaseException:
             self._close()
             raise
@@ -148,7 +152,7 @@ class History:
     def _replay(self, connection: sqlite3.Connection) -> None:
         for step in _steps(connection):
             if isinstance(step, str):
-                raise Conflict(f"{self._path.name}: {step}; keep the file, and start with another one")
+                raise Conflict(f"{self._path.name}: {step}; {_OTHER}")
             entry, course = step
             if isinstance(entry, Entry):
                 self._take(entry, course)
@@ -248,8 +252,18 @@ class _Chained:
             if entry != _interval_entry(entry.seq, entry.after_event, entry.payload, self._previous):
                 yield f"interval {self._number} was changed: its hash does not fit"
                 return
+            if not _is_known(entry):
+                yield f"interval {self._number} is of another version"
+                return
             yield entry
             self._next, self._number, self._previous = next(self._entries, None), self._number + 1, entry.hash
+
+
+def _is_known(entry: IntervalEntry) -> bool:
+    try:
+        return entry.observed is not None
+    except msgspec.ValidationError:
+        return False
 
 
 def _entry(seq: int, actor: str, payload: bytes, previous: bytes) -> Entry:
@@ -275,7 +289,10 @@ def _interval_entries(connection: sqlite3.Connection) -> Iterator[IntervalEntry]
 
 
 def _locked(path: Path) -> IO[bytes]:
-    file = path.with_name(f"{path.name}.lock").open("ab")
+    try:
+        file = path.with_name(f"{path.name}.lock").open("ab")
+    except OSError as error:
+        raise Conflict(f"{path.name} cannot be made: {error.strerror}; set rollout.history_file") from error
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

@@ -13,6 +13,7 @@ from podium.config.rollout import Rollout
 from podium.core.errors import InvalidRequest
 from podium.protocols.rollouts import RolloutRequest
 from podium.rollout.configured import policy_of, weights_of
+from podium.rollout.course import COUNTED_HERE
 from podium.rollout.events import Started
 from podium.rollout.ports import Readiness
 from podium.rollout.state import ENDED, WHOLE, RolloutState
@@ -46,6 +47,7 @@ def propose(wish: RolloutRequest, settings: Rollout, standing: Standing, *, now:
     """
     _check_environment(wish.environment, standing)
     chosen = _chosen(wish, settings)
+    _check_weights(chosen)
     terms = Terms(
         environment=wish.environment,
         stable=standing.stable,
@@ -103,6 +105,16 @@ def _check_environment(name: str, standing: Standing) -> None:
             f"{name} is the stable environment; name the one that should take over"
             + (f": {', '.join(others)}." if others else "; there is no other one, add it to gateway.environments."),
             param="environment",
+        )
+
+
+def _check_weights(settings: Rollout) -> None:
+    """Of the metrics that a rollout measures, one has to weigh something."""
+    weights = weights_of(settings.weights)
+    if not any(weights[metric] for metric in COUNTED_HERE):
+        raise InvalidRequest(
+            f"rollout.weights has nothing for {' or '.join(COUNTED_HERE)}, and nothing else is counted yet; give one a "
+            "weight above 0."
         )
 
 

@@ -105,8 +105,8 @@ class Reconciler:
     async def run(self) -> None:
         """Go on until cancelled, which leaves gateways and history as they are."""
         while True:
-            await self.turn()
             self._woken.clear()
+            await self.turn()  # one that wrote something is followed by the next at once
             try:
                 async with asyncio.timeout(PAUSE_SECONDS):
                     await self._woken.wait()

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from podium.api.app import create_app
-from podium.api.openai.embeddings import MAX_INPUTS
 from podium.core.errors import ContextLengthExceeded, RateLimited, UnsupportedTask
 from podium.core.generation import TextPrompt, TokensPrompt
 from podium.core.standing import Standing
+from podium.protocols.tasks import MAX_INPUTS
 from support.asgi import Answer, call
 from support.http_doubles import FakeEmbedder, FakeObserver, fake_backend
 

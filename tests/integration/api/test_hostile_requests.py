@@ -28,6 +28,7 @@ SHAPES = {
     "openai": ({"error"}, {"message", "type", "param", "code"}),
     "native": ({"error"}, {"code", "message", "param", "request_id", "retryable"}),
     "anthropic": ({"error", "type", "request_id"}, {"message", "type"}),
+    "ollama": ({"error"}, set()),
 }
 
 
@@ -35,6 +36,9 @@ def check_shape(path: str, status: int, body: dict[str, Any]) -> None:
     assert 400 <= status < 500, (status, body)
     around, members = SHAPES[dialect_of(path)]
     assert set(body) == around
+    if not members:
+        assert len(body["error"]) < 300
+        return
     assert set(body["error"]) == members
     assert len(body["error"]["message"]) < 300
 

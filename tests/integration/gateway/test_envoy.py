@@ -29,7 +29,7 @@ from podium.gateway.weights_file import WeightsFile
 from podium.gateway.xds import DiscoveryServer
 from support.deadline import soon
 from support.fed_envoy import Fed, fed
-from support.scripted_server import Received, ScriptedServer, reply
+from support.scripted_server import Received, ScriptedServer, begin_stream, end_stream, reply, send
 from support.topologies import topology
 
 
@@ -79,6 +79,62 @@ def test_a_change_of_weights_is_confirmed_at_once_and_kept() -> None:
         assert WeightsFile(one.folder.weights).read(("blue", "green")) == {"blue": 8000, "green": 2000}
 
     with_envoy(act)
+
+
+def test_when_the_roles_change_no_stream_is_cut_and_no_request_fails() -> None:
+    """A stream that came through the shield that goes, and eight clients while it goes and comes back ten times."""
+
+    def streams(connection: socket.socket, request: Received) -> None:
+        if not (request.body or {}).get("stream"):
+            reply(connection, 200, {})
+            return
+        begin_stream(connection)
+        for number in range(20):
+            send(connection, {"number": number})
+            time.sleep(0.1)
+        end_stream(connection)
+
+    async def act(ports: dict[str, int]) -> None:
+        async with fed(servers=ports) as one, httpx.AsyncClient(timeout=30) as client:
+            traffic = Traffic(one.topology, one.discovery, WeightsFile(one.folder.weights))
+            await traffic.set_weights({"green": 100})
+            url = f"http://127.0.0.1:{one.topology.listen.port}/"
+            await until_answered(client, url)
+            running = asyncio.get_running_loop().create_task(client.post(url, json={"stream": True}))
+            await soon("the stream runs", lambda: len(green.posted) > 1)
+            statuses: list[int] = []
+            enough = asyncio.Event()
+            async with asyncio.TaskGroup() as group:
+                for _ in range(8):
+                    group.create_task(ask_on(client, url, statuses, enough), name="client")
+                for environment in ("green", "blue") * 10:
+                    await traffic.set_stable(environment)
+                    await asyncio.sleep(0.02)
+                enough.set()
+            assert set(statuses) == {200}
+            assert len((await running).text.split("data: ")) == 21
+            assert traffic.topology.former == ""
+            assert set(await one.admin.healthy_endpoints()) == {"xds", "blue", "green", "green_shielded"}
+
+    with ScriptedServer(_answers, keeps_alive=True) as blue, ScriptedServer(streams) as green:
+        asyncio.run(act({"blue": _port(blue), "green": _port(green)}))
+
+
+async def ask_on(client: httpx.AsyncClient, url: str, statuses: list[int], enough: asyncio.Event) -> None:
+    """Ask again and again, until it is enough."""
+    while not enough.is_set():
+        statuses.append((await client.post(url, json={})).status_code)
+
+
+async def until_answered(client: httpx.AsyncClient, url: str) -> None:
+    """Wait until green passes its check."""
+    async with asyncio.timeout(30):
+        while (await client.post(url, json={}, headers={"x-podium-arm": "green"})).status_code != 200:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+
+def _port(server: ScriptedServer) -> int:
+    return int(server.base_url.split(":")[2].split("/")[0])
 
 
 def test_a_gateway_that_does_not_answer_is_waited_for_to_the_deadline_and_gets_the_state_before() -> None:

@@ -18,7 +18,8 @@ from podium.rollout.analysis.interval import Interval
 from podium.rollout.analysis.latency_process import Samples
 from podium.rollout.analysis.stratum import Stratum
 from podium.rollout.course import Course, Observed
-from podium.rollout.history import History, _entry, read, verify
+from podium.rollout.history import History, _entry, _interval_entry, read, verify
+from podium.rollout.history_on_demand import HistoryOnDemand
 from podium.rollout.state import Phase, RolloutState
 from podium.rollout.transitions import _ANYWHERE, _TABLE, after
 from support.rollout_ways import GOOD, TRANSITIONS, WAYS
@@ -210,3 +211,45 @@ def test_a_file_from_before_intervals_were_kept_is_read(tmp_path: Path) -> None:
     with History(file) as history:
         history.observe(interval(4))
         assert history.course.passed.intervals == 1
+
+
+def test_an_interval_of_another_version_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "h.db"
+    observed_history(file)
+    connection = sqlite3.connect(file)
+    (last,) = connection.execute("SELECT hash FROM intervals ORDER BY seq DESC LIMIT 1").fetchone()
+    strange = _interval_entry(21, 6, b'{"rollout": 1, "colour": "red"}', last)
+    with connection:
+        connection.execute("INSERT INTO intervals VALUES (?, ?, ?, ?, ?)", msgspec.structs.astuple(strange))
+    connection.close()
+    assert verify(file) == ["interval 21 is of another version"]
+
+
+def test_a_file_that_is_no_history_is_refused_and_left_alone(tmp_path: Path) -> None:
+    file = tmp_path / "h.db"
+    file.write_bytes(b"a letter to my aunt " * 100)
+    with pytest.raises(Conflict, match=r"cannot be read as a history; keep the file"), History(file):
+        pass
+    assert file.read_bytes().startswith(b"a letter")
+    with pytest.raises(Conflict, match="cannot be made: No such file"), History(tmp_path / "nowhere" / "h.db"):
+        pass
+
+
+def test_a_history_on_demand_makes_its_file_with_the_first_event(tmp_path: Path) -> None:
+    file = tmp_path / "h.db"
+    with HistoryOnDemand(file) as history:
+        assert (history.state.phase, history.log, file.exists()) == (Phase.IDLE, [], False)
+        history.append(GOOD[0], actor="test")
+        assert (history.state.phase, len(history.log), file.exists()) == (Phase.PREPARING, 1, True)
+
+
+def test_a_history_on_demand_that_cannot_be_read_says_so_and_refuses_rollouts(tmp_path: Path) -> None:
+    file = tmp_path / "h.db"
+    file.write_bytes(b"a letter to my aunt " * 100)
+    with HistoryOnDemand(file) as history:
+        assert history.problem is not None
+        assert history.state.phase is Phase.IDLE
+        with pytest.raises(Conflict, match="Rollouts are not available"):
+            history.append(GOOD[0], actor="test")
+    with History(tmp_path / "other.db"), HistoryOnDemand(tmp_path / "other.db") as second:
+        assert "has a writer already" in str(second.problem)

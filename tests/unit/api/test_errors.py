@@ -106,6 +106,8 @@ def test_every_error_before_the_first_byte_has_an_outcome_that_agrees_with_its_s
         ("/v1/messages", "anthropic"),
         ("/v1/messages/count_tokens", "anthropic"),
         ("/v1/messages2", "openai"),
+        ("/api/chat", "ollama"),
+        ("/apis", "native"),
     ],
 )
 def test_the_path_says_whose_shape_an_error_has(path: str, dialect: str) -> None:

@@ -82,6 +82,12 @@ def test_what_no_rollout_can_be_is_refused_with_what_is_allowed(wish: dict[str, 
     assert said in refused.value.message
 
 
+def test_weights_that_leave_nothing_to_count_are_refused() -> None:
+    weights = {"errors": 0.0, "aborted": 0.0, "ttft": 0.5, "itl": 0.0, "validity": 0.5}
+    with pytest.raises(InvalidRequest, match="nothing for errors or aborted"):
+        proposed(settings=Rollout.model_validate({"weights": weights}))
+
+
 def test_the_only_environment_cannot_take_over_from_itself() -> None:
     alone = msgspec.structs.replace(STANDING, units={"blue": 10_000})
     with pytest.raises(InvalidRequest, match=r"add it to gateway\.environments"):

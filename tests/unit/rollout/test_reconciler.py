@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from podium.aio import tasks
 from podium.core.errors import GatewayRejected, GatewayUnavailable
 from podium.rollout import events as e
 from podium.rollout.analysis.policy import Policy
@@ -100,6 +101,21 @@ def test_a_good_canary_goes_the_whole_way(file: Path) -> None:
         one.serve_until(Phase.DONE, stable=0)
         one.turn()
         assert one.fake.stable == "green"
+
+
+def test_what_can_be_done_at_once_waits_for_no_tick(file: Path) -> None:
+    """Three events within less than the pause between two looks; measured by turns, not by a clock."""
+    with driven(file) as one:
+        one.reconciler.write(START, actor="alice")
+
+        async def run() -> None:
+            task = tasks.start(one.reconciler.run(), name="rollouts")
+            for _ in range(100):
+                await asyncio.sleep(0)
+            await tasks.stop(task)
+
+        asyncio.run(run())
+        assert one.phase is Phase.ACKED
 
 
 def test_a_bad_canary_is_aborted_while_nobody_has_seen_enough_to_promote_it(file: Path) -> None:

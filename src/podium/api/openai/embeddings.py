@@ -8,26 +8,20 @@ import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
 
-from podium.api.backend import Embedded
 from podium.api.body import read
 from podium.api.context import backend_of
 from podium.api.direct_route import direct_router
 from podium.api.disconnect import stop_on_disconnect
 from podium.api.json_answer import JsonAnswer, ignored_headers
+from podium.api.one_shots import note, one_shot_request
 from podium.api.openapi import operation
-from podium.api.principal import principal_of
-from podium.api.record import RequestRecord, record_of
-from podium.api.sampling import timeout_seconds
-from podium.api.standings import joined
 from podium.core.errors import InvalidRequest
-from podium.core.generation import TextPrompt, TokensPrompt, Usage
-from podium.core.one_shot import Input, OneShotRequest, Vectors
+from podium.core.generation import TextPrompt, TokensPrompt
+from podium.core.one_shot import Input, Vectors
 from podium.protocols.openai import EmbeddingsRequest, PromptInput
 from podium.protocols.openai_answers import Embedding, EmbeddingList, EmbeddingUsage
 
 router = direct_router(tags=["OpenAI"])
-
-MAX_INPUTS = 2048
 
 
 @router.post(
@@ -44,30 +38,19 @@ async def embeddings(request: Request) -> Response:
     """One vector for each input, in their order; all of them, or an error."""
     backend = backend_of(request)
     body = await read(request, EmbeddingsRequest, max_depth=backend.server.limits.json_depth)
-    record = record_of(request.scope)
-    asked = OneShotRequest(
-        id=record.request_id,
-        model=backend.model_name(body.model),
-        inputs=_inputs(body.input),
-        priority=body.priority or 0,
-        timeout_seconds=timeout_seconds(request, body.timeout_seconds),
-        caller=principal_of(request.scope),
+    inputs = tuple(_input(position, one) for position, one in enumerate(body.input))
+    asked = one_shot_request(
+        request, body.model, inputs, param="input", priority=body.priority, timeout=body.timeout_seconds
     )
     async with stop_on_disconnect(request.receive):
         embedded = await backend.embedder.embed(asked, dimensions=body.dimensions)
-    _note(record, embedded)
+    note(request, embedded)
     answer = EmbeddingList(
         data=_data(embedded.vectors, as_base64=body.encoding_format == "base64"),
         model=embedded.model,
         usage=EmbeddingUsage(embedded.prompt_tokens, embedded.prompt_tokens),
     )
     return JsonAnswer(answer, headers=ignored_headers(request))
-
-
-def _inputs(given: tuple[PromptInput, ...]) -> tuple[Input, ...]:
-    if len(given) > MAX_INPUTS:
-        raise InvalidRequest(f"`input` holds {len(given)} inputs; at most {MAX_INPUTS} are allowed.", param="input")
-    return tuple(_input(position, one) for position, one in enumerate(given))
 
 
 def _input(position: int, given: PromptInput) -> Input:
@@ -81,12 +64,3 @@ def _data(vectors: Vectors, *, as_base64: bool) -> list[Embedding]:
         return [Embedding(index, row) for index, row in enumerate(vectors.tolist())]
     rows = np.ascontiguousarray(vectors, dtype="<f4")
     return [Embedding(index, base64.b64encode(row).decode("ascii")) for index, row in enumerate(rows)]
-
-
-def _note(record: RequestRecord, embedded: Embedded) -> None:
-    record.model = embedded.model
-    record.version = embedded.version
-    record.engine = embedded.engine
-    record.queue_seconds = embedded.queue_seconds
-    record.standings = joined(record.standings, embedded.standings)
-    record.usage = record.computed = Usage(prompt_tokens=embedded.prompt_tokens)

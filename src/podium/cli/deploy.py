@@ -1,0 +1,129 @@
+"""``podium deploy``: files that run the same configuration elsewhere, and a check of such files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from podium.cli import output
+from podium.cli.exit_codes import ExitCode
+from podium.cli.options import ConfigOption, JsonOption, SetOption, settings_from
+from podium.deploy.environments import Profile
+from podium.deploy.lint.checking import check as lint
+from podium.deploy.lint.finding import Finding
+from podium.deploy.lint.graph import Graph
+from podium.deploy.lint.reading import read_sets
+from podium.deploy.lint.rules.table import RULES
+from podium.deploy.lint.sarif import sarif as as_sarif
+from podium.deploy.render import render, write
+from podium.deploy.secrets import write_redis_secret
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Render files for Kubernetes, and check them.\n\n"
+    "\b\nExamples:\n"
+    "  podium deploy kubernetes --out k8s --profile cpu\n"
+    "  podium deploy check k8s\n",
+)
+
+
+@app.command(short_help="Render manifests.")
+def kubernetes(
+    *,
+    out: Annotated[Path, typer.Option("--out", help="Folder for the files; made if it is not there.", metavar="DIR")],
+    profile: Annotated[Profile, typer.Option("--profile", help="What the pods compute on.")],
+    config: ConfigOption = None,
+    assignments: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Render plain manifests and Kustomize overlays (dev, production); exit status 2 when they could not work.
+
+    Everything is computed from the settings, those of the group `deploy` and all others. What was rendered
+    into DIR before is replaced; a folder with other YAML is refused.
+
+    \b
+    Examples:
+      podium deploy kubernetes --out k8s --profile cpu
+      podium deploy kubernetes --out k8s --profile gpu --config podium.yaml --set deploy.accelerators.available=4
+      kubectl apply -k k8s/overlays/production
+    """
+    files = render(settings_from(config, assignments).settings, profile)
+    write(files, out)
+    if as_json:
+        output.document({"folder": str(out), "files": list(files)})
+        return
+    for name in files:
+        output.line(str(out / name))
+
+
+@app.command(short_help="Make the password of Redis.")
+def secrets(
+    *,
+    out: Annotated[Path, typer.Option("--out", help="Folder for the files; keep it out of git.", metavar="DIR")],
+    config: ConfigOption = None,
+    assignments: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a password for the deployed Redis, and its file of users; nothing that is there is replaced.
+
+    \b
+    Examples:
+      podium deploy secrets --out secrets
+      kubectl -n podium create secret generic podium-redis --from-file=secrets
+    """
+    written = write_redis_secret(out, settings_from(config, assignments).settings.redis.prefix)
+    if as_json:
+        output.document({"files": [str(path) for path in written]})
+        return
+    for path in written:
+        output.line(str(path))
+
+
+FolderArgument = Annotated[Path, typer.Argument(help="Folder with manifests.", metavar="DIR")]
+
+
+@app.command(short_help="Check manifests, ours or yours.")
+def check(
+    folder: FolderArgument,
+    *,
+    sarif: Annotated[bool, typer.Option("--sarif", help="Print the findings as SARIF 2.1.0.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Check manifests for what only shows when objects are looked at together; exit status 1 when something is found.
+
+    Reads plain YAML, or Kustomize folders as `podium deploy kubernetes` writes them: then every overlay is
+    checked as one set. Talks to no cluster.
+
+    \b
+    Examples:
+      podium deploy check k8s
+      podium deploy check k8s --json
+      podium deploy check k8s --sarif
+    """
+    sets = read_sets(folder)
+    findings = lint(sets)
+    if sarif:
+        output.document(as_sarif(findings, version("podium")))
+    elif as_json:
+        output.document({"sets": list(sets), "rules": len(RULES), "findings": findings})
+    else:
+        _show(sets, findings)
+    if findings:
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def _show(sets: Mapping[str, Graph], findings: list[Finding]) -> None:
+    if findings:
+        rows = [(each.severity, each.rule, each.set, f"{each.object} {each.path}", each.message) for each in findings]
+        output.table(("severity", "rule", "set", "where", "what"), rows)
+        output.line("")
+        for rule, why, fix in dict.fromkeys((each.rule, each.why, each.fix) for each in findings):
+            output.line(f"{rule}: {why} {fix}")
+        output.line("")
+    objects = sum(len(graph.items) for graph in sets.values())
+    output.line(f"findings: {len(findings)}; sets: {len(sets)}; objects: {objects}; rules: {len(RULES)}")

@@ -1,0 +1,182 @@
+"""Where else the same file runs: what a cluster must be told beyond the other settings."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from podium.config.frozen import Group
+
+_QUANTITY = re.compile(r"[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?\Z")
+_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
+_PINNED = re.compile(r"[a-z0-9][a-z0-9./:_-]*@sha256:[0-9a-f]{64}\Z")
+
+
+def _quantity(text: str) -> str:
+    if not _QUANTITY.match(text):
+        raise ValueError("should be a Kubernetes quantity, such as 500m, 8Gi or 4")
+    return text
+
+
+def _label(text: str) -> str:
+    if not _LABEL.match(text):
+        raise ValueError("should be 1 to 63 lower-case letters, digits or '-'")
+    return text
+
+
+def _pinned(text: str) -> str:
+    if text and not _PINNED.match(text):
+        raise ValueError("should be pinned, as registry/name@sha256:… with 64 hexadecimal digits: a tag can move")
+    return text
+
+
+def _network(text: str) -> str:
+    try:
+        return str(ipaddress.ip_network(text))
+    except ValueError:
+        raise ValueError("should be a network such as 10.0.0.0/8, or one address such as 10.0.0.7/32") from None
+
+
+Quantity = Annotated[str, AfterValidator(_quantity)]
+DnsLabel = Annotated[str, AfterValidator(_label)]
+PinnedImage = Annotated[str, AfterValidator(_pinned)]
+Network = Annotated[str, AfterValidator(_network)]
+
+
+class PodResources(Group):
+    """What one server pod gets. Requests and limits of memory are equal: no pod lives on borrowed memory."""
+
+    cpu: Quantity = Field("2", description="Cores asked for, and the most it gets.")
+    memory: Quantity = Field("8Gi", description="Memory. Models may use four fifths of it.")
+    ephemeral_storage: Quantity = Field(
+        "20Gi", description="Local disk for caches, converted models and logs; the volumes below count against it."
+    )
+    cache: Quantity = Field("12Gi", description="Volume for converted models and compiled kernels.")
+    temporary: Quantity = Field("2Gi", description="Volume of the folder for temporary files.")
+    shared_memory: Quantity = Field("2Gi", description="Volume in which GPUs share a model; counts against memory.")
+
+
+class Accelerators(Group):
+    """GPUs, for the profile `gpu`."""
+
+    resource: str = Field("nvidia.com/gpu", description="Name of the resource; a MIG slice has one of its own.")
+    per_replica: int = Field(1, ge=1, le=64, description="How many one server pod takes.")
+    available: int = Field(
+        0, ge=0, description="How many can be scheduled. Needed for `gpu`: pods beyond them would wait for ever."
+    )
+
+
+class DeployedEnvironment(Group):
+    """One environment of the gateway, as a Deployment."""
+
+    image: PinnedImage = Field("", description="Image of this environment; empty: `deploy.image`.")
+    replicas: int = Field(2, ge=0, le=1000, description="Pods in production; the fewest, where there is a scaler.")
+    max_replicas: int = Field(4, ge=1, le=1000, description="Most pods, where there is a scaler.")
+    dev_replicas: int = Field(1, ge=0, le=1000, description="Pods in the overlay `dev`.")
+
+
+class ClusterRedis(Group):
+    """The Redis that is deployed beside the servers, when `redis.url` is set."""
+
+    image: PinnedImage = Field("", description="Image with `redis-server` 7.0 or later; needed where it is deployed.")
+    external: bool = Field(
+        False, description="Whether `redis.url` names a server that exists; then add its address to `network.egress`."
+    )
+    max_memory_bytes: int = Field(
+        512 * 1024**2, ge=64 * 1024**2, description="Redis' maxmemory. Beyond it writes fail; nothing is thrown away."
+    )
+    storage: Quantity = Field("4Gi", description="Disk for keys, quotas and usage.")
+
+
+class Weights(Group):
+    """Where model files come from."""
+
+    kind: Literal["claim", "image"] = Field(
+        "claim", description="`claim`: a volume that a job fills. `image`: a volume made from an OCI image (1.35)."
+    )
+    image: PinnedImage = Field("", description="The image, for `image`.")
+    path: str = Field("/models", pattern=r"^/[a-z0-9/_-]+$", description="Where it is mounted, read-only.")
+    size: Quantity = Field("50Gi", description="Size of the claim.")
+    storage_class: str = Field("", description="Its storage class; empty: the cluster's default.")
+    access_mode: Literal["ReadWriteMany", "ReadWriteOnce"] = Field(
+        "ReadWriteMany", description="`ReadWriteOnce` holds all pods on one node, so it is refused for more than one."
+    )
+
+
+class Egress(Group):
+    """A place outside the namespace that servers may call."""
+
+    network: Network = Field(description="Addresses, as a network.")
+    port: int = Field(443, ge=1, le=65535, description="TCP port.")
+
+
+class ClusterNetwork(Group):
+    """Who is on the other side of the network policies."""
+
+    gateway_namespace: DnsLabel = Field("gateway-system", description="Namespace whose pods may send traffic.")
+    monitoring_namespace: DnsLabel = Field("monitoring", description="Namespace whose pods may scrape.")
+    dns_namespace: DnsLabel = Field("kube-system", description="Namespace of the cluster's DNS.")
+    egress: tuple[Egress, ...] = Field((), description="What else servers may call: an issuer, a remote engine.")
+
+
+class Route(Group):
+    """How traffic comes in."""
+
+    kind: Literal["gateway-api", "none"] = Field("gateway-api", description="`gateway-api`: an HTTPRoute with weights.")
+    gateway: DnsLabel = Field("public", description="Name of the Gateway that it is attached to.")
+    host_names: tuple[str, ...] = Field((), description="Host names of the route; empty: all of the Gateway's.")
+
+
+class Autoscaling(Group):
+    """How the number of pods follows the load: requests that run or wait, for each ready pod."""
+
+    kind: Literal["none", "keda"] = Field("none", description="`keda`: a ScaledObject for each environment.")
+    prometheus: str = Field(
+        "http://prometheus-operated.monitoring:9090", pattern=r"^https?://", description="Prometheus that KEDA asks."
+    )
+    fill_ratio: float = Field(0.8, gt=0, le=1, description="How full a pod's batch is meant to be.")
+    scale_down_seconds: int = Field(
+        0, ge=0, description="How long load must be low before a pod goes; 0: the longest stream, or 300."
+    )
+
+
+class Timing(Group):
+    """Durations behind probes, hooks and deadlines. 0 is computed from the others; see docs/deploy.md."""
+
+    route_propagation_seconds: int = Field(
+        10, ge=1, le=60, description="How long the cluster may still send requests to a pod that is leaving."
+    )
+    longest_stream_seconds: int = Field(300, ge=1, le=7200, description="The longest answer that must not be cut.")
+    stop_margin_seconds: int = Field(20, ge=1, description="Time to unload models after the last stream.")
+    grace_seconds: int = Field(0, ge=0, description="Time from a pod's deletion to its SIGKILL; 0 is computed.")
+    slowest_load_seconds: int = Field(300, ge=1, description="The slowest load of one model that you have seen.")
+    startup_seconds: int = Field(0, ge=0, description="Time to start before a pod is restarted; 0 is computed.")
+    progress_deadline_seconds: int = Field(0, ge=0, description="Time before a rollout counts as failed; 0: computed.")
+    hang_seconds: int = Field(60, ge=10, description="Longest time until a pod that hangs is restarted.")
+
+
+class Deploy(Group):
+    """What `podium deploy` renders. The rest comes from the other sections."""
+
+    image: PinnedImage = Field("", description="Image of the server, pinned by digest. Needed.")
+    namespace: DnsLabel = Field("podium", description="Namespace of everything.")
+    environments: dict[str, DeployedEnvironment] = Field(
+        {}, description="By name, as in gateway.environments; one that is not listed has the defaults."
+    )
+    resources: PodResources = Field(PodResources(), description="What a server pod gets.")
+    accelerators: Accelerators = Field(Accelerators(), description="GPUs, for the profile `gpu`.")
+    strategy: Literal["rolling", "recreate-one"] = Field(
+        "rolling", description="`rolling` needs room for one more pod; `recreate-one` takes one away first."
+    )
+    redis: ClusterRedis = Field(ClusterRedis(), description="The store that pods share.")
+    weights: Weights = Field(Weights(), description="Where model files come from.")
+    network: ClusterNetwork = Field(ClusterNetwork(), description="Who is on the other side.")
+    route: Route = Field(Route(), description="How traffic comes in.")
+    monitoring: Literal["pod-monitor", "none"] = Field(
+        "pod-monitor", description="`pod-monitor`: for the Prometheus operator."
+    )
+    autoscaling: Autoscaling = Field(Autoscaling(), description="How the number of pods follows the load.")
+    timing: Timing = Field(Timing(), description="Durations.")

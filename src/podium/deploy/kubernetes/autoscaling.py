@@ -1,0 +1,80 @@
+"""ScaledObjects of KEDA: pods follow the requests that run or wait, for each ready pod."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from podium.deploy import places
+from podium.deploy.environments import PlannedEnvironment
+from podium.deploy.kubernetes.manifest import Manifest, manifest
+from podium.deploy.plan import Plan
+
+GAUGES = ("podium_model_running_sequences", "podium_model_waiting_requests")
+_WINDOW = "1m"  # a gauge read at one moment flaps
+_POLL_SECONDS = 5
+_FAILURES = 3
+_DOWN_PERIOD_SECONDS = 120
+_UP_PERIOD_SECONDS = 15
+
+
+def scaled_objects(plan: Plan) -> list[Manifest]:
+    """One for each environment that has pods in production."""
+    if not plan.scaled:
+        return []
+    return [_scaled_object(plan, each) for each in plan.environments if each.replicas]
+
+
+def load_query(namespace: str, environment: str) -> str:
+    """Requests that run or wait in an environment's pods, by the labels that the PodMonitor brings."""
+    where = f'{{namespace="{namespace}",environment="{environment}"}}'
+    return " + ".join(f"sum(avg_over_time({gauge}{where}[{_WINDOW}]))" for gauge in GAUGES)
+
+
+def _scaled_object(plan: Plan, environment: PlannedEnvironment) -> Manifest:
+    name = places.server_name(environment.name)
+    return manifest(
+        "keda.sh/v1alpha1",
+        "ScaledObject",
+        name,
+        plan.namespace,
+        spec={
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
+            "minReplicaCount": environment.replicas,
+            "maxReplicaCount": environment.max_replicas,
+            "pollingInterval": _POLL_SECONDS,
+            "fallback": {"failureThreshold": _FAILURES, "replicas": _safe(environment)},
+            "advanced": {"horizontalPodAutoscalerConfig": {"behavior": _behavior(plan)}},
+            "triggers": [_trigger(plan, environment)],
+        },
+    )
+
+
+def _safe(environment: PlannedEnvironment) -> int:
+    """Pods while the metric is missing: halfway, since nobody knows the load."""
+    return (environment.replicas + environment.max_replicas + 1) // 2
+
+
+def _behavior(plan: Plan) -> dict[str, Any]:
+    one_pod = {"type": "Pods", "value": 1}
+    return {
+        "scaleUp": {"stabilizationWindowSeconds": 0, "policies": [{**one_pod, "periodSeconds": _UP_PERIOD_SECONDS}]},
+        "scaleDown": {
+            "stabilizationWindowSeconds": plan.timings.scale_down_seconds,
+            "policies": [{**one_pod, "periodSeconds": _DOWN_PERIOD_SECONDS}],
+        },
+    }
+
+
+def _trigger(plan: Plan, environment: PlannedEnvironment) -> dict[str, Any]:
+    given = plan.settings.deploy.autoscaling
+    threshold = max(1, int(plan.running_slots * given.fill_ratio))
+    return {
+        "type": "prometheus",
+        "metricType": "AverageValue",
+        "metadata": {  # all of them texts
+            "serverAddress": given.prometheus,
+            "query": load_query(plan.namespace, environment.name),
+            "threshold": str(threshold),
+            "ignoreNullValues": "false",  # no data is an error and not zero load
+        },
+    }

@@ -1,0 +1,193 @@
+"""The Deployment of each environment: one `podium serve` in each pod."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from podium.config.deploy import PodResources
+from podium.deploy import places, timing
+from podium.deploy.environments import PlannedEnvironment
+from podium.deploy.kubernetes.container import (
+    CONTAINER_SECURITY,
+    empty_volume,
+    equal_resources,
+    pod_security,
+    secret_volume,
+)
+from podium.deploy.kubernetes.manifest import Manifest, manifest
+from podium.deploy.plan import Plan
+from podium.deploy.pod_settings import digest
+
+_HISTORY = 5
+_ONE_MORE = {"maxUnavailable": 0, "maxSurge": 1}
+_ONE_LESS = {"maxUnavailable": 1, "maxSurge": 0}
+
+
+def deployments(plan: Plan) -> list[Manifest]:
+    """All of them. None says how many pods there are: overlays and scalers do."""
+    return [_deployment(plan, each) for each in plan.environments]
+
+
+def _deployment(plan: Plan, environment: PlannedEnvironment) -> Manifest:
+    labels = places.labels("server", environment.name)
+    made_elsewhere = _secrets(plan)
+    one_less = plan.settings.deploy.strategy == "recreate-one"
+    return manifest(
+        "apps/v1",
+        "Deployment",
+        places.server_name(environment.name),
+        plan.namespace,
+        labels=labels,
+        annotations={places.MADE_ELSEWHERE: " ".join(made_elsewhere)} if made_elsewhere else None,
+        spec={
+            "revisionHistoryLimit": _HISTORY,
+            "progressDeadlineSeconds": plan.timings.progress_deadline_seconds,
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": _ONE_LESS if one_less else _ONE_MORE},
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": _pod_metadata(plan, labels), "spec": _pod(plan, environment, labels)},
+        },
+    )
+
+
+def _secrets(plan: Plan) -> list[str]:
+    return [*([places.REDIS] if plan.own_redis else []), *([places.FILES_SECRET] if plan.has_files else [])]
+
+
+def _pod_metadata(plan: Plan, labels: dict[str, str]) -> dict[str, Any]:
+    annotations = {
+        places.CONFIG_HASH: digest(plan.config),
+        places.LONGEST_STREAM: str(plan.timings.longest_stream_seconds),
+    }
+    return {"labels": labels, "annotations": annotations}
+
+
+def _pod(plan: Plan, environment: PlannedEnvironment, labels: dict[str, str]) -> dict[str, Any]:
+    gpu = plan.profile == "gpu"
+    accelerators = plan.settings.deploy.accelerators
+    tolerations = [{"key": accelerators.resource, "operator": "Exists", "effect": "NoSchedule"}]
+    spread = {
+        "maxSkew": 1,
+        "topologyKey": "kubernetes.io/hostname",
+        "whenUnsatisfiable": "ScheduleAnyway",
+        "labelSelector": {"matchLabels": labels},
+    }
+    return {
+        "serviceAccountName": places.APPLICATION,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": pod_security(),
+        "terminationGracePeriodSeconds": plan.timings.grace_seconds,
+        "topologySpreadConstraints": [spread],
+        **({"tolerations": tolerations} if gpu else {}),
+        "containers": [_container(plan, environment)],
+        "volumes": _volumes(plan),
+    }
+
+
+def _container(plan: Plan, environment: PlannedEnvironment) -> dict[str, Any]:
+    server, deploy = plan.settings.server, plan.settings.deploy
+    given = deploy.resources
+    gpus = {deploy.accelerators.resource: deploy.accelerators.per_replica} if plan.profile == "gpu" else {}
+    return {
+        "name": "server",
+        "image": environment.image,
+        "imagePullPolicy": "Always",
+        "command": ["podium", "serve", "--config", f"{places.CONFIG_FOLDER}/{places.CONFIG_FILE}"],
+        "env": [{"name": name, "value": value} for name, value in _environment(plan).items()],
+        "ports": [
+            {"name": places.TRAFFIC_PORT, "containerPort": server.port, "protocol": "TCP"},
+            {"name": places.ADMIN_PORT, "containerPort": server.admin_port, "protocol": "TCP"},
+        ],
+        **_probes(plan),
+        "lifecycle": {"preStop": {"sleep": {"seconds": plan.timings.pre_stop_seconds}}},
+        "resources": equal_resources(given.cpu, given.memory, given.ephemeral_storage, **gpus),
+        "securityContext": CONTAINER_SECURITY,
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "volumeMounts": _mounts(plan),
+    }
+
+
+def _probes(plan: Plan) -> dict[str, Any]:
+    def probe(path: str, period: int, limit: int, failures: int) -> dict[str, Any]:
+        get = {"path": path, "port": places.ADMIN_PORT}
+        return {"httpGet": get, "periodSeconds": period, "timeoutSeconds": limit, "failureThreshold": failures}
+
+    at_start, alive = timing.STARTUP_PERIOD_SECONDS, timing.LIVENESS_PERIOD_SECONDS
+    limit = timing.LIVENESS_TIMEOUT_SECONDS
+    return {
+        "startupProbe": probe("/startupz", at_start, limit, plan.timings.startup_failures),
+        "livenessProbe": probe("/livez", alive, limit, plan.timings.liveness_failures),
+        "readinessProbe": probe(
+            "/readyz", timing.READINESS_PERIOD_SECONDS, timing.READINESS_TIMEOUT_SECONDS, timing.READINESS_FAILURES
+        ),
+    }
+
+
+def _environment(plan: Plan) -> dict[str, str]:
+    """What libraries take from the environment: where they may write, and that they stay offline."""
+    cache = places.CACHE_FOLDER
+    found = {
+        "HOME": places.TEMPORARY_FOLDER,
+        "USER": places.APPLICATION,  # some libraries name folders by it, and the user may have no entry in the image
+        "TMPDIR": places.TEMPORARY_FOLDER,
+        "XDG_CACHE_HOME": f"{cache}/xdg",
+        "NUMBA_CACHE_DIR": f"{cache}/numba",
+        "TRITON_CACHE_DIR": f"{cache}/triton",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "HF_HUB_OFFLINE": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "DO_NOT_TRACK": "1",
+        "HF_HOME": f"{cache}/huggingface",
+    }
+    if plan.hub_ids:
+        found["HF_HOME"] = f"{plan.settings.deploy.weights.path}/{places.HUB_FOLDER}"
+    return found
+
+
+def _mounts(plan: Plan) -> list[dict[str, Any]]:
+    mounts: list[dict[str, Any]] = [
+        {"name": "config", "mountPath": places.CONFIG_FOLDER, "readOnly": True},
+        {"name": "cache", "mountPath": places.CACHE_FOLDER},
+        {"name": "temporary", "mountPath": places.TEMPORARY_FOLDER},
+    ]
+    if plan.own_redis:
+        mounts.append({"name": "redis-password", "mountPath": places.REDIS_FOLDER, "readOnly": True})
+    if plan.has_files:
+        mounts.append({"name": "files", "mountPath": places.FILES_FOLDER, "readOnly": True})
+    if plan.mounts_weights:
+        mounts.append({"name": "weights", "mountPath": plan.settings.deploy.weights.path, "readOnly": True})
+    if _shares_memory(plan):
+        mounts.append({"name": "shared-memory", "mountPath": places.SHARED_MEMORY_FOLDER})
+    return mounts
+
+
+def _volumes(plan: Plan) -> list[dict[str, Any]]:
+    given = plan.settings.deploy.resources
+    volumes: list[dict[str, Any]] = [
+        {"name": "config", "configMap": {"name": places.CONFIG_MAP}},
+        empty_volume("cache", given.cache),
+        empty_volume("temporary", given.temporary),
+    ]
+    if plan.own_redis:
+        volumes.append(secret_volume("redis-password", places.REDIS, (places.REDIS_PASSWORD,)))
+    if plan.has_files:
+        volumes.append(secret_volume("files", places.FILES_SECRET))
+    if plan.mounts_weights:
+        volumes.append({"name": "weights", **_weights(plan)})
+    if _shares_memory(plan):
+        volumes.append(_shared_memory(given))
+    return volumes
+
+
+def _weights(plan: Plan) -> dict[str, Any]:
+    if not plan.claims_weights:
+        return {"image": {"reference": plan.settings.deploy.weights.image, "pullPolicy": "IfNotPresent"}}
+    return {"persistentVolumeClaim": {"claimName": places.WEIGHTS, "readOnly": True}}
+
+
+def _shares_memory(plan: Plan) -> bool:
+    return plan.profile == "gpu" and plan.settings.deploy.accelerators.per_replica > 1
+
+
+def _shared_memory(given: PodResources) -> dict[str, Any]:
+    return empty_volume("shared-memory", given.shared_memory, medium="Memory")

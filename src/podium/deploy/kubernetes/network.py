@@ -1,0 +1,75 @@
+"""NetworkPolicies: nothing is allowed but what is listed. Inert without a network plugin that enforces them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from podium.deploy import places
+from podium.deploy.kubernetes.manifest import Manifest, manifest
+from podium.deploy.plan import Plan
+
+_BOTH = ["Ingress", "Egress"]
+_METADATA = {"4": "169.254.169.254/32", "6": "fd00:ec2::254/128"}  # of cloud machines: it hands out credentials
+_PRIVATE = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"]
+
+
+def default_deny(plan: Plan) -> Manifest:
+    """For every pod of the namespace, both ways."""
+    return _policy(plan, "default-deny", {}, policyTypes=_BOTH)
+
+
+def network_policies(plan: Plan) -> list[Manifest]:
+    """For the pods that stay."""
+    found = [_servers(plan)]
+    if plan.own_redis:
+        servers = [{"podSelector": {"matchLabels": places.labels("server")}}]
+        ingress = [{"from": servers, "ports": [_tcp("redis")]}]
+        found.append(_policy(plan, places.REDIS, places.labels("redis"), policyTypes=_BOTH, ingress=ingress))
+    return found
+
+
+def download_policy(plan: Plan) -> Manifest:
+    """For the download job alone: names, and HTTPS to public addresses."""
+    everywhere = [{"to": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": _PRIVATE}}], "ports": [_tcp(443)]}]
+    egress = [_dns(plan), *everywhere]
+    return _policy(plan, places.WEIGHTS, places.labels("weights"), policyTypes=_BOTH, egress=egress)
+
+
+def _servers(plan: Plan) -> Manifest:
+    network = plan.settings.deploy.network
+    ingress = [{"from": [_namespace(network.gateway_namespace)], "ports": [_tcp(places.TRAFFIC_PORT)]}]
+    if plan.monitored:
+        ingress.append({"from": [_namespace(network.monitoring_namespace)], "ports": [_tcp(places.ADMIN_PORT)]})
+    egress = [_dns(plan)]
+    if plan.own_redis:
+        redis = [{"podSelector": {"matchLabels": places.labels("redis")}}]
+        egress.append({"to": redis, "ports": [_tcp("redis")]})
+    egress += [{"to": [_block(given.network)], "ports": [_tcp(given.port)]} for given in network.egress]
+    return _policy(plan, places.APPLICATION, places.labels("server"), policyTypes=_BOTH, ingress=ingress, egress=egress)
+
+
+def _block(network: str) -> dict[str, Any]:
+    """A block of addresses, without the metadata address where it would hold it."""
+    if network.endswith("/0"):
+        return {"ipBlock": {"cidr": network, "except": [_METADATA["6" if ":" in network else "4"]]}}
+    return {"ipBlock": {"cidr": network}}
+
+
+def _dns(plan: Plan) -> dict[str, Any]:
+    ports = [{"protocol": protocol, "port": 53} for protocol in ("UDP", "TCP")]
+    return {"to": [_namespace(plan.settings.deploy.network.dns_namespace)], "ports": ports}
+
+
+def _namespace(name: str) -> dict[str, Any]:
+    return {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}}
+
+
+def _tcp(port: str | int) -> dict[str, Any]:
+    return {"protocol": "TCP", "port": port}
+
+
+def _policy(plan: Plan, name: str, labels: dict[str, str], **spec: Any) -> Manifest:
+    selector = {"matchLabels": labels} if labels else {}
+    return manifest(
+        "networking.k8s.io/v1", "NetworkPolicy", name, plan.namespace, spec={"podSelector": selector, **spec}
+    )

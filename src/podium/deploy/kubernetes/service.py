@@ -1,0 +1,30 @@
+"""Services. Their selectors never change: traffic moves by the weights of the route."""
+
+from __future__ import annotations
+
+from podium.deploy import places
+from podium.deploy.kubernetes.manifest import Manifest, manifest
+from podium.deploy.plan import Plan
+
+
+def services(plan: Plan) -> list[Manifest]:
+    """One for each environment, and one for Redis. Probes and metrics are in none of them."""
+    found = [
+        _service(
+            plan,
+            places.server_name(each.name),
+            places.labels("server", each.name),
+            places.TRAFFIC_PORT,
+            plan.settings.server.port,
+        )
+        for each in plan.environments
+    ]
+    if plan.own_redis:
+        found.append(_service(plan, places.REDIS, places.labels("redis"), "redis", places.REDIS_PORT))
+    return found
+
+
+def _service(plan: Plan, name: str, labels: dict[str, str], port_name: str, port: int) -> Manifest:
+    ports = [{"name": port_name, "port": port, "targetPort": port_name, "protocol": "TCP"}]
+    spec = {"type": "ClusterIP", "selector": labels, "ports": ports}
+    return manifest("v1", "Service", name, plan.namespace, labels=labels, spec=spec)

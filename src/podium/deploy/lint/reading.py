@@ -1,0 +1,109 @@
+"""Manifests from files: plain YAML, or the part of Kustomize that our own overlays use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from podium.core.errors import ConfigurationError
+from podium.deploy.lint.graph import Graph, Item, at
+
+KUSTOMIZATION = "kustomization.yaml"
+_KNOWN = {"apiVersion", "kind", "resources", "replicas"}
+_SUFFIXES = {".yaml", ".yml", ".json"}
+_MOST_OBJECTS = 10_000
+
+
+def read_sets(folder: Path) -> dict[str, Graph]:
+    """The sets below ``folder``, by name: each overlay that nothing else builds on, or all files as one set.
+
+    Raises ``ConfigurationError`` for a folder without manifests, a file that is no YAML, and a Kustomize feature
+    that is not understood here.
+    """
+    if not folder.is_dir():
+        raise ConfigurationError(f"{folder}: no such folder; name one with manifests")
+    kustomizations = {path.parent.resolve() for path in folder.rglob(KUSTOMIZATION)}
+    if not kustomizations:
+        items = tuple(
+            item for path in sorted(folder.rglob("*")) if path.suffix in _SUFFIXES for item in _items(path, folder)
+        )
+        if not items:
+            raise ConfigurationError(f"{folder}: there is no manifest (a YAML or JSON file with a kind) in this folder")
+        return {".": Graph(items)}
+    used = {below for each in kustomizations for below in _folders_below(each)}
+    tops = sorted(kustomizations - used)
+    if not tops:
+        raise ConfigurationError(f"{folder}: every kustomization is included by another one; leave one out of a circle")
+    root = folder.resolve()
+    return {str(top.relative_to(root)): Graph(tuple(_built(top, root, ()))) for top in tops}
+
+
+def _built(folder: Path, root: Path, above: tuple[Path, ...]) -> Iterator[Item]:
+    if folder in above:
+        raise ConfigurationError(f"{folder}: this kustomization includes itself, by way of others")
+    document = _kustomization(folder)
+    found: list[Item] = []
+    for name in document.get("resources") or []:
+        path = (folder / str(name)).resolve()
+        found += _built(path, root, (*above, folder)) if path.is_dir() else _items(path, root)
+    counts = {at(each, "name"): at(each, "count") for each in document.get("replicas") or []}
+    for item in found:
+        yield _with_replicas(item, counts[item.name]) if item.name in counts and _has_replicas(item) else item
+
+
+def _kustomization(folder: Path) -> Mapping[str, Any]:
+    path = folder / KUSTOMIZATION
+    document = _documents(path)[0] if path.is_file() else None
+    if not isinstance(document, Mapping):
+        raise ConfigurationError(f"{path}: no kustomization; it should be a mapping with resources")
+    unknown = sorted(set(document) - _KNOWN)
+    if unknown:
+        raise ConfigurationError(
+            f"{path} uses {', '.join(unknown)}, which this check does not understand; build it with "
+            f"`kubectl kustomize {folder}` into a folder of its own and check that"
+        )
+    return document
+
+
+def _folders_below(folder: Path) -> list[Path]:
+    paths = [(folder / str(name)).resolve() for name in _kustomization(folder).get("resources") or []]
+    return [path for path in paths if path.is_dir()]
+
+
+def _has_replicas(item: Item) -> bool:
+    return item.kind in {"Deployment", "StatefulSet"}
+
+
+def _with_replicas(item: Item, count: object) -> Item:
+    spec = {**item.mapping("spec"), "replicas": count}
+    return Item({**item.value, "spec": spec}, item.file)
+
+
+def _items(path: Path, root: Path) -> list[Item]:
+    name = str(path.relative_to(root.resolve() if path.is_absolute() else root)) if path.is_file() else str(path)
+    if not path.is_file():
+        raise ConfigurationError(f"{path}: no such file, and a kustomization names it")
+    found = [each for each in _documents(path) if isinstance(each, Mapping) and each.get("kind")]
+    unfolded = [
+        inner
+        for each in found
+        for inner in (each.get("items") or [] if str(each["kind"]) == "List" else [each])
+        if isinstance(inner, Mapping)
+    ]
+    return [Item(each, name) for each in unfolded]
+
+
+def _documents(path: Path) -> list[Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        found = list(yaml.safe_load_all(text))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path}: cannot be read as UTF-8 text") from error
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ConfigurationError(f"{path}: not YAML: {' '.join(str(error).split())[:200]}") from error
+    if len(found) > _MOST_OBJECTS:
+        raise ConfigurationError(f"{path}: more than {_MOST_OBJECTS} documents")
+    return found or [None]

@@ -1,0 +1,43 @@
+"""Findings as SARIF 2.1.0, which code hosts show beside the files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from podium.deploy.lint.finding import Finding
+from podium.deploy.lint.rules.table import RULES
+
+_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+
+
+def sarif(findings: Iterable[Finding], version: str) -> dict[str, Any]:
+    """One run with all rules, and a result for each finding."""
+    rules = [
+        {
+            "id": rule.id,
+            "shortDescription": {"text": rule.why},
+            "help": {"text": rule.fix},
+            "defaultConfiguration": {"level": rule.severity},
+        }
+        for rule in RULES
+    ]
+    order = {rule.id: number for number, rule in enumerate(RULES)}
+    driver = {"name": "podium deploy check", "version": version, "rules": rules}
+    results = [_result(finding, order[finding.rule]) for finding in findings]
+    return {"$schema": _SCHEMA, "version": "2.1.0", "runs": [{"tool": {"driver": driver}, "results": results}]}
+
+
+def _result(finding: Finding, index: int) -> dict[str, Any]:
+    where = {
+        "physicalLocation": {"artifactLocation": {"uri": finding.file}},
+        "logicalLocations": [{"fullyQualifiedName": f"{finding.object} {finding.path}"}],
+    }
+    text = f"{finding.object} {finding.path}: {finding.message}. {finding.fix}"
+    return {
+        "ruleId": finding.rule,
+        "ruleIndex": index,
+        "level": finding.severity,
+        "message": {"text": text},
+        "locations": [where],
+    }

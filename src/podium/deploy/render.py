@@ -1,0 +1,124 @@
+"""From a plan to files: a base, what it stands on, and an overlay for each place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+
+from podium.config.settings import Settings
+from podium.core.errors import ConfigurationError
+from podium.deploy import places
+from podium.deploy.environments import Profile
+from podium.deploy.kubernetes import (
+    accounts,
+    autoscaling,
+    configuration,
+    deployment,
+    disruption,
+    monitoring,
+    namespace,
+    network,
+    redis,
+    route,
+    service,
+    weights,
+)
+from podium.deploy.kubernetes.kustomization import FILE, kustomization
+from podium.deploy.kubernetes.manifest import MARK, Manifest, to_yaml
+from podium.deploy.plan import Plan, plan_of
+
+Files = dict[str, str]
+"""Text by path below the folder, with ``/``."""
+
+
+def render(settings: Settings, profile: Profile) -> Files:
+    """All files, in a fixed order: the same bytes for the same settings.
+
+    Raises ``ConfigurationError`` with every reason when the result could not work.
+    """
+    plan = plan_of(settings, profile)
+    files = {
+        **_folder("namespace", _ground(plan)),
+        **_folder("base", _base(plan), ["../namespace"]),
+        **_folder("overlays/dev", {}, ["../../base"], _replicas(plan, dev=True)),
+        **_folder("overlays/production", _production(plan), ["../../base"], _replicas(plan, dev=False)),
+    }
+    if plan.hub_ids:
+        files |= _folder("weights", _download(plan), ["../namespace"])
+    return files
+
+
+def write(files: Mapping[str, str], folder: Path) -> None:
+    """Write ``files`` below ``folder`` and remove what an earlier rendering left there.
+
+    Raises ``ConfigurationError`` when the folder holds YAML that was not rendered, which is never touched.
+    """
+    old = sorted(folder.rglob("*.yaml")) if folder.is_dir() else []
+    foreign = [path for path in old if not path.read_text(encoding="utf-8").startswith(MARK)]
+    if foreign:
+        raise ConfigurationError(f"{foreign[0]} was not written by this command; name an empty folder with --out.")
+    for path in old:
+        path.unlink()
+    for name, text in files.items():
+        path = folder / PurePosixPath(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+def _folder(
+    name: str,
+    objects: Mapping[str, list[Manifest]],
+    below: list[str] | None = None,
+    replicas: Mapping[str, int] | None = None,
+) -> Files:
+    """A Kustomize folder: one file for each kind, and what is below it."""
+    kept = {file: found for file, found in objects.items() if found}
+    files = {f"{name}/{file}.yaml": to_yaml(found) for file, found in kept.items()}
+    listed = [*(below or []), *(f"{file}.yaml" for file in kept)]
+    return {**files, f"{name}/{FILE}": kustomization(listed, replicas)}
+
+
+def _ground(plan: Plan) -> dict[str, list[Manifest]]:
+    return {
+        "namespace": [namespace.namespace(plan)],
+        "networkpolicy": [network.default_deny(plan)],
+        "persistentvolumeclaim": weights.claims(plan),
+    }
+
+
+def _base(plan: Plan) -> dict[str, list[Manifest]]:
+    return {
+        "configmap": [configuration.config_map(plan)],
+        "deployment": deployment.deployments(plan),
+        "httproute": route.routes(plan),
+        "networkpolicy": network.network_policies(plan),
+        "podmonitor": monitoring.pod_monitors(plan),
+        "service": service.services(plan),
+        "serviceaccount": accounts.service_accounts(plan),
+        "statefulset": redis.stateful_sets(plan),
+    }
+
+
+def _production(plan: Plan) -> dict[str, list[Manifest]]:
+    return {
+        "poddisruptionbudget": disruption.disruption_budgets(plan),
+        "scaledobject": autoscaling.scaled_objects(plan),
+    }
+
+
+def _download(plan: Plan) -> dict[str, list[Manifest]]:
+    return {
+        "job": weights.jobs(plan),
+        "networkpolicy": [network.download_policy(plan)],
+        "serviceaccount": [accounts.service_account(places.WEIGHTS, plan.namespace)],
+    }
+
+
+def _replicas(plan: Plan, *, dev: bool) -> dict[str, int]:
+    """Pods by Deployment; where a scaler owns the number, nobody else says one."""
+    owned = [] if dev or not plan.scaled else [each for each in plan.environments if each.replicas]
+    return {
+        places.server_name(each.name): each.dev_replicas if dev else each.replicas
+        for each in plan.environments
+        if each not in owned
+    }

@@ -1,0 +1,58 @@
+"""``docs/deploy.md``: its figures are those of the raw file, its relations those of the code, its commands exist."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+
+import typer
+
+from podium.cli.main import app
+from podium.deploy.lint.rules.table import CLASSES
+from support.planted_faults import FAULTS
+from support.source import ROOT
+
+PAGE = (ROOT / "docs/deploy.md").read_text()
+RAW = json.loads((ROOT / "docs/benchmarks/raw/deploy-checkers-2026-11-27.json").read_text())
+
+
+def _rows(first: str) -> dict[str, list[str]]:
+    rows = re.findall(r"^\| (.*) \|$", PAGE[PAGE.index(first) :].split("\n\n")[0], re.MULTILINE)
+    return {cells[0]: cells[1:] for cells in (row.split(" | ") for row in rows)}
+
+
+def test_the_figures_are_those_of_the_raw_file() -> None:
+    rows = _rows("| checker |")
+    noticed = RAW["noticed"]
+    assert rows["`podium deploy check`"] == [f"{noticed['podium']} of {RAW['faults']}", "0 findings"]
+    assert rows["kubernetes-validate, strict, 1.32 to 1.37"] == [
+        f"{noticed['kubernetes-validate']} of {RAW['faults']}", "0 problems",
+    ]  # fmt: skip
+    assert rows["checkov"] == [f"{noticed['checkov']} of {RAW['faults']}", RAW["checkov_on_good_sets"]]
+    assert set(RAW["schema_problems_on_good_sets"].values()) == {0}
+    assert RAW["findings_on_good_sets"] == 0
+
+
+def test_the_raw_file_is_of_the_faults_that_are_planted_now() -> None:
+    """After a change of them: ``scripts/manifest_checkers.py`` again."""
+    assert set(RAW["by_fault"]) == {f"{rule}-{n}" for rule, plants in FAULTS.items() for n in range(len(plants))}
+
+
+def test_every_class_of_rules_is_named() -> None:
+    said = PAGE[PAGE.index("looks at objects together") :].split(". Each finding")[0].lower()
+    words = {"security": "security context", "rollout": "rollouts"}
+    assert [name for name in CLASSES if words.get(name, name) not in said] == []
+
+
+def test_every_command_exists() -> None:
+    root = typer.main.get_command(app)
+    lines = re.findall(r"^\s*\$ (podium .*)$", PAGE, re.MULTILINE)
+    assert len(lines) >= 5
+    for line in lines:
+        words = [word for word in shlex.split(line)[1:] if word != "&"]
+        command = root
+        while words and words[0] in getattr(command, "commands", {}):
+            command = command.commands[words.pop(0)]  # type: ignore[attr-defined]
+        known = {name for parameter in command.params for name in parameter.opts}
+        assert [word for word in words if word.startswith("--") and word not in known] == [], line

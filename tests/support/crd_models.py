@@ -1,0 +1,184 @@
+"""Custom resources that we render, as typed models of ours: unknown fields and wrong types are refused.
+
+Written after the published API references (Gateway API v1, KEDA v1alpha1, prometheus-operator v1), and only for the
+fields that are rendered. They are no substitute for the projects' own schemas, which are not available offline.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Duration = Annotated[str, Field(pattern=r"^([0-9]{1,5}(h|m|s|ms)){1,4}$")]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=253)]
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Metadata(Strict):
+    name: Name
+    namespace: Name
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+
+
+class Parent(Strict):
+    name: Name
+    namespace: Name | None = None
+
+
+class Header(Strict):
+    type: Literal["Exact", "RegularExpression"]
+    name: str
+    value: str
+
+
+class Match(Strict):
+    headers: Annotated[list[Header], Field(max_length=16)]
+
+
+class Timeouts(Strict):
+    request: Duration | None = None
+    backendRequest: Duration | None = None  # noqa: N815
+
+
+class Backend(Strict):
+    name: Name
+    port: Port
+    weight: Annotated[int, Field(ge=0, le=1_000_000)]
+
+
+class RouteRule(Strict):
+    matches: Annotated[list[Match], Field(max_length=64)] = []
+    timeouts: Timeouts
+    backendRefs: Annotated[list[Backend], Field(max_length=16)]  # noqa: N815
+
+
+class RouteSpec(Strict):
+    parentRefs: Annotated[list[Parent], Field(max_length=32)]  # noqa: N815
+    hostnames: Annotated[list[str], Field(max_length=16)] = []
+    rules: Annotated[list[RouteRule], Field(min_length=1, max_length=16)]
+
+
+class HTTPRoute(Strict):
+    apiVersion: Literal["gateway.networking.k8s.io/v1"]  # noqa: N815
+    kind: Literal["HTTPRoute"]
+    metadata: Metadata
+    spec: RouteSpec
+
+
+class ScaleTarget(Strict):
+    apiVersion: str  # noqa: N815
+    kind: str
+    name: Name
+
+
+class Fallback(Strict):
+    failureThreshold: Annotated[int, Field(ge=1)]  # noqa: N815
+    replicas: Annotated[int, Field(ge=0)]
+
+
+class ScalingPolicy(Strict):
+    type: Literal["Pods", "Percent"]
+    value: Annotated[int, Field(ge=1)]
+    periodSeconds: Annotated[int, Field(ge=1, le=1800)]  # noqa: N815
+
+
+class ScalingRules(Strict):
+    stabilizationWindowSeconds: Annotated[int, Field(ge=0, le=3600)]  # noqa: N815
+    policies: list[ScalingPolicy]
+
+
+class Behavior(Strict):
+    scaleUp: ScalingRules  # noqa: N815
+    scaleDown: ScalingRules  # noqa: N815
+
+
+class ScalerConfig(Strict):
+    behavior: Behavior
+
+
+class Advanced(Strict):
+    horizontalPodAutoscalerConfig: ScalerConfig  # noqa: N815
+
+
+class PrometheusMetadata(Strict):
+    serverAddress: str  # noqa: N815
+    query: str
+    threshold: Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?$")]
+    ignoreNullValues: Literal["true", "false"]  # noqa: N815
+
+
+class Trigger(Strict):
+    type: Literal["prometheus"]
+    metricType: Literal["AverageValue", "Value", "Utilization"]  # noqa: N815
+    metadata: PrometheusMetadata
+
+
+class ScaledSpec(Strict):
+    scaleTargetRef: ScaleTarget  # noqa: N815
+    minReplicaCount: Annotated[int, Field(ge=0)]  # noqa: N815
+    maxReplicaCount: Annotated[int, Field(ge=1)]  # noqa: N815
+    pollingInterval: Annotated[int, Field(ge=1)]  # noqa: N815
+    fallback: Fallback
+    advanced: Advanced
+    triggers: Annotated[list[Trigger], Field(min_length=1)]
+
+
+class ScaledObject(Strict):
+    apiVersion: Literal["keda.sh/v1alpha1"]  # noqa: N815
+    kind: Literal["ScaledObject"]
+    metadata: Metadata
+    spec: ScaledSpec
+
+
+class Selector(Strict):
+    matchLabels: dict[str, str]  # noqa: N815
+
+
+class SecretKey(Strict):
+    name: Name
+    key: str
+
+
+class Authorization(Strict):
+    type: str
+    credentials: SecretKey
+
+
+class Relabelling(Strict):
+    sourceLabels: list[str]  # noqa: N815
+    targetLabel: str  # noqa: N815
+    action: Literal["replace", "keep", "drop"]
+
+
+class Endpoint(Strict):
+    port: str
+    path: str
+    interval: Duration
+    authorization: Authorization
+    relabelings: list[Relabelling]
+
+
+class MonitorSpec(Strict):
+    selector: Selector
+    podMetricsEndpoints: list[Endpoint]  # noqa: N815
+
+
+class PodMonitor(Strict):
+    apiVersion: Literal["monitoring.coreos.com/v1"]  # noqa: N815
+    kind: Literal["PodMonitor"]
+    metadata: Metadata
+    spec: MonitorSpec
+
+
+CUSTOM: dict[str, type[Strict]] = {"HTTPRoute": HTTPRoute, "ScaledObject": ScaledObject, "PodMonitor": PodMonitor}
+
+
+def check_custom(value: dict[str, Any]) -> None:
+    """Raise ``ValidationError`` for an object that its model does not allow, ``KeyError`` for an unknown kind."""
+    CUSTOM[value["kind"]].model_validate(value)

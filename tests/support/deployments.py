@@ -1,0 +1,123 @@
+"""Settings that can be deployed, in every variety, and what is rendered from them."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+from podium.config.settings import Settings
+from podium.deploy.environments import Profile
+from podium.deploy.lint.graph import Graph, Item
+from podium.deploy.lint.reading import read_sets
+from podium.deploy.render import render, write
+
+IMAGE = "registry.example/podium@sha256:" + "a" * 64
+REDIS_IMAGE = "registry.example/redis@sha256:" + "b" * 64
+WEIGHTS_IMAGE = "registry.example/weights@sha256:" + "c" * 64
+
+Document = dict[str, Any]
+
+FULL: Document = {
+    "models": [{"name": "gpt2", "source": "openai-community/gpt2"}, {"name": "mine", "source": "/models/mine"}],
+    "redis": {"url": "redis://127.0.0.1:6379/0"},
+    "gateway": {
+        "environments": {"blue": {"replicas": 1}, "green": {"replicas": 1}},
+        "weights": {"blue": 95.0, "green": 5.0},
+    },
+    "deploy": {"image": IMAGE, "redis": {"image": REDIS_IMAGE}, "autoscaling": {"kind": "keda"}},
+}
+"""Two environments, Redis, downloads, a scaler."""
+
+SMALL: Document = {
+    "access": {"anonymous": "everywhere"},
+    "deploy": {"image": IMAGE, "monitoring": "none", "route": {"kind": "none"}},
+}
+"""The demo model for a trusted network: the least that runs."""
+
+LARGE: Document = {
+    **SMALL,
+    "models": [{"name": "big", "source": "/models/big", "engine": {"kind": "vllm"}, "python": "/opt/vllm/bin/python"}],
+}
+"""The same with a model for GPUs, on the engine of the GPU image."""
+
+OUTSIDE: Document = {
+    "models": [{"name": "far", "source": "none", "engine": {"kind": "remote", "base_url": "http://10.1.0.9:9000/v1",
+                "api_key_file": "/etc/podium/files/far"}}],
+    "redis": {"url": "rediss://10.1.0.5:6380/0", "ca_file": "/etc/podium/files/ca.pem",
+              "password_file": "/etc/podium/files/redis"},
+    "deploy": {
+        "image": IMAGE,
+        "strategy": "recreate-one",
+        "redis": {"external": True},
+        "route": {"host_names": ["models.example"]},
+        "network": {"egress": [{"network": "10.1.0.5/32", "port": 6380}, {"network": "0.0.0.0/0", "port": 9000}]},
+    },
+}  # fmt: skip
+"""Everything that it needs is elsewhere."""
+
+FOLDERS: Document = {
+    "models": [{"name": "mine", "source": "/models/mine"}],
+    "access": {"jwt": {"issuer": "i", "audience": "a", "jwks": "/etc/podium/files/jwks.json"}},
+    "deploy": {"image": IMAGE, "weights": {"kind": "image", "image": WEIGHTS_IMAGE}},
+}
+"""Weights from an image, tokens instead of keys."""
+
+GPUS: Document = {"accelerators": {"per_replica": 2, "available": 64}}
+
+VARIETIES: dict[str, tuple[Document, Profile]] = {
+    "full-cpu": (FULL, "cpu"),
+    "full-gpu": (FULL, "gpu"),
+    "small-cpu": (SMALL, "cpu"),
+    "small-gpu": (LARGE, "gpu"),
+    "outside-cpu": (OUTSIDE, "cpu"),
+    "folders-cpu": (FOLDERS, "cpu"),
+    "folders-gpu": (FOLDERS, "gpu"),
+}
+
+
+def settings_of(document: Document, **deploy: Any) -> Settings:
+    """Settings as the command line reads them; ``deploy`` goes over that section."""
+    whole = {**document, "deploy": {**document.get("deploy", {}), **deploy}}
+    return Settings.model_validate_json(json.dumps(whole), strict=True)
+
+
+def files_of(document: Document, profile: Profile = "cpu", **deploy: Any) -> dict[str, str]:
+    """What is rendered."""
+    more = {**GPUS, **deploy} if profile == "gpu" else deploy
+    return render(settings_of(document, **more), profile)
+
+
+def sets_of(folder: Path, document: Document, profile: Profile = "cpu", **deploy: Any) -> dict[str, Graph]:
+    """What is rendered into ``folder``, read back."""
+    write(files_of(document, profile, **deploy), folder)
+    return read_sets(folder)
+
+
+def changed(graph: Graph, kind: str, change: Any, name: str | None = None) -> Graph:
+    """A copy in which ``change`` was applied to the objects of that kind; at least one."""
+    found = []
+    touched = 0
+    for item in graph.items:
+        if item.kind != kind or (name is not None and item.name != name):
+            found.append(item)
+            continue
+        value = copy.deepcopy(dict(item.value))
+        change(value)
+        touched += 1
+        found.append(Item(value, item.file))
+    assert touched, f"no {kind} {name or ''}"
+    return Graph(tuple(found))
+
+
+def without(graph: Graph, kind: str, name: str | None = None) -> Graph:
+    """A copy without the objects of that kind."""
+    kept = tuple(item for item in graph.items if item.kind != kind or (name is not None and item.name != name))
+    assert len(kept) < len(graph.items), f"no {kind} {name or ''}"
+    return Graph(kept)
+
+
+def added(graph: Graph, value: dict[str, Any]) -> Graph:
+    """A copy with one more object."""
+    return Graph((*graph.items, Item(value, "added.yaml")))

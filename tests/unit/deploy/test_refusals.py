@@ -1,0 +1,154 @@
+"""Settings that could not work are refused before anything is written, with the relation that fails and its numbers."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from podium.core.errors import ConfigurationError
+from podium.deploy.inequality import Inequality
+from podium.deploy.plan import inequalities, plan_of
+from support.deployments import FOLDERS, FULL, GPUS, LARGE, OUTSIDE, SMALL, Document, settings_of
+
+
+def _merged(document: Document, extra: Document) -> Document:
+    found = dict(document)
+    for key, value in extra.items():
+        below = found.get(key)
+        found[key] = _merged(below, value) if isinstance(value, dict) and isinstance(below, dict) else value
+    return found
+
+
+def _refusal(document: Document, extra: Document, profile: Any = "cpu") -> str:
+    with pytest.raises(ConfigurationError) as caught:
+        plan_of(settings_of(_merged(document, extra)), profile)
+    return caught.value.message
+
+
+def _timing(**given: Any) -> Document:
+    return {"deploy": {"timing": given}}
+
+
+QUICK: Document = {"server": {"load_seconds": 100.0}}
+NUMBERS: list[tuple[str, Document, Document, str, str]] = [
+    ("grace below the drain", FULL, _timing(grace_seconds=40), "cpu",
+     "drain_seconds + stop_margin_seconds does not hold: 40 against 10 + 300 + 20 = 330"),
+    ("drain below the longest stream", FULL, {"server": {"drain_seconds": 30.0}}, "cpu",
+     "server.drain_seconds >= longest_stream_seconds does not hold: 30 against 300"),
+    ("startup below twice the slowest load", FULL, {**_timing(startup_seconds=600), **QUICK}, "cpu",
+     "startup_seconds >= 2 * 2 * slowest_load_seconds does not hold: 600 against 1200"),
+    ("startup below the server's own limit", SMALL, _timing(startup_seconds=900), "cpu",
+     "startup_seconds >= 1 * server.load_seconds does not hold: 900 against 1800"),
+    ("deadline within the startup", FULL, _timing(progress_deadline_seconds=600), "cpu",
+     "progress_deadline_seconds > startup_seconds does not hold: 600 against 3600"),
+    ("deadline at the end of the startup", FULL, _timing(progress_deadline_seconds=3600), "cpu",
+     "progress_deadline_seconds > startup_seconds does not hold: 3600 against 3600"),
+    ("a hang that is found too late", FULL, {"server": {"stall_seconds": 28.0}}, "cpu",
+     "hang_seconds >= 2 * server.stall_seconds + probe period * failures does not hold: 60 against 56 + 10 = 66"),
+    ("a scaler that is quicker than streams", FULL, {"deploy": {"autoscaling": {"scale_down_seconds": 60}}}, "cpu",
+     "scale_down_seconds >= longest_stream_seconds does not hold: 60 against 300"),
+    ("a scaler that is slower than is possible", FULL, _timing(longest_stream_seconds=7200), "cpu",
+     "scale_down_seconds <= the most an autoscaler accepts does not hold: 7200 against 3600"),
+    ("a scaler without room", FULL, {"deploy": {"environments": {"blue": {"replicas": 5}}}}, "cpu",
+     "environments.blue.max_replicas >= environments.blue.replicas does not hold: 4 against 5"),
+    ("more pods than GPUs", LARGE, {"deploy": {"accelerators": {"available": 2}}}, "gpu",
+     "accelerators.available >= 1 * pods of blue + 1 * rollout surge does not hold: 2 against 2 + 1 = 3"),
+    ("GPUs that nobody counted", LARGE, {}, "gpu", "does not hold: 0 against 2 + 1 = 3"),
+    ("a model on more GPUs than a pod has", SMALL,
+     {"models": [{"name": "big", "source": "/models/big", "engine": {"kind": "vllm", "tensor_parallel": 4}}],
+      "deploy": GPUS}, "gpu",
+     "accelerators.per_replica >= tensor_parallel of model big does not hold: 2 against 4"),
+    ("one node's claim for several", FULL, {"deploy": {"weights": {"access_mode": "ReadWriteOnce"}}}, "cpu",
+     "nodes that a ReadWriteOnce claim serves >= blue + green + rollout surge does not hold: 1 against 4 + 4 + 2 = 10"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("document", "extra", "profile", "said"), [case[1:] for case in NUMBERS], ids=[c[0] for c in NUMBERS]
+)
+def test_a_relation_that_fails_is_refused_with_its_numbers(
+    document: Document, extra: Document, profile: str, said: str
+) -> None:
+    assert said in _refusal(document, extra, profile)
+
+
+@pytest.mark.parametrize("document", [SMALL, OUTSIDE], ids=["the demo model", "a model elsewhere"])
+def test_gpus_that_no_model_would_use_are_not_taken(document: Document) -> None:
+    assert "the profile is gpu, and no model would use one" in _refusal(document, {"deploy": GPUS}, "gpu")
+
+
+def test_recreate_one_needs_no_spare_gpu() -> None:
+    exact = {"deploy": {"accelerators": {"available": 2}, "strategy": "recreate-one"}}
+    assert plan_of(settings_of(_merged(LARGE, exact)), "gpu").profile == "gpu"
+
+
+def test_a_claim_of_one_node_serves_one_pod_that_is_replaced() -> None:
+    one = {
+        "models": [{"name": "m", "source": "/models/m"}],
+        "deploy": {
+            "weights": {"access_mode": "ReadWriteOnce"},
+            "strategy": "recreate-one",
+            "environments": {"blue": {"replicas": 1}},
+        },
+    }
+    assert plan_of(settings_of(_merged(SMALL, one)), "cpu").claims_weights
+
+
+REASONS: list[tuple[str, Document, Document, str]] = [
+    ("no image", {}, {"access": {"anonymous": "everywhere"}}, "deploy.image is empty"),
+    ("no Redis image", FULL, {"deploy": {"redis": {"image": ""}}}, "deploy.redis.image is empty"),
+    ("no weights image", FOLDERS, {"deploy": {"weights": {"image": ""}}}, "deploy.weights.image is empty"),
+    ("nobody can be let in", SMALL, {"access": {"anonymous": "loopback"}}, "no caller could be let in"),
+    ("keys of each pod's own", FULL, {"access": {"store": "sqlite"}}, "access.store is sqlite"),
+    ("metrics behind keys that cannot be", SMALL, {"deploy": {"monitoring": "pod-monitor"}},
+     "a key with the role metrics"),
+    ("a scaler without its metric", FULL, {"deploy": {"monitoring": "none"}}, "a scaler without it never scales"),
+    ("an environment elsewhere", SMALL, {"gateway": {"environments": {"blue": {"endpoints": ["http://10.0.0.7:8000"]}}}},
+     "environment blue has endpoints"),
+    ("an unknown environment", FULL, {"deploy": {"environments": {"purple": {}}}}, "purple, which is no environment"),
+    ("traffic to nobody", FULL, {"deploy": {"environments": {"green": {"replicas": 0}}}},
+     "environment green has 5 % of traffic and no pods"),
+    ("a port that is chosen anew each time", SMALL, {"server": {"port": 0}}, "two different ports, neither of them 0"),
+    ("two servers on one port", SMALL, {"server": {"admin_port": 8000}}, "two different ports"),
+    ("a folder of this machine", SMALL, {"models": [{"name": "m", "source": "./models/m"}]},
+     "comes from the folder ./models/m, which no pod has"),
+    ("a way out of the volume", SMALL, {"models": [{"name": "m", "source": "/models/../etc"}]}, "which no pod has"),
+    ("a download into an image", FOLDERS, {"models": [{"name": "m", "source": "a/b"}]}, "name a folder in that image"),
+    ("a secret file of this machine", OUTSIDE, {"redis": {"ca_file": "./ca.pem"}},
+     "redis.ca_file is ./ca.pem, which no pod has; use /etc/podium/files/KEY of podium-files"),
+    ("Redis on a socket", FULL, {"redis": {"url": "unix:///run/redis.sock"}}, "redis.url is a socket file"),
+    ("a wall around what is needed", OUTSIDE, {"deploy": {"network": {"egress": []}}},
+     "would keep pods from the engine of model far, redis.url"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("document", "extra", "said"), [case[1:] for case in REASONS], ids=[case[0] for case in REASONS]
+)
+def test_what_could_not_run_is_refused_with_what_to_do(document: Document, extra: Document, said: str) -> None:
+    assert said in _refusal(document, extra)
+
+
+def test_every_reason_is_told_at_once() -> None:
+    message = _refusal(FULL, _timing(grace_seconds=40) | {"server": {"drain_seconds": 30.0, "port": 0}})
+    assert message.startswith("3 reasons against rendering:\n")
+
+
+@pytest.mark.parametrize("text", ["podium", "podium:latest", "Registry/podium@sha256:" + "a" * 64, "p@sha256:abc"])
+def test_an_image_without_a_digest_is_no_setting(text: str) -> None:
+    with pytest.raises(ValueError, match="pinned"):
+        settings_of(SMALL, image=text)
+
+
+@pytest.mark.parametrize("document", [FULL, SMALL, OUTSIDE, FOLDERS], ids=["full", "small", "outside", "folders"])
+def test_what_is_computed_breaks_no_relation(document: Document) -> None:
+    assert [str(each) for each in inequalities(settings_of(document), "cpu") if not each.holds] == []
+
+
+def test_a_relation_is_told_in_names_and_numbers() -> None:
+    failed = Inequality({"a": 1.5}, ">=", {"b": 1, "c": 2}, why="it breaks", fix="Raise a.")
+    assert not failed.holds
+    assert failed.failure() == "a >= b + c does not hold: 1.5 against 1 + 2 = 3; it breaks. Raise a."
+    assert re.match(r"a >= b \+ c$", str(failed))
