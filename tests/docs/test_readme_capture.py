@@ -16,5 +16,5 @@ def test_the_captured_lines_are_those_of_the_defaults() -> None:
     ]
     defaults = Settings()
     gateway, control = f"http://{defaults.gateway.listen}", f"http://{defaults.gateway.control}"
-    printed = next_steps(gateway, f"{control}/control/traffic", defaults.models[0].name)
+    printed = next_steps(gateway, f"{control}/", defaults.models[0].name)
     assert captured.body.splitlines() == [line for line in printed if line]

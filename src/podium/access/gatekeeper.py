@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from podium.access import api_keys, key_record
 from podium.access.key_directory import KeyDirectory
+from podium.access.metrics_key import MONITOR, read_metrics_key
 from podium.access.tokens import TokenRefused, TokenVerifier
 from podium.config.access import Access
 from podium.core.errors import Unauthenticated, Unavailable
@@ -31,6 +32,8 @@ class Gatekeeper:
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        metrics_key = read_metrics_key(access.metrics_key_file)
+        self._metrics_digest = None if metrics_key is None else api_keys.digest_of(metrics_key)
         self._anonymous = access.anonymous
         self._directory = directory
         self._tokens = tokens
@@ -82,6 +85,8 @@ class Gatekeeper:
         is_the_key = api_keys.matches(text, api_keys.NO_DIGEST if record is None else record.digest)
         if record is not None and is_the_key and record.is_valid(self._clock()):
             return key_record.principal(record)
+        if self._metrics_digest is not None and api_keys.matches(text, self._metrics_digest):
+            return MONITOR
         if key_id is not None and not self._directory.loaded:
             raise _not_loaded()
         raise Unauthenticated(REFUSAL)

@@ -50,6 +50,14 @@ ROLES: dict[tuple[str, str], Role] = {
     ("/cache/stats", "GET"): "admin",
 }
 
+CONTROL_ROLES: dict[tuple[str, str], Role] = {
+    ("/monitoring/metrics", "GET"): "metrics",
+    ("/monitoring/dashboard", "GET"): "metrics",
+    ("/monitoring/alerts", "GET"): "metrics",
+    ("/monitoring/health", "GET"): "metrics",
+}
+"""The same for the control port, where everything else is for admins."""
+
 
 def role_for(template: str, method: str) -> Role | None:
     """The role for a method of a route. A route or method without a row needs ``admin``.
@@ -57,4 +65,7 @@ def role_for(template: str, method: str) -> Role | None:
     A path that is no route needs no role (None), but a caller: nothing is told to strangers, not even
     what there is not.
     """
-    return None if template == UNMATCHED else ROLES.get((template, method), "admin")
+    if template == UNMATCHED:
+        return None
+    row = (template, method)
+    return ROLES.get(row) or CONTROL_ROLES.get(row, "admin")

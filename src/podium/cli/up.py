@@ -94,7 +94,7 @@ def _run_stack(settings: Settings) -> int:
     stack = Stack(settings, read_environment())
     models = settings.models_of(settings.gateway.stable_name)
     name = models[0].name if models else ""
-    steps = next_steps(stack.addresses.gateway, f"{stack.addresses.control}/control/traffic", name)
+    steps = next_steps(stack.addresses.gateway, f"{stack.addresses.control}/", name)
 
     async def main() -> None:
         stop = asyncio.Event()

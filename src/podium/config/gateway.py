@@ -92,6 +92,12 @@ class Environment(Group):
         max_length=256,
         description="Servers that run elsewhere, as `http://host:port`; any OpenAI-compatible one. Empty: `replicas`.",
     )
+    metrics: tuple[Endpoint, ...] = Field(
+        (),
+        max_length=256,
+        description="Where the monitor reads `/metrics` of these servers, as `http://host:port` of their admin ports. "
+        "Empty: `podium up` names those of its own replicas; other servers are seen through the gateway alone.",
+    )
     health_path: HealthPath = Field(
         "/readyz", description="Path that answers 200 while a server wants traffic; asked twice a second."
     )

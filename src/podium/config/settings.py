@@ -11,6 +11,7 @@ from podium.config.frozen import Group
 from podium.config.gateway import Gateway
 from podium.config.logs import Logs
 from podium.config.models import Model, check_names, names_of
+from podium.config.monitor import Monitor
 from podium.config.redis import Redis
 from podium.config.rollout import Rollout
 from podium.config.server import Server
@@ -28,6 +29,7 @@ class Settings(Group):
     redis: Redis = Field(Redis(), description="The store that several replicas share.")
     rollout: Rollout = Field(Rollout(), description="How a new version takes over.")
     gateway: Gateway = Field(Gateway(), description="The gateway of `podium up`.")
+    monitor: Monitor = Field(Monitor(), description="When somebody must be told, and where.")
     logs: Logs = Field(Logs(), description="The log.")
     deploy: Deploy = Field(Deploy(), description="Where else the same file runs.")
 

@@ -25,6 +25,7 @@ from podium.controller.attempts_reader import AttemptsReader
 from podium.controller.callers import gatekeeper_of
 from podium.controller.certificate_watch import CertificateWatch
 from podium.controller.fleet import EnvoyFleet
+from podium.controller.monitoring import watch_of
 from podium.controller.recent_traffic import RecentAttempts
 from podium.controller.resuming import is_overruled, resumed
 from podium.controller.revisions import usual_revisions
@@ -98,6 +99,7 @@ async def control(settings: Settings, folder: RunFolder, stop: asyncio.Event) ->
         await stack.enter_async_context(discovery)
         attempts = AttemptsLog(folder.attempts_log)
         stack.callback(attempts.close)
+        watch = await stack.enter_async_context(watch_of(settings, folder, admin))
         traffic = Traffic(topology, discovery, kept)
         world = World(GatewaySplitter(traffic), EnvoyFleet(admin, client, lambda: traffic.topology), time.time)
         overruled = is_overruled(history.state, settings.gateway)
@@ -119,10 +121,11 @@ async def control(settings: Settings, folder: RunFolder, stop: asyncio.Event) ->
             limits=settings.server.limits,
             address=listening.getsockname()[0],
             version=version("podium"),
+            monitoring=watch.view,
         )
         watcher = AttemptsWatcher(reconciler, recent)
         reader = AttemptsReader(folder.attempts_log, attempts, admin, watcher=watcher)
-        loops = {"attempts reader": reader.run(), "rollouts": reconciler.run()}
+        loops = {"attempts reader": reader.run(), "rollouts": reconciler.run(), "monitor": watch.run()}
         if settings.gateway.tls is not None:
             loops["certificate watch"] = CertificateWatch(settings.gateway.tls, traffic).run()
         await _work(routes, listening, stop, loops)

@@ -22,6 +22,11 @@ class RunFolder:
         return self.path / "controller.yaml"
 
     @property
+    def metrics_key(self) -> Path:
+        """The key with which the monitor of the run asks its servers."""
+        return self.path / "metrics.key"
+
+    @property
     def bootstrap(self) -> Path:
         """What Envoy starts with."""
         return self.path / "envoy.json"

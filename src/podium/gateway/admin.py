@@ -49,6 +49,14 @@ class EnvoyAdmin:
             entry["name"]: entry["value"] for entry in answer.raise_for_status().json()["stats"] if "value" in entry
         }
 
+    async def exposition(self, pattern: str) -> bytes:
+        """What it has counted, of the statistics whose names match ``pattern``, in Prometheus's text format.
+
+        Counters that are still 0 are left out.
+        """
+        query = {"usedonly": "", "filter": pattern}
+        return (await self._client.get("/stats/prometheus", params=query)).raise_for_status().content
+
     async def healthy_endpoints(self) -> dict[str, dict[str, bool]]:
         """Whether each endpoint passes its check, by cluster and ``host:port``."""
         answer = (await self._client.get("/clusters", params={"format": "json"})).raise_for_status().json()

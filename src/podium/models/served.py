@@ -202,6 +202,7 @@ class ServedModel:
             restarts=handle.counters.restarts if handle else 0,
             memory_bytes=handle.rss_bytes if handle and self.state == "ready" else None,
             kv_cache_usage_ratio=gauges.kv_cache_usage_ratio,
+            stalled_seconds=self.stalled_seconds,
             progress=self._progress,
             error=self.error.message if self.error else None,
         )

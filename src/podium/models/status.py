@@ -45,6 +45,7 @@ class ModelStatus:
     restarts: int
     memory_bytes: int | None
     kv_cache_usage_ratio: float
+    stalled_seconds: float
     progress: LoadProgress | None
     error: str | None
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from podium.access import api_keys
 from podium.config.gateway import Environment
 from podium.config.settings import Settings
 from podium.controller.run_folder import RunFolder
@@ -41,7 +42,7 @@ class Replica:
 
     @property
     def admin_url(self) -> str:
-        """Where its probes are."""
+        """Where its probes and its metrics are."""
         return f"http://{_HOST}:{self.admin_port}"
 
     def command(self, folder: RunFolder) -> Command:
@@ -66,27 +67,35 @@ def for_environment(settings: Settings, environment: str) -> Settings:
 
 
 def with_endpoints(settings: Settings, replicas: list[Replica], fronts: Mapping[str, str] | None = None) -> Settings:
-    """The settings as the controller gets them: every environment names its endpoints, wherever they are.
+    """The settings as the controller gets them: every environment names its servers, wherever they are.
 
     An environment that is in ``fronts`` is reached at that URL instead of at its replicas.
     """
-    known = {name: (url,) for name, url in (fronts or {}).items()}
+    reached = fronts or {}
     environments = {
-        name: given.model_copy(
-            update={
-                "replicas": 0,
-                "endpoints": known.get(name) or _local(name, replicas) or given.endpoints,
-                "models": (),
-            }
-        )
+        name: _named(given, [replica for replica in replicas if replica.environment == name], reached.get(name))
         for name, given in settings.gateway.environments.items()
     }
     gateway = settings.gateway.model_copy(update={"environments": environments})
     return settings.model_copy(update={"gateway": gateway})
 
 
-def _local(environment: str, replicas: list[Replica]) -> tuple[str, ...]:
-    return tuple(replica.url for replica in replicas if replica.environment == environment)
+def with_metrics_key(settings: Settings, folder: RunFolder) -> Settings:
+    """The settings with the key of the run's own monitor, made here, unless they name one."""
+    if settings.access.metrics_key_file:
+        return settings
+    folder.metrics_key.touch(mode=0o600)
+    folder.metrics_key.write_text(api_keys.mint().text, encoding="ascii")
+    access = settings.access.model_copy(update={"metrics_key_file": str(folder.metrics_key)})
+    return settings.model_copy(update={"access": access})
+
+
+def _named(given: Environment, own: list[Replica], front: str | None) -> Environment:
+    if not own:
+        return given
+    reached = tuple(replica.url for replica in own) if front is None else (front,)
+    found = {"endpoints": reached, "metrics": tuple(replica.admin_url for replica in own)}
+    return given.model_copy(update={"replicas": 0, "models": (), **found})
 
 
 def controller_command(folder: RunFolder) -> Command:

@@ -30,7 +30,14 @@ from podium.supervisor.kept_process import KeptProcess, Probe
 from podium.supervisor.logs import MergedLog
 from podium.supervisor.ports import require_free
 from podium.supervisor.process import Command
-from podium.supervisor.replicas import Replica, controller_command, for_environment, plan_replicas, with_endpoints
+from podium.supervisor.replicas import (
+    Replica,
+    controller_command,
+    for_environment,
+    plan_replicas,
+    with_endpoints,
+    with_metrics_key,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -95,9 +102,10 @@ class Stack:
         async with AsyncExitStack() as stack:
             folder = RunFolder(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="podium-"))))
             _check_length(folder.admin_socket)
-            for environment in self._settings.gateway.environments:
-                _write(folder.settings_of(environment), for_environment(self._settings, environment))
-            _write(folder.controller_settings, with_endpoints(self._settings, self._replicas, self._fronts))
+            settings = with_metrics_key(self._settings, folder)
+            for environment in settings.gateway.environments:
+                _write(folder.settings_of(environment), for_environment(settings, environment))
+            _write(folder.controller_settings, with_endpoints(settings, self._replicas, self._fronts))
             admin = await stack.enter_async_context(EnvoyAdmin(folder.admin_socket))
             probes = await stack.enter_async_context(_probe_client())
             processes = self._processes(binary, folder, admin, probes)

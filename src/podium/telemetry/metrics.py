@@ -7,6 +7,7 @@ from the configuration and from closed sets, never from a caller.
 # ruff: noqa: D102 - the protocols name attributes that their owners document
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
@@ -81,6 +82,8 @@ class ModelGauges(Protocol):
     def memory_bytes(self) -> int | None: ...
     @property
     def kv_cache_usage_ratio(self) -> float: ...
+    @property
+    def stalled_seconds(self) -> float: ...
 
 
 MODEL_STATES = ("unloaded", "loading", "warming", "ready", "draining", "failed")
@@ -93,6 +96,11 @@ MODEL_GAUGES: tuple[tuple[str, str, Callable[[ModelGauges], float]], ...] = (
     ("podium_queue_limit_requests", "Most requests in the admission queue.", lambda model: model.queue_limit),
     ("podium_kv_cache_usage_ratio", "KV cache in use, 0 to 1.", lambda model: model.kv_cache_usage_ratio),
     ("podium_model_memory_bytes", "Resident memory of the worker.", lambda model: model.memory_bytes or 0),
+    (
+        "podium_engine_last_progress_timestamp_seconds",
+        "When the engine last made a step, or had nothing to do; seconds since 1970.",
+        lambda model: time.time() - model.stalled_seconds,
+    ),
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,9 +14,10 @@ from podium.access import api_keys, gatekeeper
 from podium.access.gatekeeper import Gatekeeper
 from podium.access.key_directory import KeyDirectory
 from podium.access.key_record import KeyRecord, principal
+from podium.access.metrics_key import read_metrics_key
 from podium.access.tokens import TokenRefused, TokenVerifier
 from podium.config.access import Access
-from podium.core.errors import Unauthenticated, Unavailable
+from podium.core.errors import ConfigurationError, Unauthenticated, Unavailable
 from podium.core.identity import LOCAL, STRANGER, Principal
 from support.keys import NOW, new_key
 
@@ -222,3 +224,30 @@ def test_an_unknown_id_costs_what_a_known_one_costs(monkeypatch: pytest.MonkeyPa
 def test_no_bytes_of_a_header_are_more_than_a_refusal(credentials: list[str]) -> None:
     _, record = new_key()
     assert refused(keeper(record, anonymous="everywhere", tokens=Tokens()), *credentials)
+
+
+def test_the_key_of_the_monitor_reads_metrics_and_nothing_else(tmp_path: Path) -> None:
+    text, file = api_keys.mint().text, tmp_path / "metrics.key"
+    file.write_text(text + "\n")
+    access = Access(anonymous="never", metrics_key_file=str(file))
+    for directory in (Directory(), Directory(new_key()[1]), Directory(loaded=False)):
+        asked = Gatekeeper(access, directory, Tokens(), clock=lambda: NOW)  # type: ignore[arg-type]
+        found = asked.identify([text], local=False)
+        assert found.may("metrics")
+        assert not found.may("infer")
+        assert not found.may("admin")
+        assert refused(asked, text[:-1] + "~")
+
+
+@pytest.mark.parametrize("content", [None, b"", b"hello\n", b"\xff\xfe"])
+def test_a_file_without_a_key_for_the_monitor_stops_the_program(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "metrics.key"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(ConfigurationError, match="metrics_key_file"):
+        read_metrics_key(str(file))
+
+
+def test_without_such_a_file_nobody_is_the_monitor() -> None:
+    assert read_metrics_key("") is None
+    assert refused(keeper(), api_keys.mint().text)

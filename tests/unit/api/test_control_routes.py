@@ -116,7 +116,15 @@ ROUTES = {
     if isinstance(route, DirectRoute)
     for method in route.methods or ()
 }
-PATHS = (*sorted({path for path, _ in ROUTES}), "/control", "/docs", "/openapi.json", "/metrics", "/")
+PATHS = (
+    *sorted({path for path, _ in ROUTES}),
+    "/control",
+    "/docs",
+    "/openapi.json",
+    "/metrics",
+    "/monitoring/alerts",
+    "/page/x",
+)
 
 
 def test_without_a_key_only_the_probes_are_open() -> None:

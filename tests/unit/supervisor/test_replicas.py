@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import pytest
 
+from podium.access.metrics_key import read_metrics_key
 from podium.config.gateway import Environment, Gateway
 from podium.config.models import Model
 from podium.config.settings import Settings
+from podium.controller.run_folder import RunFolder
 from podium.core.errors import ConfigurationError
 from podium.supervisor.logs import MergedLog
 from podium.supervisor.ports import free_ports, require_free
-from podium.supervisor.replicas import for_environment, plan_replicas, with_endpoints
+from podium.supervisor.replicas import for_environment, plan_replicas, with_endpoints, with_metrics_key
 from support.ports import free_port
 
 FAR = Environment(endpoints=("http://10.0.0.7:8000",))
@@ -69,3 +72,20 @@ def test_the_controller_reaches_an_environment_at_what_stands_in_front_of_it() -
     replicas = plan_replicas(environments)
     seen = with_endpoints(settings, replicas, {"green": "http://127.0.0.1:9"}).gateway.environments
     assert [given.endpoints for given in seen.values()] == [(replicas[0].url,), ("http://127.0.0.1:9",)]
+
+
+def test_the_controller_is_told_where_the_metrics_of_local_replicas_are() -> None:
+    settings = Settings(gateway=Gateway(environments={"blue": Environment(replicas=2), "green": FAR}))
+    replicas = plan_replicas(settings.gateway.environments)
+    seen = with_endpoints(settings, replicas).gateway.environments
+    assert seen["blue"].metrics == (replicas[0].admin_url, replicas[1].admin_url)
+    assert seen["green"].metrics == ()
+
+
+def test_each_run_has_a_key_for_its_monitor_that_only_its_owner_can_read(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    settings = with_metrics_key(Settings(), folder)
+    assert settings.access.metrics_key_file == str(folder.metrics_key)
+    assert folder.metrics_key.stat().st_mode & 0o777 == 0o600
+    assert read_metrics_key(settings.access.metrics_key_file)
+    assert with_metrics_key(settings, RunFolder(tmp_path / "elsewhere")) == settings

@@ -1,4 +1,4 @@
-"""The control port: probes for everyone, everything else for callers with the role ``admin``."""
+"""The control port: probes and the bare page for everyone, figures for ``metrics``, everything else for ``admin``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp
 
 from podium.api.application import Application, within
-from podium.api.control import probes, rollouts, traffic
+from podium.api.control import dashboard, monitoring, probes, rollouts, traffic
 from podium.api.control.control import Control
 from podium.api.locality import Locality
 from podium.api.middleware.authenticate import Authenticate
@@ -16,14 +16,16 @@ from podium.api.middleware.header_limit import HeaderLimit
 from podium.api.middleware.host import HostCheck
 from podium.api.middleware.request_id import RequestId
 from podium.api.middleware.security_headers import SecurityHeaders
+from podium.api.roles import PROBES
 from podium.api.routes import RouteLabels
 
 
 def create_control_app(control: Control) -> ASGIApp:
-    """The same guards as on the traffic port. No route here is in the table of roles, so each one needs ``admin``."""
+    """The same guards as on the traffic port. A route that is not in the table of roles needs ``admin``."""
     app = Application(title="Podium control", version=control.version, openapi_url=None, redirect_slashes=False)
     app.state.control = control
-    app.router.routes[:] = [*probes.router.routes, *traffic.router.routes, *rollouts.router.routes]
+    parts = (probes, dashboard, monitoring, traffic, rollouts)
+    app.router.routes[:] = [route for part in parts for route in part.router.routes]
     limits = control.limits
     return within(
         app,
@@ -39,6 +41,7 @@ def create_control_app(control: Control) -> ASGIApp:
                 control.gatekeeper,
                 route_of=RouteLabels(app.routes),
                 is_local=Locality(control.address, ()),
+                open_paths=PROBES | dashboard.PATHS,
             ),
         ],
     )

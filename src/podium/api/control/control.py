@@ -11,6 +11,7 @@ from starlette.requests import Request
 from podium.api.backend import Gatekeeper
 from podium.config.server import RequestLimits
 from podium.protocols.control import TrafficAnswer
+from podium.protocols.monitoring import AlertsAnswer, DashboardAnswer, MonitoringHealth, Span
 from podium.protocols.rollouts import EventsAnswer, PlanAnswer, RolloutAnswer, RolloutRequest, RolloutsAnswer
 
 
@@ -26,6 +27,22 @@ class TrafficControl(Protocol):
 
     async def set_weights(self, weights: Mapping[str, float]) -> None:
         """Return when the gateway has confirmed the split; raise a ``PodiumError`` and change nothing otherwise."""
+
+
+class Monitoring(Protocol):
+    """What the monitor knows. Nothing here waits for anything."""
+
+    def dashboard(self, span: Span) -> DashboardAnswer:
+        """Everything that the page shows of the newest ``span``."""
+
+    def alerts(self) -> AlertsAnswer:
+        """Every rule's state, what fires, and what has ended."""
+
+    def health(self) -> MonitoringHealth:
+        """Whether all is well, and what is not."""
+
+    def metrics(self) -> bytes:
+        """The monitor's own figures, in Prometheus's text format."""
 
 
 class RolloutControl(Protocol):
@@ -66,6 +83,7 @@ class Control:
     limits: RequestLimits
     address: str
     version: str = "0"
+    monitoring: Monitoring | None = None
 
 
 def control_of(request: Request) -> Control:

@@ -20,7 +20,7 @@ class Authenticate:
     """Lets a request in by ``scope["path"]``, its method and its credentials, never by a URL built from Host.
 
     The caller's principal is attached to the request. ``route_of`` gives a request's route template,
-    ``is_local`` whether it comes from this machine.
+    ``is_local`` whether it comes from this machine. ``open_paths`` are open to everyone, by their exact text.
     """
 
     def __init__(
@@ -30,15 +30,17 @@ class Authenticate:
         *,
         route_of: Callable[[Scope], str],
         is_local: Callable[[Scope], bool],
+        open_paths: frozenset[str] = PROBES,
     ) -> None:
         self.app = app
         self.gatekeeper = gatekeeper
         self.route_of = route_of
         self.is_local = is_local
+        self.open_paths = open_paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or raise Unauthenticated or PermissionDenied."""
-        if scope["type"] == "http" and scope["path"] not in PROBES:
+        if scope["type"] == "http" and scope["path"] not in self.open_paths:
             self._admit(scope)
         await self.app(scope, receive, send)
 

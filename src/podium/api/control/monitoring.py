@@ -1,0 +1,53 @@
+"""``/monitoring/…``: what the monitor knows. For callers with the role ``metrics``."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from podium.api.control.control import Monitoring, control_of
+from podium.api.direct_route import direct_router
+from podium.api.json_answer import PRIVATE, JsonAnswer
+from podium.api.metrics import CONTENT_TYPE
+from podium.core.errors import InvalidRequest, Unavailable
+from podium.protocols.monitoring import Span
+
+router = direct_router(tags=["Monitoring"])
+SPANS: tuple[Span, ...] = get_args(Span)
+
+
+@router.get("/monitoring/metrics")
+async def metrics(request: Request) -> Response:
+    """The monitor's own figures in Prometheus text; those of the servers are at their own ``/metrics``."""
+    return Response(_monitoring(request).metrics(), headers={**PRIVATE, "content-type": CONTENT_TYPE})
+
+
+@router.get("/monitoring/dashboard")
+async def dashboard(request: Request) -> Response:
+    """Everything that the page shows, of the newest ``span``: ``5m`` (the default), ``1h`` or ``24h``."""
+    wanted = request.query_params.get("span", SPANS[0])
+    span = next((known for known in SPANS if known == wanted), None)
+    if span is None:
+        raise InvalidRequest(f"There is no such span; there are {', '.join(SPANS)}.", param="span")
+    return JsonAnswer(_monitoring(request).dashboard(span), headers=PRIVATE)
+
+
+@router.get("/monitoring/alerts")
+async def alerts(request: Request) -> Response:
+    """Every rule's state, what fires, and what has ended."""
+    return JsonAnswer(_monitoring(request).alerts(), headers=PRIVATE)
+
+
+@router.get("/monitoring/health")
+async def health(request: Request) -> Response:
+    """Whether all is well, and what is not; 200 in any case."""
+    return JsonAnswer(_monitoring(request).health(), headers=PRIVATE)
+
+
+def _monitoring(request: Request) -> Monitoring:
+    found = control_of(request).monitoring
+    if found is None:
+        raise Unavailable("This controller has no monitor.", retry_after_seconds=60.0)
+    return found

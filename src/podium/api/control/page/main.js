@@ -1,0 +1,137 @@
+// The page: asks once a second, and shows what came or why nothing did.
+
+import { Refused, ask, key, useKey } from "/page/api.js";
+import { element, say, show } from "/page/elements.js";
+import { bytes, clock, duration } from "/page/format.js";
+import { Panels, tiles } from "/page/panels.js";
+import { Rollout, traffic } from "/page/rollout.js";
+import { alerts, banners, past, replicas } from "/page/tables.js";
+
+const PERIOD_MS = 1000;
+const SPANS = { "5m": "5 min", "1h": "1 h", "24h": "24 h" };
+const at = (id) => document.getElementById(id);
+const main = document.querySelector("main");
+
+const REST_ROUNDS = 5; // where no rollout ever ran, one is looked for every fifth time
+const view = { span: "5m", model: null, answeredAt: null, askedForKey: false, rest: 0 };
+const panels = new Panels(at("panels"));
+const rollout = new Rollout(at("rollout-body"), () => refresh());
+
+/** What `promise` gives, or the refusal; a refusal for want of a caller's rights concerns one part, not the page. */
+async function part(promise) {
+  try {
+    return [await promise, null];
+  } catch (refused) {
+    if (!(refused instanceof Refused)) throw refused;
+    return [null, refused];
+  }
+}
+
+async function refresh() {
+  const [[told, refused], [split, noSplit], [current, noRollout]] = await Promise.all([
+    part(ask(`/monitoring/dashboard?span=${view.span}`)), part(ask("/control/traffic")), part(newestRollout()),
+  ]);
+  if (!told) return failed(refused);
+  Object.assign(view, { answeredAt: Date.now(), askedForKey: false });
+  main.classList.remove("stale");
+  at("away").hidden = true;
+  draw(told);
+  traffic(at("traffic"), split, noSplit?.message);
+  rollout.update(current, noRollout?.message);
+}
+
+async function newestRollout() {
+  if (view.rest > 0) { view.rest -= 1; return null; }
+  try {
+    return await ask("/control/rollouts/current");
+  } catch (refused) {
+    if (refused.status !== 404) throw refused;
+    view.rest = REST_ROUNDS;
+    return null;
+  }
+}
+
+function draw(told) {
+  const names = told.models.map((model) => model.name);
+  if (!names.includes(view.model)) view.model = names[0] ?? null;
+  const model = told.models.find((one) => one.name === view.model);
+  status(told.age_seconds > 5 ? "unknown" : told.status);
+  say(at("age"), told.age_seconds > 3 ? `figures are ${duration(told.age_seconds)} old` : `as of ${clock(told.at)}`);
+  picker(at("models"), "model", Object.fromEntries(names.map((name) => [name, name])), view.model, (name) => { view.model = name; });
+  at("models").hidden = names.length < 2;
+  banners(at("firing"), at("problems"), told);
+  tiles(at("tiles"), told, model);
+  panels.update(told, model);
+  replicas(at("replicas"), told);
+  alerts(at("alerts"), told);
+  past(at("past"), told);
+  say(at("foot"), `History in ${bytes(told.kept_bytes)} of memory: the newest hour by the second, the newest day by ten seconds. Grey areas are times of which nothing is known.`);
+}
+
+function failed(refused) {
+  main.classList.add("stale");
+  status("unknown");
+  const away = at("away");
+  away.hidden = false;
+  if (refused.status === 401 || refused.status === 403) {
+    say(away, `${refused.message} Enter one with the button "Key".`);
+    if (!view.askedForKey) openKey(key() ? refused.message : "");
+    view.askedForKey = true;
+  } else {
+    const since = view.answeredAt ? ` What is shown is from ${clock(view.answeredAt / 1000)}.` : "";
+    say(away, `${refused.status ? refused.message : "The controller does not answer. The gateway goes on without it."}${since}`);
+  }
+}
+
+function status(word) {
+  at("status").dataset.status = word;
+  say(at("status"), word);
+  document.title = word === "healthy" ? "Podium" : `${word} · Podium`;
+}
+
+function picker(node, name, choices, chosen, choose) {
+  const ids = Object.keys(choices);
+  if (node.dataset.choices !== ids.join("\n")) {
+    node.dataset.choices = ids.join("\n");
+    const labels = ids.map((id) => {
+      const input = element("input", { type: "radio", name, value: id });
+      input.checked = id === chosen;
+      input.addEventListener("change", () => { choose(id); refresh(); });
+      return element("label", {}, input, choices[id]);
+    });
+    show(node, node.querySelector("legend"));
+    node.append(...labels);
+  }
+}
+
+function openKey(said) {
+  say(at("key-said"), said);
+  if (!at("key-dialog").open) at("key-dialog").showModal();
+}
+
+function keyDialog() {
+  at("key-button").addEventListener("click", () => openKey(""));
+  at("key-close").addEventListener("click", () => at("key-dialog").close());
+  at("key-forget").addEventListener("click", () => { useKey(""); at("key-dialog").close(); refresh(); });
+  at("key-form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    useKey(at("key-input").value.trim());
+    at("key-input").value = "";
+    view.askedForKey = false;
+    at("key-dialog").close();
+    refresh();
+  });
+}
+
+/** One question at a time, once a second; a page that nobody looks at asks nothing. */
+async function follow() {
+  for (;;) {
+    const began = performance.now();
+    if (!document.hidden) await refresh();
+    await new Promise((resume) => { setTimeout(resume, Math.max(100, PERIOD_MS - (performance.now() - began))); });
+  }
+}
+
+picker(at("spans"), "span", SPANS, view.span, (span) => { view.span = span; });
+keyDialog();
+follow();

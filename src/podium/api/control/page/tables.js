@@ -1,0 +1,47 @@
+// Replicas and alerts, as tables and banners.
+
+import { element, show, state, table } from "/page/elements.js";
+import { bytes, clock, duration, number } from "/page/format.js";
+
+const REPLICA_TONES = { up: "good", unknown: "none", stale: "warn", garbage: "bad", refused: "bad", down: "bad" };
+const ALERT_TONES = { ok: "good", pending: "warn", firing: "bad", "no data": "none" };
+const SEVERITIES = { page: "urgent", ticket: "in work hours" };
+const ORDER = ["firing", "pending", "no data", "ok"];
+
+const nothing = (text) => element("p", { class: "nothing" }, text);
+
+export function replicas(node, dashboard) {
+  const columns = [
+    { title: "Process" }, { title: "State" }, { title: "Running", kind: "num", label: "running" }, { title: "Waiting", kind: "num", label: "waiting" },
+    { title: "Memory", kind: "num", label: "memory" }, { title: "Models ready", kind: "num", label: "models ready" }, { title: "Answered", label: "answered" }, { title: "What is wrong", kind: "long" },
+  ];
+  const rows = dashboard.replicas.map((one) => [
+    one.name, state(one.state, REPLICA_TONES[one.state]),
+    one.name === "gateway" ? "" : number(one.running), one.name === "gateway" ? "" : number(one.waiting),
+    one.name === "gateway" ? "" : bytes(one.memory_bytes), one.name === "gateway" ? "" : number(one.models_ready),
+    one.age_seconds === null ? "never" : one.age_seconds < 2.5 ? "just now" : `${duration(one.age_seconds)} ago`, one.problem,
+  ]);
+  show(node, table("Every process that is watched", columns, rows),
+    rows.length > 1 ? null : nothing("No replica is watched: the servers run elsewhere, and their metrics addresses are not configured (gateway.environments.NAME.metrics)."));
+}
+
+export function alerts(node, told) {
+  const columns = [{ title: "Alert" }, { title: "About" }, { title: "State" }, { title: "For", kind: "num", label: "for" }, { title: "Urgency" }, { title: "What is known", kind: "long" }];
+  const now = Date.now() / 1000;
+  const sorted = [...told.alerts].sort((one, two) => ORDER.indexOf(one.state) - ORDER.indexOf(two.state));
+  const rows = sorted.map((one) => [one.rule, one.subject, state(one.state, ALERT_TONES[one.state]), duration(now - one.since), SEVERITIES[one.severity], one.sentence]);
+  show(node, rows.length ? table("Every rule", columns, rows) : nothing("No rule has been judged yet."));
+}
+
+export function past(node, told) {
+  const columns = [{ title: "Alert" }, { title: "About" }, { title: "Fired", label: "fired" }, { title: "Lasted", kind: "num", label: "lasted" }, { title: "Ended" }, { title: "Then", kind: "long" }];
+  const rows = told.past.slice(0, 30).map((one) => [one.rule, one.subject, clock(one.fired_at), duration(one.ended_at - one.fired_at), one.end === "resolved" ? "resolved" : "its data ended", one.sentence]);
+  show(node, rows.length ? table("Alerts that have ended", columns, rows) : nothing("No alert has fired since the controller started."));
+}
+
+export function banners(firing, problems, dashboard) {
+  show(firing, ...dashboard.firing.map((one) =>
+    element("li", { class: one.severity === "page" ? "banner bad" : "banner" }, element("b", {}, `${one.rule} · ${one.subject}`), `${one.sentence}, since ${clock(one.fired_at)}`)));
+  const told = new Set(dashboard.firing.filter((one) => one.rule === "ReplicaDown").map((one) => one.subject));
+  show(problems, ...dashboard.problems.filter((one) => !told.has(one.subject)).map((one) => element("li", { class: "banner" }, element("b", {}, one.subject), one.sentence)));
+}

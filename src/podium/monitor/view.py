@@ -1,0 +1,196 @@
+"""The monitor's knowledge as the monitoring routes tell it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from podium.monitor.alerts import Alert, Episode, worst
+from podium.monitor.catalog import HISTOGRAMS, Key
+from podium.monitor.monitor import Monitor
+from podium.monitor.own_metrics import exposition
+from podium.monitor.target import Target
+from podium.monitor.webhooks import Deliveries
+from podium.monitor.windows import Steps, Windows, everything
+from podium.protocols.monitoring import (
+    AlertBody,
+    AlertsAnswer,
+    DashboardAnswer,
+    EnvironmentSeries,
+    EpisodeBody,
+    HealthStatus,
+    ModelBody,
+    MonitoringHealth,
+    Points,
+    ProblemBody,
+    ReplicaBody,
+    Span,
+)
+
+SPANS: dict[Span, Steps] = {
+    "5m": Steps(count=150, seconds=2, window_seconds=10),
+    "1h": Steps(count=180, seconds=20, window_seconds=20),
+    "24h": Steps(count=144, seconds=600, window_seconds=600),
+}
+UNKNOWN_AFTER_SECONDS = 5.0
+_DIGITS = 4
+_QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+
+
+class MonitorView:
+    """``Monitoring`` of ``podium.api.control.control``."""
+
+    def __init__(self, monitor: Monitor, deliveries: Deliveries | None = None) -> None:
+        self._monitor = monitor
+        self._deliveries = deliveries or Deliveries(())
+
+    def health(self) -> MonitoringHealth:
+        """Whether all is well, and what is not."""
+        monitor = self._monitor
+        fired = [episode.alert for episode in monitor.alerts.firing]
+        issues = [f"{alert.rule} {alert.subject}: {alert.sentence}" for alert in fired]
+        issues += [f"{problem.subject}: {problem.sentence}" for problem in monitor.problems]
+        return MonitoringHealth(status=self._status(), issues=issues, age_seconds=round(monitor.age_seconds, 3))
+
+    def alerts(self) -> AlertsAnswer:
+        """Every rule's state, what fires, and what has ended."""
+        book = self._monitor.alerts
+        return AlertsAnswer(
+            alerts=[_alert(alert) for alert in book.alerts],
+            firing=[_episode(episode) for episode in book.firing],
+            past=[_episode(episode) for episode in book.past],
+        )
+
+    def metrics(self) -> bytes:
+        """The monitor's own figures, in Prometheus's text format."""
+        return exposition(self._monitor, self._deliveries)
+
+    def dashboard(self, span: Span) -> DashboardAnswer:
+        """Everything that the page shows of the newest ``span``."""
+        monitor, steps, told = self._monitor, SPANS[span], self.alerts()
+        windows = monitor.windows
+        return DashboardAnswer(
+            at=round(monitor.written_at, 3),
+            age_seconds=round(monitor.age_seconds, 3),
+            span=span,
+            step_seconds=steps.seconds,
+            count=steps.count,
+            status=self._status(),
+            problems=[ProblemBody(subject=one.subject, sentence=one.sentence) for one in monitor.problems],
+            **{
+                figure: _points(windows.rate_points([everything(figure)], steps))
+                for figure in ("good", "bad", "excluded", "gateway_requests", "gateway_errors", "retries")
+            },
+            in_flight=_points(windows.level_points(everything("in_flight"), steps)),
+            models=[_model(windows, name, steps) for name in windows.catalog.models],
+            models_without_history=list(windows.catalog.left_out),
+            environments=[_environment(windows, name, steps) for name in windows.catalog.environments],
+            replicas=[_replica(target) for target in monitor.targets],
+            firing=told.firing,
+            past=told.past,
+            alerts=told.alerts,
+            kept_bytes=monitor.rings.nbytes,
+        )
+
+    def _status(self) -> HealthStatus:
+        monitor = self._monitor
+        if monitor.age_seconds > UNKNOWN_AFTER_SECONDS:
+            return "unknown"
+        gravest = worst(monitor.alerts.firing)
+        if gravest == "page":
+            return "unhealthy"
+        return "degraded" if gravest or monitor.problems else "healthy"
+
+
+def _model(windows: Windows, name: str, steps: Steps) -> ModelBody:
+    def rate(figure: str) -> Points:
+        return _points(windows.rate_points([Key("model", name, figure)], steps))
+
+    def level(figure: str) -> Points:
+        return _points(windows.level_points(Key("model", name, figure), steps))
+
+    latencies = {
+        f"{figure.removesuffix('_seconds')}_{word}": _points(windows.quantile_points(share, name, figure, steps))
+        for figure in HISTOGRAMS
+        for word, share in _QUANTILES.items()
+    }
+    hits, misses = Key("model", name, "cache_hits"), Key("model", name, "cache_misses")
+    return ModelBody(
+        name=name,
+        **{figure: rate(figure) for figure in ("good", "bad", "excluded", "prompt_tokens", "output_tokens")},
+        **{figure: level(figure) for figure in ("running", "waiting", "kv_ratio", "memory_bytes")},
+        **latencies,
+        cache_hit_rate=_points(windows.share_points([hits], [misses], steps)),
+        running_limit=windows.latest(Key("model", name, "running_limit")),
+        queue_limit=windows.latest(Key("model", name, "queue_limit")),
+        replicas_ready=windows.latest(Key("model", name, "ready")),
+        worker_restarts=windows.increase(Key("model", name, "worker_restarts"), steps.span_seconds),
+    )
+
+
+def _environment(windows: Windows, name: str, steps: Steps) -> EnvironmentSeries:
+    def key(figure: str) -> Key:
+        return Key("environment", name, figure)
+
+    return EnvironmentSeries(
+        name=name,
+        attempts=_points(windows.rate_points([key("attempts")], steps)),
+        failed_attempts=_points(windows.rate_points([key("failed_attempts")], steps)),
+        healthy=windows.latest(key("healthy")),
+        servers=windows.latest(key("servers")),
+    )
+
+
+def _replica(target: Target) -> ReplicaBody:
+    age = target.age_seconds()
+    names = {"running": "running", "waiting": "waiting", "memory_bytes": "memory_bytes", "models_ready": "ready"}
+    levels: dict[str, Any] = {}
+    for member, figure in names.items():
+        found = [value for key, value in target.levels.items() if key.scope == "model" and key.figure == figure]
+        levels[member] = sum(found) if found else None
+    return ReplicaBody(
+        name=target.name,
+        environment=target.environment,
+        address=target.address,
+        state=target.state,
+        problem=target.problem,
+        age_seconds=None if age is None else round(age, 3),
+        **levels,
+    )
+
+
+def _alert(alert: Alert) -> AlertBody:
+    return AlertBody(
+        rule=alert.rule,
+        severity=alert.severity,
+        subject=alert.subject,
+        state=alert.state,
+        since=alert.since,
+        sentence=alert.sentence,
+        value=alert.value,
+        fingerprint=alert.fingerprint,
+    )
+
+
+def _episode(episode: Episode) -> EpisodeBody:
+    return EpisodeBody(
+        rule=episode.alert.rule,
+        severity=episode.alert.severity,
+        subject=episode.alert.subject,
+        sentence=episode.alert.sentence,
+        fingerprint=episode.alert.fingerprint,
+        fired_at=episode.fired_at,
+        ended_at=episode.ended_at,
+        end=episode.end,
+    )
+
+
+def _points(values: npt.NDArray[np.float64]) -> Points:
+    """Four significant digits, and null for what is not known."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        power = _DIGITS - 1 - np.floor(np.log10(np.abs(values)))
+        up, down = 10.0 ** np.maximum(power, 0), 10.0 ** np.maximum(-power, 0)  # whole powers, which divide cleanly
+        rounded = np.where((values != 0) & np.isfinite(values), np.round(values * up / down) / up * down, values)
+    return [None if value != value else value for value in rounded.tolist()]  # noqa: PLR0124 - only NaN differs

@@ -1,0 +1,151 @@
+"""Answers of the monitoring routes. Times are seconds since 1970; a value that is not known is null, never 0."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Span = Literal["5m", "1h", "24h"]
+HealthStatus = Literal["healthy", "degraded", "unhealthy", "unknown"]
+Points = list[float | None]
+"""One value for each step of the answer's time axis, oldest first."""
+
+
+class ProblemBody(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that keeps the figures from being the whole truth."""
+
+    subject: str
+    sentence: str
+
+
+class AlertBody(msgspec.Struct, frozen=True, kw_only=True):
+    """One rule about one subject, now. ``since`` is when ``state`` began; ``value`` is in the rule's own unit."""
+
+    rule: str
+    severity: Literal["page", "ticket"]
+    subject: str
+    state: Literal["ok", "pending", "firing", "no data"]
+    since: float
+    sentence: str
+    value: float | None
+    fingerprint: str
+
+
+class EpisodeBody(msgspec.Struct, frozen=True, kw_only=True):
+    """An alert from when it fired until it ended; ``ended_at`` and ``end`` are null while it goes on."""
+
+    rule: str
+    severity: Literal["page", "ticket"]
+    subject: str
+    sentence: str
+    fingerprint: str
+    fired_at: float
+    ended_at: float | None = None
+    end: Literal["resolved", "no data"] | None = None
+
+
+class AlertsAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer of ``GET /monitoring/alerts``: every rule's state, what fires, and what has ended, the newest first."""
+
+    alerts: list[AlertBody]
+    firing: list[EpisodeBody]
+    past: list[EpisodeBody]
+
+
+class MonitoringHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer of ``GET /monitoring/health``.
+
+    ``unhealthy``: an alert that pages fires. ``degraded``: another one does, or there are problems. ``unknown``: the
+    monitor itself has learnt nothing for a while.
+    """
+
+    status: HealthStatus
+    issues: list[str]
+    age_seconds: float
+
+
+class ReplicaBody(msgspec.Struct, frozen=True, kw_only=True):
+    """One scraped process. ``age_seconds``: since it last answered; null when it never did. Levels are the newest."""
+
+    name: str
+    environment: str
+    address: str
+    state: Literal["unknown", "up", "stale", "down", "garbage", "refused"]
+    problem: str
+    age_seconds: float | None
+    running: float | None = None
+    waiting: float | None = None
+    memory_bytes: float | None = None
+    models_ready: float | None = None
+
+
+class ModelBody(msgspec.Struct, frozen=True, kw_only=True):
+    """One model over all replicas. Rates are per second, latencies in seconds, ratios 0 to 1."""
+
+    name: str
+    good: Points
+    bad: Points
+    excluded: Points
+    ttft_p50: Points
+    ttft_p95: Points
+    ttft_p99: Points
+    inter_token_p50: Points
+    inter_token_p95: Points
+    inter_token_p99: Points
+    e2e_p50: Points
+    e2e_p95: Points
+    e2e_p99: Points
+    prompt_tokens: Points
+    output_tokens: Points
+    running: Points
+    waiting: Points
+    cache_hit_rate: Points
+    kv_ratio: Points
+    memory_bytes: Points
+    running_limit: float | None
+    queue_limit: float | None
+    replicas_ready: float | None
+    worker_restarts: float | None
+
+
+class EnvironmentSeries(msgspec.Struct, frozen=True, kw_only=True):
+    """Attempts that the gateway made in one environment, a second."""
+
+    name: str
+    attempts: Points
+    failed_attempts: Points
+    healthy: float | None
+    servers: float | None
+
+
+class DashboardAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer of ``GET /monitoring/dashboard?span=5m|1h|24h``.
+
+    The last point belongs to ``at``, which is ``age_seconds`` ago, and each point before it is ``step_seconds`` older.
+    ``good``, ``bad`` and ``excluded`` are requests that ended at the replicas, a second; ``gateway_*`` are what clients
+    of the gateway saw.
+    """
+
+    at: float
+    age_seconds: float
+    span: Span
+    step_seconds: int
+    count: int
+    status: HealthStatus
+    problems: list[ProblemBody]
+    good: Points
+    bad: Points
+    excluded: Points
+    in_flight: Points
+    gateway_requests: Points
+    gateway_errors: Points
+    retries: Points
+    models: list[ModelBody]
+    models_without_history: list[str]
+    environments: list[EnvironmentSeries]
+    replicas: list[ReplicaBody]
+    firing: list[EpisodeBody]
+    past: list[EpisodeBody]
+    alerts: list[AlertBody]
+    kept_bytes: int

@@ -1,0 +1,90 @@
+"""Alerts of a real stack: an engine that hangs, and a replica that is frozen, reach a real receiver."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from support.deadline import until
+from support.gateway_stack import ECHO, RunningStack, running_stack
+from support.scripted_server import Received, ScriptedServer, reply
+
+pytestmark = pytest.mark.slow
+
+
+def takes(connection: socket.socket, _: Received) -> None:
+    reply(connection, 200, {}, headers="connection: close\r\n")
+    connection.close()  # and with it the thread that serves it
+
+
+@pytest.fixture(scope="module")
+def receiver() -> Iterator[ScriptedServer]:
+    """Takes every message."""
+    with ScriptedServer(takes) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def stack(receiver: ScriptedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    """One replica, whose engine is restarted when it makes no step for ten seconds."""
+    hook = {"url": receiver.base_url.removesuffix("/v1") + "/alerts", "kind": "alertmanager"}
+    folder = tmp_path_factory.mktemp("alerts")
+    monitor = {"down_seconds": 2, "webhooks": [hook]}
+    with running_stack(folder, models=[ECHO], server={"stall_seconds": 10}, monitor=monitor) as running:
+        yield running
+
+
+def state(stack: RunningStack, rule: str, subject: str) -> str:
+    told = httpx.get(f"{stack.control}/monitoring/alerts", timeout=10).raise_for_status().json()
+    (found,) = [alert for alert in told["alerts"] if (alert["rule"], alert["subject"]) == (rule, subject)]
+    return str(found["state"])
+
+
+def told(receiver: ScriptedServer, rule: str, status: str) -> list[Any]:
+    return [
+        alert
+        for message in receiver.posted
+        for alert in message.body["alerts"]
+        if alert["labels"]["alertname"] == rule and alert["status"] == status
+    ]
+
+
+def test_an_engine_that_hangs_is_told_before_it_is_restarted_and_is_well_afterwards(
+    stack: RunningStack, receiver: ScriptedServer
+) -> None:
+    until("the engine is known", lambda: state(stack, "EngineStalled", "echo") == "ok")
+    client = threading.Thread(target=lambda: stack.ask(prompt="fault:hang@2", max_tokens=9), name="client")
+    client.start()
+    until("it is told", lambda: told(receiver, "EngineStalled", "firing"), seconds=30)
+    until("it is over", lambda: told(receiver, "EngineStalled", "resolved"), seconds=60)
+    client.join(60)
+    assert state(stack, "EngineStalled", "echo") == "ok"
+
+
+def test_an_engine_that_is_slow_and_makes_steps_is_not_stalled(stack: RunningStack, receiver: ScriptedServer) -> None:
+    before = len(told(receiver, "EngineStalled", "firing"))
+    for _ in range(7):  # each with a second without a step
+        assert stack.ask(prompt="fault:slow@1" + "x" * 9, max_tokens=9).is_success
+    assert len(told(receiver, "EngineStalled", "firing")) == before
+
+
+def test_a_frozen_replica_is_told_with_its_name(stack: RunningStack, receiver: ScriptedServer) -> None:
+    replica = stack.child("serve")
+    replica.suspend()
+    (alert,) = until("it is told", lambda: told(receiver, "ReplicaDown", "firing"), seconds=30)
+    assert alert["labels"] == {"alertname": "ReplicaDown", "subject": "blue-1", "severity": "page"}
+    health = httpx.get(f"{stack.control}/monitoring/health", timeout=10).json()
+    assert health["status"] == "unhealthy"
+    replica.resume()
+    until("it is well again", lambda: told(receiver, "ReplicaDown", "resolved"), seconds=60)
+
+
+def test_prometheus_can_see_what_became_of_messages(stack: RunningStack, receiver: ScriptedServer) -> None:
+    text = httpx.get(f"{stack.control}/monitoring/metrics", timeout=10).text
+    delivered = 'podium_alert_webhook_deliveries_total{receiver="1 127.0.0.1",result="delivered"}'
+    assert f"{delivered} {len(receiver.posted)}.0" in text

@@ -1,0 +1,190 @@
+"""The page of the control port in a real browser, before a real stack under real traffic."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from support.browser import Page, browser
+from support.command import podium
+from support.deadline import until
+from support.gateway_stack import RunningStack, running_stack
+
+pytestmark = pytest.mark.slow
+
+TWO = {"blue": {"replicas": 1}, "green": {"replicas": 1}}
+MODEL = {"name": "echo", "source": "none", "engine": {"kind": "echo", "token_interval_seconds": 0.01}}
+CHARTS = (
+    "Requests a second",
+    "At the gateway, a second",
+    "Time to first token",
+    "Time per output token",
+    "End-to-end time",
+    "Tokens a second",
+    "Batch and queue",
+    "Caches",
+    "Memory of the workers",
+)
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    """Two environments; a rollout of it waits long enough to be aborted by hand."""
+    folder = tmp_path_factory.mktemp("dashboard")
+    rollout = {"min_soak_seconds": 600, "interval_seconds": 1}
+    with running_stack(folder, models=[MODEL], gateway={"environments": TWO}, rollout=rollout) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def page(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    """The page, opened once, while requests come in."""
+    with traffic(stack), browser(tmp_path_factory.mktemp("profile")) as opened:
+        opened.open(stack.control + "/")
+        opened.look(width=1280)
+        yield opened
+
+
+@contextmanager
+def traffic(stack: RunningStack) -> Iterator[None]:
+    """A request after the other, half of them the same, so that every chart has something to show."""
+    over = threading.Event()
+
+    def ask() -> None:
+        number = 0
+        with httpx.Client(timeout=30) as client:
+            while not over.is_set():
+                number += 1
+                prompt = "the same" if number % 2 else f"number {number}"
+                body = {"model": "echo", "prompt": prompt, "max_tokens": 8, "temperature": 0}
+                client.post(f"{stack.gateway}/v1/completions", json=body)
+
+    thread = threading.Thread(target=ask, name="clients")
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(30)
+
+
+def described(page: Page, chart: str) -> str:
+    """What a chart says of itself to those who do not see it."""
+    return str(page.run(f"document.querySelector('section[aria-label={json.dumps(chart)}] svg')?.ariaLabel ?? ''"))
+
+
+def test_every_chart_shows_live_figures(page: Page) -> None:
+    def silent() -> list[str]:
+        return [
+            chart for chart in CHARTS if "Now: " not in described(page, chart) or "not known" in described(page, chart)
+        ]
+
+    until("every chart shows figures", lambda: not silent(), seconds=60)
+    lines = "[...document.querySelectorAll('.plot path.s1:not(.area)')].filter((one) => one.getAttribute('d')).length"
+    page.wait_for("every chart has a line", f"{lines} >= {len(CHARTS)}")
+    assert page.text("#status") == "healthy"
+
+
+def test_it_moves_once_a_second(page: Page) -> None:
+    seen = page.text("#age")
+    page.wait_for("the next figures are there", f"document.querySelector('#age').innerText !== {json.dumps(seen)}")
+
+
+def test_replicas_and_alerts_are_listed(page: Page) -> None:
+    page.wait_for("replicas are there", "document.querySelectorAll('#replicas tbody tr').length === 3")
+    for words in ("gateway", "blue-1", "green-1"):
+        assert words in page.text("#replicas")
+    assert "HighErrorRate" in page.text("#alerts")
+    assert "no server reports the memory of a GPU" in page.text("#alerts")
+    assert "No alert has fired" in page.text("#past")
+
+
+def test_it_fits_a_phone(page: Page) -> None:
+    page.look(width=390, dark=True)
+    assert page.wait_for("it is laid out", "document.documentElement.clientWidth === 390")
+    assert page.run("document.documentElement.scrollWidth") == 390
+    page.look(width=1280)
+
+
+def test_a_chart_is_walked_with_the_keyboard(page: Page) -> None:
+    chart = "document.querySelector('#panels .plot svg')"
+    page.run(f"{chart}.focus()")
+    for _ in range(3):
+        page.command("Input.dispatchKeyEvent", type="keyDown", key="ArrowLeft")
+    page.wait_for("it tells of an earlier time", f"{chart}.ariaLabel.includes('6 s: good')")
+    page.command("Input.dispatchKeyEvent", type="keyDown", key="Escape")
+    page.wait_for("it tells of now again", f"{chart}.ariaLabel.includes('Now: ')")
+
+
+def test_a_rollout_is_aborted_by_its_button(page: Page, stack: RunningStack) -> None:
+    assert "No rollout has run" in page.text("#rollout-body")
+    started = httpx.post(
+        f"{stack.control}/control/rollouts", json={"environment": "green", "revision": "v2"}, timeout=30
+    )
+    assert started.status_code == 201, started.text
+    page.wait_for("evidence is drawn", "document.querySelector('.rollout-grid .plot path.s1')?.getAttribute('d')")
+    assert "v2" in page.text("#rollout-body")
+    page.run("document.querySelector('[data-decision=abort]').click()")
+    page.run("document.querySelector('#decide-reason').value = 'seen enough'")
+    page.run("document.querySelector('#decide-go').click()")
+    page.wait_for(
+        "the page tells that it is over", "document.querySelector('#rollout-body').innerText.includes('Last rollout')"
+    )
+    assert stack.traffic()["weights"] == {"blue": 100.0, "green": 0.0}
+    assert httpx.get(f"{stack.control}/control/rollouts/current", timeout=10).json()["reason"] == "seen enough"
+    assert "seen enough" in page.text("#rollout-body")
+
+
+def test_a_dead_replica_is_shown_as_dead(page: Page, stack: RunningStack) -> None:
+    replica = stack.child("serve", "--port", stack.traffic()["environments"]["green"]["endpoints"][0]["address"][-5:])
+    replica.suspend()
+    page.wait_for("it is no longer up", "/stale|down/.test(document.querySelector('#replicas').innerText)", seconds=30)
+    page.wait_for(
+        "the figures say what they leave out", "document.querySelector('#problems').innerText.includes('green-1')"
+    )
+    page.wait_for("somebody is told", "document.querySelector('#firing').innerText.includes('ReplicaDown')", seconds=60)
+    assert page.text("#status") == "unhealthy"
+    replica.resume()
+    page.wait_for("it is well again", "!document.querySelector('#firing').innerText", seconds=60)
+    assert "ReplicaDown" in page.text("#past")
+
+
+def test_the_browser_had_nothing_to_complain_about(page: Page) -> None:
+    """No violation of the content policy, no script that threw. Where no rollout ran yet, asking for one is a 404."""
+    assert [text for text in page.complaints if "/control/rollouts/current" not in text] == []
+
+
+def test_a_controller_that_is_away_is_told_and_comes_back(page: Page, stack: RunningStack) -> None:
+    controller = stack.child("podium.controller")
+    controller.suspend()
+    page.wait_for("it is told", "document.querySelector('#away').innerText.includes('does not answer')", seconds=30)
+    assert page.text("#status") == "unknown"
+    controller.resume()
+    page.wait_for("it is back", "document.querySelector('#away').hidden", seconds=30)
+
+
+def test_where_there_are_keys_the_page_asks_for_one_and_the_monitor_has_its_own(tmp_path: Path) -> None:
+    made = podium("keys", "create", "--role", "metrics", cwd=tmp_path)
+    assert made.status == 0, made.err
+    key = re.findall(r"podium_[0-9a-f]{16}_[A-Za-z0-9_-]{43}", made.out + made.err)[0]
+    (tmp_path / "profile").mkdir()
+    with running_stack(tmp_path, models=[MODEL]) as stack, browser(tmp_path / "profile") as page:
+        page.open(stack.control + "/")
+        page.wait_for("it asks for a key", "document.querySelector('#key-dialog')?.open", seconds=60)
+        assert page.text("#replicas") == ""
+        page.run(f"document.querySelector('#key-input').value = {json.dumps(key)}")
+        page.run("document.querySelector('#key-form button[type=submit]').click()")
+        page.wait_for("it shows figures", "document.querySelectorAll('#replicas tbody tr').length === 2")
+        page.wait_for(
+            "the monitor reads the metrics", "!document.querySelector('#replicas').innerText.includes('refused')"
+        )
+        assert page.text("#replicas").count("up") >= 2
+        assert "role 'admin'" in page.text("#traffic")
+        assert key not in str(page.run("location.href + document.documentElement.outerHTML"))

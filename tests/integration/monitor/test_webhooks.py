@@ -1,0 +1,203 @@
+"""Alerts are delivered over real sockets: once, in order, again when refused, and never at the cost of the rules."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import json
+import socket
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from podium.config.monitor import Webhook
+from podium.core.errors import ConfigurationError
+from podium.monitor import webhooks
+from podium.monitor.alerts import Alert, Episode
+from podium.monitor.webhooks import Deliveries, Receiver
+from support.deadline import soon
+from support.scripted_server import Received, ScriptedServer, reply
+
+FIRED = Episode(Alert("HighErrorRate", "page", "m", "firing", 1000.0, "too many", 0.5), fired_at=1000.0)
+ENDED = Episode(FIRED.alert, fired_at=1000.0, ended_at=1060.0, end="resolved")
+
+
+@contextmanager
+def listening(*statuses: int) -> Iterator[ScriptedServer]:
+    """A receiver that answers with these statuses, the last one for ever."""
+    left = list(statuses)
+
+    def behave(connection: socket.socket, _: Received) -> None:
+        reply(connection, left.pop(0) if len(left) > 1 else left[0], {})
+
+    with ScriptedServer(behave) as server:
+        yield server
+
+
+def address(server: ScriptedServer) -> str:
+    return server.base_url.removesuffix("/v1") + "/hook"
+
+
+def delivering(*given: Webhook, until: Callable[[Deliveries], Awaitable[Any]]) -> Deliveries:
+    """Runs receivers until ``until`` has ended."""
+
+    async def run() -> Deliveries:
+        async with httpx.AsyncClient(trust_env=False) as client:
+            deliveries = Deliveries([Receiver(one, client, first_pause_seconds=0.01) for one in given])
+            async with asyncio.TaskGroup() as group:
+                running = group.create_task(deliveries.run(), name="deliveries")
+                await until(deliveries)
+                running.cancel()
+            return deliveries
+
+    return asyncio.run(run())
+
+
+def both(*, count: Callable[[], int], least: int) -> Callable[[Deliveries], Awaitable[None]]:
+    """Tell of an alert that fires and ends, and wait for so many posts."""
+
+    async def tell(deliveries: Deliveries) -> None:
+        deliveries.tell(FIRED)
+        deliveries.tell(ENDED)
+        await soon("the messages are there", lambda: count() >= least)
+        await soon("they are done", lambda: sum(_done(deliveries)) >= 2 * len(deliveries.receivers))
+
+    return tell
+
+
+def _done(deliveries: Deliveries) -> list[int]:
+    return [one.counts.delivered + one.counts.given_up for one in deliveries.receivers]
+
+
+def test_a_receiver_is_told_of_beginning_and_end_in_order() -> None:
+    with listening(200) as server:
+        delivering(Webhook(url=address(server)), until=both(count=lambda: len(server.posted), least=2))
+        first, second = server.posted
+    assert (first.path, first.body["status"], second.body["status"]) == ("/hook", "firing", "resolved")
+    assert first.body["rule"] == "HighErrorRate"
+    assert first.body["fingerprint"] == second.body["fingerprint"] == FIRED.alert.fingerprint
+    assert first.headers["x-podium-delivery"] != second.headers["x-podium-delivery"]
+
+
+def test_what_was_told_is_not_told_again() -> None:
+    async def tell(deliveries: Deliveries) -> None:
+        for episode in (FIRED, FIRED, ENDED, ENDED):
+            deliveries.tell(episode)
+        await soon("both are delivered", lambda: deliveries.receivers[0].counts.delivered == 2)
+
+    with listening(200) as server:
+        delivering(Webhook(url=address(server)), until=tell)
+        assert len(server.posted) == 2
+
+
+def test_a_message_that_is_not_taken_is_sent_again_with_the_same_name() -> None:
+    with listening(500, 503, 429, 200) as server:
+        done = delivering(Webhook(url=address(server)), until=both(count=lambda: len(server.posted), least=5))
+        names = [post.headers["x-podium-delivery"] for post in server.posted]
+    assert len(set(names[:4])) == 1
+    assert names[4] != names[3]
+    assert done.receivers[0].counts.delivered == 2
+
+
+@pytest.mark.parametrize("status", [400, 404, 302])
+def test_a_refusal_is_final_and_a_redirect_is_not_followed(status: int) -> None:
+    with listening(status) as server:
+        done = delivering(Webhook(url=address(server)), until=both(count=lambda: len(server.posted), least=2))
+        assert len(server.posted) == 2
+    assert done.receivers[0].counts.given_up == 2
+
+
+def test_a_receiver_that_never_takes_anything_is_given_up_at_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhooks, "MOST_ATTEMPTS", 3)
+    with listening(500) as server:
+        done = delivering(Webhook(url=address(server)), until=both(count=lambda: len(server.posted), least=6))
+    assert done.receivers[0].counts.given_up == 2
+
+
+def test_one_that_hangs_delays_neither_the_rules_nor_the_others() -> None:
+    release = threading.Event()
+
+    def hang(connection: socket.socket, _: Received) -> None:
+        release.wait(30)
+        connection.close()
+
+    async def tell(deliveries: Deliveries) -> None:
+        deliveries.tell(FIRED)  # returns although nobody has answered
+        await soon("the other one has it", lambda: deliveries.receivers[1].counts.delivered == 1)
+        assert deliveries.receivers[0].counts == webhooks.Counts()
+        release.set()
+
+    with ScriptedServer(hang) as hanging, listening(200) as server:
+        delivering(Webhook(url=address(hanging)), Webhook(url=address(server)), until=tell)
+
+
+def test_when_too_many_wait_the_rest_is_dropped_and_counted() -> None:
+    async def tell(deliveries: Deliveries) -> None:
+        for number in range(webhooks.MOST_WAITING + 5):
+            deliveries.receivers[0].put(Episode(FIRED.alert, fired_at=float(number)))
+        await asyncio.sleep(0)
+
+    with listening(200) as server:
+        done = delivering(Webhook(url=address(server)), until=tell)
+    assert done.receivers[0].counts.dropped == 5
+
+
+def test_a_signature_proves_time_and_body(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("0123456789abcdef0123456789abcdef\n")
+    seen: list[tuple[dict[str, str], bytes]] = []
+
+    async def take(request: httpx.Request) -> httpx.Response:
+        seen.append((dict(request.headers), request.content))
+        return httpx.Response(200)
+
+    async def run() -> None:
+        async with httpx.AsyncClient(transport=httpx.MockTransport(take)) as client:
+            receiver = Receiver(Webhook(url="http://hook.example/", secret_file=str(secret)), client)
+            receiver.put(FIRED)
+            async with asyncio.TaskGroup() as group:
+                running = group.create_task(receiver.run(), name="receiver")
+                await soon("it is delivered", lambda: receiver.counts.delivered)
+                running.cancel()
+
+    asyncio.run(run())
+    ((headers, body),) = seen
+    message = headers["x-podium-timestamp"].encode() + b"." + body
+    expected = hmac.new(secret.read_bytes().strip(), message, hashlib.sha256).hexdigest()
+    assert headers["x-podium-signature"] == f"sha256={expected}"
+    assert abs(int(headers["x-podium-timestamp"]) - time.time()) < 60
+
+
+@pytest.mark.parametrize("content", [None, b"", b"short\n"])
+def test_without_a_usable_secret_the_program_does_not_start(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "secret"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(ConfigurationError, match="secret_file"):
+        Receiver(Webhook(url="http://hook.example/", secret_file=str(file)), httpx.AsyncClient())
+
+
+def test_alertmanagers_shape_is_version_4() -> None:
+    hook = None
+    with listening(200) as server:
+        hook = Webhook(url=address(server), kind="alertmanager")
+        delivering(hook, until=both(count=lambda: len(server.posted), least=2))
+        first, second = (post.body for post in server.posted)
+    assert set(first) == {
+        "version", "groupKey", "truncatedAlerts", "status", "receiver", "groupLabels", "commonLabels",
+        "commonAnnotations", "externalURL", "alerts",
+    }  # fmt: skip
+    assert first["version"] == "4"
+    (alert,) = first["alerts"]
+    assert alert["labels"] == {"alertname": "HighErrorRate", "subject": "m", "severity": "page"}
+    assert alert["startsAt"] == "1970-01-01T00:16:40.000Z"
+    assert alert["endsAt"] == "0001-01-01T00:00:00Z"
+    assert second["alerts"][0]["endsAt"] == "1970-01-01T00:17:40.000Z"
+    assert json.dumps(second["status"]) == '"resolved"'

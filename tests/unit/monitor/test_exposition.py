@@ -1,0 +1,56 @@
+"""Reading what a target answers: its series, or a plain word that it is garbage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
+
+from podium.monitor import exposition
+from podium.monitor.exposition import ExpositionReader, Garbage
+
+
+def by_name(name: str, labels: Mapping[str, str]) -> str | None:
+    return f"{name}{sorted(labels.items())}" if name.startswith("wanted") else None
+
+
+def test_only_series_of_interest_are_told() -> None:
+    text = b'# TYPE wanted gauge\nwanted{a="1"} 2.5\nother 3\n\nwanted 4\n'
+    assert ExpositionReader(by_name).read(text) == [("wanted[('a', '1')]", 2.5), ("wanted[]", 4.0)]
+
+
+def test_labels_are_read_as_the_library_writes_them() -> None:
+    registry = CollectorRegistry()
+    odd = 'quote " brace } comma , backslash \\ line\nend'
+    Gauge("wanted", "W.", ["a"], registry=registry).labels(odd).set(3)
+    found = dict(ExpositionReader(lambda _, labels: labels.get("a")).read(generate_latest(registry)))
+    assert found[odd] == 3.0
+
+
+def test_a_series_is_parsed_once() -> None:
+    asked: list[str] = []
+    reader: ExpositionReader[None] = ExpositionReader(lambda name, _: asked.append(name))
+    for value in range(3):
+        reader.read(f'a{{b="c"}} {value}\n'.encode())
+    assert asked == ["a"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b"", b"# only a comment\n", b"<html>502</html>", b"wanted x\n", b'wanted{a="b} 1\n', b"\xff\xfe 1\n", b"wanted\n"],
+)
+def test_anything_else_is_garbage(text: bytes) -> None:
+    with pytest.raises(Garbage):
+        ExpositionReader(by_name).read(text)
+
+
+def test_a_flood_of_series_is_garbage(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exposition, "MOST_SERIES", 10)
+    with pytest.raises(Garbage, match="series"):
+        ExpositionReader(by_name).read(b"".join(f"s{number} 1\n".encode() for number in range(11)))
+
+
+def test_a_flood_of_bytes_is_garbage() -> None:
+    with pytest.raises(Garbage, match="bytes"):
+        ExpositionReader(by_name).read(b"#" * (exposition.MOST_BYTES + 1))

@@ -1,0 +1,44 @@
+"""What a scrape tells of models."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from podium.telemetry.metrics import MODEL_GAUGES, ServerMetrics
+
+
+@dataclass
+class Model:
+    """A model whose engine has made no step for some seconds."""
+
+    stalled_seconds: float
+    name: str = "m"
+    version: str = "1"
+    state: str = "ready"
+    running: int = 1
+    waiting: int = 2
+    running_limit: int = 4
+    queue_limit: int = 8
+    restarts: int = 0
+    memory_bytes: int | None = None
+    kv_cache_usage_ratio: float = 0.25
+
+
+def scraped(model: Model) -> dict[str, float]:
+    text = ServerMetrics(lambda: [model], version="1").exposition().decode()
+    families = text_string_to_metric_families(text)
+    return {sample.name: sample.value for family in families for sample in family.samples if "model" in sample.labels}
+
+
+@pytest.mark.parametrize("seconds", [0.0, 7.0, 100.0])
+def test_the_last_progress_of_an_engine_is_a_time_of_day(seconds: float) -> None:
+    found = scraped(Model(stalled_seconds=seconds))["podium_engine_last_progress_timestamp_seconds"]
+    assert time.time() - found == pytest.approx(seconds, abs=5)
+
+
+def test_every_gauge_of_a_model_is_told() -> None:
+    assert {name for name, _, _ in MODEL_GAUGES} <= set(scraped(Model(stalled_seconds=0.0)))
