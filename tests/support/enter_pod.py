@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +37,7 @@ def _place(root: Path, mount: dict[str, Any], group: int) -> None:
 def main(plan: dict[str, Any]) -> None:
     """Never returns: the pod's program takes this process's place."""
     _mount("--make-rprivate", "/")
-    root = Path(tempfile.mkdtemp())
+    root = Path(plan["root"])
     _mount("-t", "tmpfs", "-o", "mode=0755", "tmpfs", str(root))
     for name in plan["bound"]:
         source, target = Path("/", name), root / name

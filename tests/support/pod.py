@@ -44,6 +44,7 @@ class Pod:
 
     graph: Graph
     workload: Workload
+    folder: Path
 
     @property
     def container(self) -> Mapping[str, Any]:
@@ -66,8 +67,11 @@ class Pod:
     def start(self, *command: str, secrets: Mapping[str, Mapping[str, str]] | None = None) -> subprocess.Popen[str]:
         """Start the pod's own command, or ``command``, with the pod's environment and nothing else."""
         env = self.workload.serving[0].env
+        root = self.folder / "root"
+        root.mkdir()
         words = list(command) or [sys.executable, "-m", *self.container["command"]]
         plan = {
+            "root": str(root),
             "program": words,
             "environment": {**env, "PATH": os.environ["PATH"]},
             "user": at(self.workload.pod, "securityContext", "runAsUser"),
@@ -99,6 +103,7 @@ class Pod:
         }
 
 
-def server_pod(graph: Graph) -> Pod:
-    """The first server of a set."""
-    return Pod(graph, next(w for w in graph.workloads if w.labels.get("app.kubernetes.io/component") == "server"))
+def server_pod(graph: Graph, folder: Path) -> Pod:
+    """The first server of a set; ``folder`` is where its root is put together."""
+    server = next(w for w in graph.workloads if w.labels.get("app.kubernetes.io/component") == "server")
+    return Pod(graph, server, folder)

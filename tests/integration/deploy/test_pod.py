@@ -40,7 +40,7 @@ print(json.dumps({"ids": [os.getuid(), os.getgid()], "groups": os.getgroups(),
 def pod(tmp_path: Path) -> Pod:
     require_namespaces()
     server: dict[str, Any] = {"port": free_port(), "admin_port": free_port()}
-    return server_pod(sets_of(tmp_path, {**SMALL, "server": server})["overlays/production"])
+    return server_pod(sets_of(tmp_path, {**SMALL, "server": server})["overlays/production"], tmp_path)
 
 
 @contextmanager

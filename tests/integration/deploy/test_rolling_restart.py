@@ -54,7 +54,7 @@ class Traffic:
                         self.refused.append(f"{answer.status_code} of {url}")
                         continue
                     await self._read(answer, url)
-            except httpx.ConnectError as error:
+            except httpx.TransportError as error:  # before the head of the answer: closed, reset or not listening
                 self.refused.append(f"{url}: {error!r}")
                 await asyncio.sleep(0.05)
 
@@ -104,7 +104,7 @@ def _replica(config: Path) -> Iterator[Replica]:
 @pytest.fixture
 def pod(tmp_path: Path) -> Pod:
     document = {**SMALL, "models": [ECHO]}
-    return server_pod(sets_of(tmp_path / "k8s", document, timing=TIMING)["overlays/production"])
+    return server_pod(sets_of(tmp_path / "k8s", document, timing=TIMING)["overlays/production"], tmp_path)
 
 
 async def _delete(old: Replica, traffic: Traffic, *, hook_seconds: float, grace_seconds: float) -> int:
@@ -157,6 +157,7 @@ async def _restart_all(pod: Pod, folder: Path, *, hook_seconds: float) -> tuple[
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_a_rolling_restart_under_fifty_streams_cuts_and_refuses_none(pod: Pod, tmp_path: Path) -> None:
     traffic, statuses = asyncio.run(_restart_all(pod, tmp_path, hook_seconds=pod.pre_stop_seconds))
     assert statuses == [0, 0]
@@ -165,6 +166,7 @@ def test_a_rolling_restart_under_fifty_streams_cuts_and_refuses_none(pod: Pod, t
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_without_the_hook_the_same_restart_refuses_requests(pod: Pod, tmp_path: Path) -> None:
     """So that the test above is known to notice."""
     traffic, statuses = asyncio.run(_restart_all(pod, tmp_path, hook_seconds=0))
