@@ -23,6 +23,7 @@ from podium.core import errors
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "reference"
 _HELP_COLUMNS = 100
+_DESCRIBED = "gateway.environments{}.models[]."  # the same as at the top
 _GENERATED = "<!-- Written by `make docs` from the code; edit the code. -->"
 
 
@@ -37,7 +38,7 @@ def configuration() -> str:
         "`PODIUM__MODELS='[{name: a, source: ./a}]'`. An unknown key or a value that does not fit stops the program;",
         "`podium config show` prints every value and where it came from.",
     ]
-    for section, found in _sections(rows(Settings)).items():
+    for section, found in _sections([row for row in rows(Settings) if not row.path.startswith(_DESCRIBED)]).items():
         lines += ["", f"## {section}", "", "| setting | type | default | meaning |", "|---|---|---|---|"]
         lines += [_configuration_row(row) for row in found]
     return "\n".join(lines) + "\n"

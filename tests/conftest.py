@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -17,8 +18,12 @@ settings.register_profile("ci", derandomize=True)
 
 
 def pytest_configure() -> None:
-    """See the orphans of the processes that tests start, and draw examples as the place asks."""
+    """See the orphans of the processes that tests start, and draw examples as the place asks.
+
+    A torchvision that was built for another torch breaks transformers, which works without one.
+    """
     adopt_orphans()
+    sys.modules.setdefault("torchvision", None)  # type: ignore[arg-type]
     if os.environ.get("CI"):
         settings.load_profile("ci")
 

@@ -136,6 +136,31 @@ def make_encoder(folder: Path, shape: str, *, seed: int = 7) -> Path:
     return folder
 
 
+CLASSIFIERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "moods": ("bert", {"id2label": {0: "sad", 1: "calm", 2: "glad"}}),
+    "topics": (
+        "distilbert",
+        {"id2label": {0: "sea", 1: "land", 2: "sky", 3: "money"}, "problem_type": "multi_label_classification"},
+    ),
+    "relevance": ("xlm-roberta", {"num_labels": 1}),
+}
+"""By name: shape, and what its configuration says of the labels."""
+
+
+def make_classifier(folder: Path, name: str, *, seed: int = 7) -> Path:
+    """Write a text classifier of ``CLASSIFIERS`` with its tokenizer into ``folder``."""
+    torch, transformers = _libraries()
+    torch.manual_seed(seed)
+    shape, members = CLASSIFIERS[name]
+    config = ENCODERS[shape](transformers)
+    config.update({"label2id": {label: number for number, label in members.get("id2label", {}).items()}, **members})
+    model = transformers.AutoModelForSequenceClassification.from_config(config)
+    _spread(torch, model)
+    model.eval().save_pretrained(folder)
+    make_tokenizer(folder, with_segments=shape == "bert")
+    return folder
+
+
 def make_checkpoint(folder: Path, shape: str, *, seed: int = 7, with_chat_template: bool = False) -> Path:
     """Write a checkpoint of ``shape`` (a key of ``SHAPES``) with its tokenizer into ``folder``."""
     torch, transformers = _libraries()
@@ -147,8 +172,11 @@ def make_checkpoint(folder: Path, shape: str, *, seed: int = 7, with_chat_templa
     return folder
 
 
-def make_tokenizer(folder: Path, *, with_chat_template: bool = False) -> None:
-    """Train a byte-level BPE tokenizer of ``VOCABULARY`` entries and write it into ``folder``."""
+def make_tokenizer(folder: Path, *, with_chat_template: bool = False, with_segments: bool = False) -> None:
+    """Train a byte-level BPE tokenizer of ``VOCABULARY`` entries and write it into ``folder``.
+
+    ``with_segments``: it says that the model wants to know where the second text of a pair begins.
+    """
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers  # noqa: PLC0415
 
     _, transformers = _libraries()
@@ -163,8 +191,9 @@ def make_tokenizer(folder: Path, *, with_chat_template: bool = False) -> None:
     )
     tokenizer.train_from_iterator(_CORPUS, trainer)
     fast = transformers.PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, bos_token=EOS, eos_token=EOS, pad_token="<|pad|>", model_max_length=CONTEXT
-    )
+        tokenizer_object=tokenizer, bos_token=EOS, eos_token=EOS, pad_token="<|pad|>", model_max_length=CONTEXT,
+        model_input_names=["input_ids", "attention_mask", *(["token_type_ids"] if with_segments else [])],
+    )  # fmt: skip
     if with_chat_template:
         fast.chat_template = CHAT_TEMPLATE
     fast.save_pretrained(folder)

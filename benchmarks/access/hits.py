@@ -9,14 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.access import litellm_proxy, wrk
-from benchmarks.access.blocking_connection import BlockingConnection
-from benchmarks.access.dialects import Call, call, prompt_seen, text_of
-from benchmarks.access.http_message import Answer, post
 from benchmarks.access.metrics import scrape
 from benchmarks.access.places import Place, counted_key
-from benchmarks.access.podium_server import Podium, Wish, podium_server
-from benchmarks.access.surroundings import Surroundings
+from benchmarks.loopback import litellm_proxy, wrk
+from benchmarks.loopback.blocking_connection import BlockingConnection
+from benchmarks.loopback.dialects import Call, call, prompt_seen, text_of
+from benchmarks.loopback.http_message import Answer, post
+from benchmarks.loopback.podium_server import Podium, Wish, podium_server
+from benchmarks.loopback.surroundings import Surroundings
 from benchmarks.serving.machine import CpuMeter, versions
 from benchmarks.serving.server_process import ServerProcess
 
@@ -65,7 +65,7 @@ def _peers(upstream: Podium, around: Surroundings, stack: contextlib.ExitStack) 
     place = Place(around.work / f"{ROW}.db")
     key = counted_key(place)
     podium = stack.enter_context(podium_server(Wish(ROW, sections=place.sections(), core=SERVER_CORE), around))
-    process, port = stack.enter_context(litellm_proxy.litellm_proxy(upstream, SERVER_CORE, around))
+    process, port = stack.enter_context(litellm_proxy.litellm_proxy(upstream.port, SERVER_CORE, around))
     return [
         _Peer("podium", podium.process, _target(podium.port, key.text), lambda answer: answer.cache == "hit"),
         _Peer("litellm", process, _target(port, litellm_proxy.KEY), lambda answer: CACHED_MARK in answer.fields),
@@ -140,5 +140,5 @@ def _parameters(upstream: Podium, seconds: int, around: Surroundings) -> dict[st
         "wrk": wrk.version(),
         "litellm": versions(litellm_proxy.python(around), ("litellm", "uvicorn", "uvloop", "httptools")),
         "litellm_environment": dict(litellm_proxy.SETTINGS),
-        "litellm_config": litellm_proxy.config(upstream),
+        "litellm_config": litellm_proxy.config(upstream.port),
     }

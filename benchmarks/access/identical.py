@@ -9,13 +9,13 @@ from typing import Any
 
 import uvloop
 
-from benchmarks.access.connection import Connection
-from benchmarks.access.dialects import call, events_in, text_of
-from benchmarks.access.http_message import Answer, post
 from benchmarks.access.metrics import Metrics, scrape
 from benchmarks.access.places import Key, Place, counted_key
-from benchmarks.access.podium_server import Podium, Wish, podium_server
-from benchmarks.access.surroundings import Surroundings
+from benchmarks.loopback.connection import Connection
+from benchmarks.loopback.dialects import call, events_in, text_of
+from benchmarks.loopback.http_message import Answer, post
+from benchmarks.loopback.podium_server import Podium, Wish, podium_server
+from benchmarks.loopback.surroundings import Surroundings
 
 ROW = "identical"
 STREAMS = 64

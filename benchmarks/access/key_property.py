@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.access.borrowed import tests_module
-from benchmarks.access.surroundings import Surroundings
+from benchmarks.loopback.surroundings import Surroundings
 
 ROW = "keys"
 TESTS = "unit/cache/test_key"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from benchmarks.access.blocking_connection import ask_once
-from benchmarks.access.http_message import get
+from benchmarks.loopback.blocking_connection import ask_once
+from benchmarks.loopback.http_message import get
 
 _SAMPLE = re.compile(r"^(\w+)(?:\{([^}]*)\})? (\S+)$", re.MULTILINE)
 

@@ -9,14 +9,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmarks.access.blocking_connection import BlockingConnection
 from benchmarks.access.borrowed import redis_server
-from benchmarks.access.dialects import call
-from benchmarks.access.http_message import post
-from benchmarks.access.latencies import histogram, milliseconds
 from benchmarks.access.places import Place, counted_key
-from benchmarks.access.podium_server import Podium, Wish, podium_server
-from benchmarks.access.surroundings import Surroundings
+from benchmarks.loopback.blocking_connection import BlockingConnection
+from benchmarks.loopback.dialects import call
+from benchmarks.loopback.http_message import post
+from benchmarks.loopback.latencies import histogram, milliseconds
+from benchmarks.loopback.podium_server import Podium, Wish, podium_server
+from benchmarks.loopback.surroundings import Surroundings
 
 ROW = "overhead"
 BLOCK_REQUESTS = 50

@@ -14,11 +14,11 @@ from typing import Any
 import uvloop
 
 from benchmarks.access.borrowed import RedisServer, redis_server
-from benchmarks.access.latencies import histogram, milliseconds
 from benchmarks.access.places import Place, counted_key
-from benchmarks.access.podium_server import Podium, Wish, podium_server
 from benchmarks.access.steady_load import CLIENTS, REQUESTS_PER_SECOND, Outcome, SteadyLoad
-from benchmarks.access.surroundings import Surroundings
+from benchmarks.loopback.latencies import histogram, milliseconds
+from benchmarks.loopback.podium_server import Podium, Wish, podium_server
+from benchmarks.loopback.surroundings import Surroundings
 
 ROW = "paused_redis"
 WARM_SECONDS, BEFORE_SECONDS, AWAY_SECONDS, AFTER_SECONDS = 2.0, 5.0, 10.0, 10.0

@@ -17,10 +17,10 @@ import uvloop
 from benchmarks.access.borrowed import RedisServer, redis_server, soon
 from benchmarks.access.metrics import scrape
 from benchmarks.access.places import Key, Place, Wanted, make_keys
-from benchmarks.access.podium_server import Podium, Wish, podium_servers
 from benchmarks.access.quotas_history import Bound
 from benchmarks.access.quotas_traffic import TOKEN_SECONDS, Traffic, planned
-from benchmarks.access.surroundings import Surroundings
+from benchmarks.loopback.podium_server import Podium, Wish, podium_servers
+from benchmarks.loopback.surroundings import Surroundings
 from benchmarks.serving.timings import quantile
 from podium.core.identity import Quotas
 

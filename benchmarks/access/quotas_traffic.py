@@ -9,11 +9,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from benchmarks.access.connection import Broken, Connection
-from benchmarks.access.dialects import DIALECTS, Dialect, Events, call, prompt_seen, text_of
-from benchmarks.access.http_message import Answer, post
 from benchmarks.access.places import Key
 from benchmarks.access.quotas_history import History
+from benchmarks.loopback.connection import Broken, Connection
+from benchmarks.loopback.dialects import DIALECTS, Dialect, Events, call, prompt_seen, text_of
+from benchmarks.loopback.http_message import Answer, post
 
 ABORTED_SHARE = 1 / 3
 STREAMED_SHARE = 0.6

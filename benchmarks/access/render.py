@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import sys
-import textwrap
 from pathlib import Path
-from typing import Any, NamedTuple
 
-from benchmarks.access.sections import SECTIONS, Figure, Record, Section
-from benchmarks.serving.raw_file import read_raw
-
-REPOSITORY = Path(__file__).resolve().parents[2]
-RAW = REPOSITORY / "docs" / "benchmarks" / "raw"
-PAGE = REPOSITORY / "docs" / "benchmarks" / "access.md"
-
-LINE = 120
+from benchmarks.access.sections import SECTIONS
+from benchmarks.loopback.page import REPOSITORY, Page
 
 _INTRODUCTION = """# Access benchmark
 
@@ -24,120 +15,14 @@ that fails, on real processes over loopback. The engine is `echo`, which repeats
 is everything around an engine. Each part says what it measures, how to measure it again, and how it stands to its bar.
 """
 
-
-class _Run(NamedTuple):
-    """One call of the benchmark: its header and what it measured."""
-
-    header: dict[str, Any]
-    records: list[Record]
-
-    def of(self, row: str) -> list[Record]:
-        return [record for record in self.records if record["kind"] == row]
-
-
-def write_page(raw: Path, page: Path) -> None:
-    """Render ``raw`` into ``page``."""
-    page.write_text(render(read_raw(raw), raw.name), encoding="utf-8")
-
-
-def check_page(page: Path) -> None:
-    """Exit with 1 unless ``page`` is exactly what the raw file that it names gives."""
-    text = page.read_text(encoding="utf-8")
-    named = re.search(r"\(raw/([^)]+\.jsonl)\)", text)
-    if named is None:
-        raise SystemExit(f"{page} names no raw file")
-    raw = page.parent / "raw" / named[1]
-    if render(read_raw(raw), raw.name) != text:
-        raise SystemExit(f"{page} differs from its raw file: python -m benchmarks.access.render {raw}")
-
-
-def render(records: list[Record], raw_name: str) -> str:
-    """The page's text. A row that was measured more than once is shown as measured last."""
-    runs = _runs(records)
-    last = {section.row: _last(runs, section.row) for section in SECTIONS}
-    parts = [_INTRODUCTION, _circumstances(runs, raw_name)]
-    parts += [_section(section, run) for section in SECTIONS if (run := last[section.row]) is not None]
-    missing = [f"`{row}`" for row, run in last.items() if run is None]
-    if missing:
-        parts.append(f"## Not measured\n\n{', '.join(missing)}\n")
-    return "\n".join([*parts, *_failures(runs, last)])
-
-
-def _runs(records: list[Record]) -> list[_Run]:
-    runs: list[_Run] = []
-    for record in records:
-        if record["kind"] == "header":
-            runs.append(_Run(record, []))
-        else:
-            runs[-1].records.append(record)
-    return runs
-
-
-def _last(runs: list[_Run], row: str) -> _Run | None:
-    return next((run for run in reversed(runs) if run.of(row)), None)
-
-
-def _circumstances(runs: list[_Run], raw_name: str) -> str:
-    header = runs[-1].header
-    machine = header["machine"]
-    lines = [
-        f"- machine: {machine['cpu']}, {machine['cores']} cores, {machine['memory_bytes'] / 2**30:.0f} GiB",
-        f"- system: kernel {machine['kernel']}, Python {machine['python']}",
-        f"- versions: {', '.join(f'{name} {version}' for name, version in header['versions'].items())}",
-        *(f"- {run.header['date']}, commit `{run.header['commit']}`: `{run.header['command']}`" for run in runs),
-        f"- raw data: [raw/{raw_name}](raw/{raw_name})",
-    ]
-    return "## Circumstances\n\n" + "\n".join(lines) + "\n"
-
-
-def _section(section: Section, run: _Run) -> str:
-    records = run.of(section.row)
-    how = f"`python -m benchmarks.access --only {section.row}`, commit `{run.header['commit']}`"
-    if any(record["quick"] for record in records):
-        how += ", **with `--quick`: a check of the harness, not a measurement**"
-    if not all(record["before"]["quiet"] for record in records):
-        how += "; the machine was not idle when it began"
-    parts = (
-        f"## {section.title}",
-        textwrap.fill(section.words, LINE),
-        textwrap.fill(f"{how}.", LINE, break_on_hyphens=False),
-        _table(section.figures(records)),
-    )
-    return "\n\n".join(parts) + _peer(records)
-
-
-def _peer(records: list[Record]) -> str:
-    """Versions of another program that took part."""
-    parameters = records[-1].get("parameters", {})
-    if "litellm" not in parameters:
-        return ""
-    named = ", ".join(f"{name} {version}" for name, version in parameters["litellm"].items())
-    return f"\n{parameters['wrk']}; LiteLLM's environment: {named}. Its settings are in the raw file.\n"
-
-
-def _table(figures: list[Figure]) -> str:
-    verdict = {True: "yes", False: "**no**", None: ""}
-    lines = ["| what | measured | bar | met |", "|---|---|---|---|"]
-    lines += [f"| {one.what} | {one.measured} | {one.bar} | {verdict[one.met]} |" for one in figures]
-    return "\n".join(lines) + "\n"
-
-
-def _failures(runs: list[_Run], last: dict[str, _Run | None]) -> list[str]:
-    """Rows that ended with an error and were not measured in a later run."""
-    lines = [
-        f"- {record['row']}: {record['error'].splitlines()[-1][:200]}"
-        for number, run in enumerate(runs)
-        for record in run.of("failure")
-        if not any(other is last[record["row"]] for other in runs[number + 1 :])
-    ]
-    return ["## Failures\n\n" + "\n".join(lines) + "\n"] if lines else []
+PAGE = Page("benchmarks.access", REPOSITORY / "docs" / "benchmarks" / "access.md", _INTRODUCTION, SECTIONS)
 
 
 def main() -> None:
     """Write the page from the raw file that is named."""
     if len(sys.argv) != 2:
         raise SystemExit("usage: python -m benchmarks.access.render RAW")
-    write_page(Path(sys.argv[1]), PAGE)
+    PAGE.write(Path(sys.argv[1]))
 
 
 if __name__ == "__main__":

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 import uvloop
 
 from benchmarks.access.borrowed import redis_server, soon
-from benchmarks.access.connection import Connection
-from benchmarks.access.http_message import get
-from benchmarks.access.latencies import milliseconds
 from benchmarks.access.places import Key, Place, Wanted, add, make_keys
-from benchmarks.access.podium_server import Podium, Wish, podium_servers
-from benchmarks.access.surroundings import Surroundings
+from benchmarks.loopback.connection import Connection
+from benchmarks.loopback.http_message import get
+from benchmarks.loopback.latencies import milliseconds
+from benchmarks.loopback.podium_server import Podium, Wish, podium_servers
+from benchmarks.loopback.surroundings import Surroundings
 from podium.access.key_store import KeyStore
 
 ROW = "revocation"

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
-
-Record = dict[str, Any]
+from benchmarks.loopback.page import Figure, Record, Section, none
 
 RATE_OVER_PEER, RATE_ON_A_CORE = 3.0, 1_500.0
 REVOKED_SECONDS = 1.0
@@ -21,36 +17,12 @@ TROUBLES = {
 }
 
 
-@dataclass(frozen=True)
-class Figure:
-    """A line of a table; ``met`` None: there is no bar."""
-
-    what: str
-    measured: str
-    bar: str = ""
-    met: bool | None = None
-
-
-@dataclass(frozen=True)
-class Section:
-    """A row: what is measured, in words, and its figures out of its records."""
-
-    row: str
-    title: str
-    words: str
-    figures: Callable[[list[Record]], list[Figure]]
-
-
-def _none(what: str, count: int) -> Figure:
-    return Figure(what, f"{count:,}", "0", count == 0)
-
-
 def _quotas(records: list[Record]) -> list[Figure]:
     record = records[-1]
     values = record["values"]
     figures = [
-        _none("tokens over a quota in any 60 seconds", values["tokens_over"]),
-        _none("requests over a quota in any 60 seconds", values["requests_over"]),
+        none("tokens over a quota in any 60 seconds", values["tokens_over"]),
+        none("requests over a quota in any 60 seconds", values["requests_over"]),
     ]
     for bound in record["bounds"]:
         share = f"{bound['most']:,} of {bound['quota']:,} ({bound['share']:.1%})"
@@ -74,7 +46,7 @@ def _revocation(records: list[Record]) -> list[Figure]:
         Figure("revoked to refused, median", f"{values['p50_ms'] / 1000:.3f} s"),
         Figure("revoked to refused, p99", f"{slow:.3f} s", f"< {REVOKED_SECONDS:g} s", slow < REVOKED_SECONDS),
         Figure("revoked to refused, worst", f"{values['max_ms'] / 1000:.3f} s of {values['count']} samples"),
-        _none("refused and then served again", values["served_again"]),
+        none("refused and then served again", values["served_again"]),
     ]
 
 
@@ -82,10 +54,10 @@ def _tenants(records: list[Record]) -> list[Figure]:
     values = records[-1]["values"]
     caches = ", ".join(f"{values[name]:,} {name}" for name in ("hit", "attach", "miss"))
     return [
-        _none("answers with another prompt's nonce", values["swapped"]),
-        _none("answers that were damaged otherwise", values["damaged"]),
-        _none("first asks of a tenant answered from somebody else's", values["shared"]),
-        _none("failed requests", values["failed"]),
+        none("answers with another prompt's nonce", values["swapped"]),
+        none("answers that were damaged otherwise", values["damaged"]),
+        none("first asks of a tenant answered from somebody else's", values["shared"]),
+        none("failed requests", values["failed"]),
         Figure("requests", f"{values['requests']:,} in {values['seconds']:.0f} s, {values['cancelled']:,} cancelled"),
         Figure("answers by `x-podium-cache`", caches),
         Figure("first asks that were judged", f"{values['first_asks_answered']:,}"),
@@ -110,7 +82,7 @@ def _hits(records: list[Record]) -> list[Figure]:
         Figure("Podium's p50 and p99", f"{values['podium_p50_ms']:.2f} and {ours:.2f} ms"),
         Figure("LiteLLM's p50 and p99", f"{theirs:.2f} and {values['litellm_p99_ms']:.2f} ms"),
         Figure("Podium's p99 against LiteLLM's p50", f"{ours:.2f} against {theirs:.2f} ms", "below", ours < theirs),
-        _none("requests that reached LiteLLM's upstream while measured", grown),
+        none("requests that reached LiteLLM's upstream while measured", grown),
         Figure("client and other programs, share of a core", f"{min(others):.0%} to {max(others):.0%} by round"),
     ]
 
@@ -143,7 +115,7 @@ def _identical(records: list[Record]) -> list[Figure]:
         Figure("sequences in the engine at the same time", str(values["most_sequences_at_once"])),
         Figure("different texts in a round", str(texts), "1", texts == 1),
         Figure("different event sequences in a round, without `id` and `created`", str(frames), "1", frames == 1),
-        _none("failed streams", values["failed"]),
+        none("failed streams", values["failed"]),
         Figure("rounds", str(values["rounds"])),
     ]
 
@@ -166,8 +138,8 @@ def _trouble(record: Record) -> list[Figure]:
             f"≤ {before + LATER_CALLS_MS:.1f} ms",
             during <= before + LATER_CALLS_MS,
         ),
-        _none(f"{name}: 5xx", values["server_errors"]),
-        _none(f"{name}: other failures", values["other_failures"]),
+        none(f"{name}: 5xx", values["server_errors"]),
+        none(f"{name}: other failures", values["other_failures"]),
         Figure(
             f"{name}: until the cache is used again",
             "never" if recovery is None else f"{recovery:.1f} s",
@@ -186,7 +158,7 @@ def _keys(records: list[Record]) -> list[Figure]:
     least = min(records[-1]["examples"].values())
     return [
         Figure("examples", f"{values['examples']:,} (at least {least:,} of each of {values['fields']} fields)"),
-        _none("properties with a counterexample", values["shared_keys"]),
+        none("properties with a counterexample", values["shared_keys"]),
     ]
 
 

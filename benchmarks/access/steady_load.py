@@ -10,10 +10,10 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 
-from benchmarks.access.connection import Connection
-from benchmarks.access.dialects import call
-from benchmarks.access.http_message import post
-from benchmarks.access.podium_server import Podium
+from benchmarks.loopback.connection import Connection
+from benchmarks.loopback.dialects import call
+from benchmarks.loopback.http_message import post
+from benchmarks.loopback.podium_server import Podium
 
 CLIENTS = 16
 REQUESTS_PER_SECOND = 160

@@ -12,13 +12,13 @@ from typing import Any
 
 import uvloop
 
-from benchmarks.access.connection import Broken, Connection
-from benchmarks.access.dialects import call, events_in, text_of
-from benchmarks.access.http_message import Answer, post
 from benchmarks.access.places import Key, Place, Wanted, make_keys
-from benchmarks.access.podium_server import Podium, Wish, podium_server
-from benchmarks.access.surroundings import Surroundings
 from benchmarks.access.tenants_plan import TENANTS, Asked, plan
+from benchmarks.loopback.connection import Broken, Connection
+from benchmarks.loopback.dialects import call, events_in, text_of
+from benchmarks.loopback.http_message import Answer, post
+from benchmarks.loopback.podium_server import Podium, Wish, podium_server
+from benchmarks.loopback.surroundings import Surroundings
 
 ROW = "tenants"
 REQUESTS = 100_000

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from benchmarks.access.dialects import Dialect, prompt_seen
+from benchmarks.loopback.dialects import Dialect, prompt_seen
 
 TENANTS = 20
 OWN_SHARE, AGAIN_SHARE, TWIN_SHARE = 0.5, 0.25, 0.05  # the rest are prompts that all tenants ask

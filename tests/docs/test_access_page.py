@@ -12,8 +12,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 CODE = """
 import sys
 from pathlib import Path
-from benchmarks.access.render import check_page
-check_page(Path(sys.argv[1]))
+from benchmarks.access.render import PAGE
+PAGE.check(Path(sys.argv[1]))
 """
 PAGE = REPOSITORY / "docs" / "benchmarks" / "access.md"
 

@@ -17,6 +17,7 @@ import psutil
 import yaml
 
 from podium.gateway.attempts import Attempt, AttemptsLog
+from podium.gateway.route import SPLIT
 from support.command import PODIUM, environment
 from support.deadline import until
 from support.ports import free_port
@@ -64,14 +65,14 @@ class RunningStack:
         """Where the processes meet."""
         return Path(self.child("podium.controller").cmdline()[-1])
 
-    def attempts(self) -> list[Attempt]:
-        """Every attempt so far that was not pinned."""
+    def attempts(self, route: str = SPLIT) -> list[Attempt]:
+        """Every attempt so far on ``route``: those that the weights sent somewhere, or those of one pin."""
         reader = AttemptsLog(self.run_folder() / "attempts.jsonl")
         found: list[Attempt] = []
         while more := reader.read():
             found += more
         reader.close()
-        return [attempt for attempt in found if attempt.route == "split"]
+        return [attempt for attempt in found if attempt.route == route]
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Tell it to end, and wait until it has. SIGINT comes as from a terminal: to its whole process group."""
@@ -93,7 +94,8 @@ def running_stack(folder: Path, **settings: Any) -> Iterator[RunningStack]:
         process = subprocess.Popen(
             [*PODIUM, "up"], cwd=folder, env=environment(), stdout=output, stderr=output, process_group=0
         )
-    stack = RunningStack(process, f"http://{listen}", f"http://{control}", log, folder)
+    scheme = "https" if "tls" in gateway else "http"
+    stack = RunningStack(process, f"{scheme}://{listen}", f"http://{control}", log, folder)
     try:
         until("everything is ready", lambda: _is_started(stack), seconds=START_SECONDS)
         yield stack

@@ -17,7 +17,7 @@ from podium.config.server import Server
 from podium.core.errors import ModelNotFound, PodiumError, Unauthenticated
 from podium.core.generation import Chunk, GenerationRequest, Prompt, TextPrompt, TokenLogprob, TokensPrompt
 from podium.core.identity import LOCAL, Principal
-from podium.core.one_shot import EmbeddingRequest, Vectors
+from podium.core.one_shot import Input, OneShotRequest, PairPrompt, Vectors
 from podium.core.standing import CacheStatus, Standing
 
 WORDS = ("The", " sea", " was", " calm", ".")
@@ -51,7 +51,9 @@ def story(request: GenerationRequest, words: Sequence[str] = WORDS) -> list[Chun
     ]
 
 
-def prompt_tokens(prompt: Prompt) -> int:
+def prompt_tokens(prompt: Prompt | Input) -> int:
+    if isinstance(prompt, PairPrompt):
+        return len(prompt.first.split()) + len(prompt.second.split())
     if isinstance(prompt, TokensPrompt):
         return len(prompt.token_ids)
     return len(prompt.text.split()) if isinstance(prompt, TextPrompt) else len(prompt.messages)
@@ -200,15 +202,17 @@ class FakeEmbedder:
 
     def __init__(self, models: FakeModels | None = None) -> None:
         self.models = models or FakeModels()
-        self.requests: list[EmbeddingRequest] = []
+        self.requests: list[OneShotRequest] = []
+        self.dimensions: list[int | None] = []
         self.failure: PodiumError | None = None
         self.standings: tuple[Standing, ...] = ()
 
-    async def embed(self, request: EmbeddingRequest) -> FakeEmbedded:
+    async def embed(self, request: OneShotRequest, *, dimensions: int | None = None) -> FakeEmbedded:
         status = self.models.resolve(request.model)
         if not request.caller.may_use(status.name):
             raise unknown_model()
         self.requests.append(request)
+        self.dimensions.append(dimensions)
         if self.failure is not None:
             raise self.failure
         rows = [(number, number + 0.25, -1 / 3) for number in range(len(request.inputs))]
@@ -217,11 +221,37 @@ class FakeEmbedder:
 
 
 @dataclass
+class FakeClassified:
+    computed: FakeEmbedded
+    labels: tuple[str, ...]
+    scores: Vectors
+    probabilities: Vectors
+    multi_label: bool = False
+
+
+class FakeClassifier(FakeEmbedder):
+    """A text of three words or more is ``many`` with 3/4, else ``few``; the longer a pair's second text, the better."""
+
+    async def classify(self, request: OneShotRequest) -> FakeClassified:
+        computed = await self.embed(request)
+        rows = [(1.0, 3.0) if prompt_tokens(one) > 2 else (3.0, 1.0) for one in request.inputs]
+        scores = np.array(rows, dtype=np.float32)
+        return FakeClassified(computed, ("few", "many"), scores, np.float32(0.25) * scores)
+
+    async def rank(self, request: OneShotRequest) -> FakeClassified:
+        computed = await self.embed(request)
+        lengths = [len(one.second) / 8 for one in request.inputs if isinstance(one, PairPrompt)]
+        scores = np.array(lengths, dtype=np.float32)[:, np.newaxis]
+        return FakeClassified(computed, ("relevance",), scores, np.exp(-np.logaddexp(0, -scores), dtype=np.float32))
+
+
+@dataclass
 class FakeStatus:
     name: str = "demo"
     version: str = "1"
     aliases: tuple[str, ...] = ("org/alias",)
     state: str = "ready"
+    task: str | None = "generate"
     engine: str | None = "fake"
     source: str = "builtin:demo"
     loaded_at_unix_seconds: float | None = 1000.0
@@ -397,6 +427,7 @@ def fake_backend(
     observer: RequestObserver | None = None,
     dispatcher: FakeDispatcher | None = None,
     embedder: FakeEmbedder | None = None,
+    classifier: FakeClassifier | None = None,
     draining: Callable[[], bool] = lambda: False,
 ) -> Backend:
     """A backend on a fake dispatcher that shares its models. Callers without a key may do everything."""
@@ -404,6 +435,7 @@ def fake_backend(
     return Backend(
         dispatcher=dispatcher,
         embedder=embedder or FakeEmbedder(dispatcher.models),
+        classifier=classifier or FakeClassifier(dispatcher.models),
         models=dispatcher.models,
         server=server or Server(),
         access=access or Access(),

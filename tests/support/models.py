@@ -18,6 +18,7 @@ from podium.config.models import Model
 from podium.config.server import Server
 from podium.models.dispatch import Dispatcher
 from podium.models.embedding import Embedder
+from podium.models.one_shot import OneShots
 from podium.models.ports import Quotas
 from podium.models.registry import Models
 from podium.models.runnable import SourcePolicy
@@ -68,7 +69,7 @@ async def serving(
             await models.initial_loads()
             sharing = Sharing(answers, settings)
             if settings.semantic is not None:
-                embedder = Embedder(models, Uncounted(), default_timeout_seconds=0.0)
+                embedder = Embedder(OneShots(models, Uncounted(), default_timeout_seconds=0.0))
                 sharing.semantic = SemanticAnswers(settings.semantic, answers, embedder)
             yield (
                 models,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import warnings
@@ -15,6 +16,8 @@ from podium.engine.adapters.table import load_one_shot_adapter
 from podium.engine.interface import LoadContext
 from podium.engine.one_shot import EmbeddingPlan, OneShotEngine, OneShotLoad
 from podium.models.sentence_embedding import embedding_plan
+from podium.models.sequence_classification import classification_plan
+from podium.models.task import task_of
 from support.require import require
 from support.sentence_models import minilm_folder
 
@@ -22,8 +25,9 @@ MINILM = "minilm"
 _CONVERT_ALL = """
 import pathlib, sys
 from podium.models.convert_process import convert
-for source, output in zip(sys.argv[1::2], sys.argv[2::2]):
-    convert(pathlib.Path(source), pathlib.Path(output), "f32", lambda line: None, trust=False, task="embed")
+TASK = sys.argv[1]
+for source, output in zip(sys.argv[2::2], sys.argv[3::2]):
+    convert(pathlib.Path(source), pathlib.Path(output), "f32", lambda line: None, trust=False, task=TASK)
 """
 
 
@@ -60,9 +64,28 @@ class Encoders:
 
         if not (self._ir(shape) / "openvino_model.xml").is_file():
             pairs = [(self.torch(name), self._ir(name)) for name in (MINILM, *models_factory.ENCODERS)]
-            arguments = [str(path) for pair in pairs for path in pair]
-            subprocess.run([sys.executable, "-c", _CONVERT_ALL, *arguments], check=True, capture_output=True)
+            _convert("embed", pairs)
         return self._ir(shape)
+
+    def torch_classifier(self, name: str) -> Path:
+        """Safetensors and tokenizer of a classifier."""
+        import models_factory  # noqa: PLC0415
+
+        folder = self.folder / name
+        if not folder.is_dir():
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                models_factory.make_classifier(folder, name)
+        return folder
+
+    def openvino_classifier(self, name: str) -> Path:
+        """The same weights as IR at f32. The first call converts all."""
+        import models_factory  # noqa: PLC0415
+
+        if not (self._ir(name) / "openvino_model.xml").is_file():
+            pairs = [(self.torch_classifier(one), self._ir(one)) for one in models_factory.CLASSIFIERS]
+            _convert("classify", pairs)
+        return self._ir(name)
 
     def plan(self, shape: str, settings: Embedding) -> EmbeddingPlan:
         """What the checkpoint says, under ``settings``."""
@@ -72,6 +95,11 @@ class Encoders:
         folder = self.folder / f"{shape}-ir"
         folder.mkdir(exist_ok=True)
         return folder
+
+
+def _convert(task: str, pairs: list[tuple[Path, Path]]) -> None:
+    arguments = [str(path) for pair in pairs for path in pair]
+    subprocess.run([sys.executable, "-c", _CONVERT_ALL, task, *arguments], check=True, capture_output=True)
 
 
 Loader = Callable[[Encoders, str, Embedding], OneShotEngine]
@@ -101,6 +129,39 @@ def load_transformers(encoders: Encoders, shape: str, settings: Embedding) -> On
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return adapter.load_one_shot(encoders.torch(shape), config, _CONTEXT, plan)
+
+
+def load_openvino_classifier(encoders: Encoders, name: str) -> OneShotEngine:
+    """Needs podium[hf] to make its model."""
+    _require_hf()
+    adapter = load_one_shot_adapter("openvino")
+    plan = _classification(encoders.torch_classifier(name))
+    return adapter.load_one_shot(encoders.openvino_classifier(name), OpenVINOEngine(threads=1), _CONTEXT, plan)
+
+
+def load_transformers_classifier(encoders: Encoders, name: str) -> OneShotEngine:
+    """Needs podium[hf]."""
+    _require_hf()
+    adapter = load_one_shot_adapter("transformers")
+    config = TransformersEngine(device="cpu", precision="f32", threads=1)
+    folder = encoders.torch_classifier(name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return adapter.load_one_shot(folder, config, _CONTEXT, _classification(folder))
+
+
+def _classification(folder: Path) -> OneShotLoad:
+    """As a server infers it."""
+    config = json.loads((folder / "config.json").read_text())
+    task, _ = task_of(folder, config)
+    assert task in {"classify", "rerank"}
+    return OneShotLoad(classification_plan(task, config))
+
+
+CLASSIFIER_LOADERS: dict[str, Callable[[Encoders, str], OneShotEngine]] = {
+    "openvino": load_openvino_classifier,
+    "transformers": load_transformers_classifier,
+}
 
 
 ONE_SHOT_LOADERS: dict[str, Loader] = {

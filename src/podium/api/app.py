@@ -7,6 +7,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
 from podium.api import docs, health, metrics
+from podium.api.anthropic import messages
 from podium.api.application import Application, within
 from podium.api.backend import Backend
 from podium.api.locality import Locality
@@ -27,8 +28,11 @@ from podium.api.openai import chat, completions, embeddings, tokenize
 from podium.api.openai import models as openai_models
 from podium.api.openapi import describe
 from podium.api.routes import RouteLabels
+from podium.api.tasks import classify, rerank
 
-DESCRIPTION = "Text generation and embeddings for production: Podium's own routes, and OpenAI's."
+DESCRIPTION = (
+    "Text generation, embeddings, reranking and classification for production: Podium's own routes, and OpenAI's."
+)
 _ROUTERS = (
     generate.router,
     native_models.router,
@@ -38,6 +42,9 @@ _ROUTERS = (
     chat.router,
     completions.router,
     embeddings.router,
+    messages.router,
+    rerank.router,
+    classify.router,
     openai_models.router,
     tokenize.router,
     health.router,

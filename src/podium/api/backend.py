@@ -11,7 +11,7 @@ from podium.config.access import Access
 from podium.config.server import Server
 from podium.core.generation import Chunk, GenerationRequest, Prompt
 from podium.core.identity import Principal
-from podium.core.one_shot import EmbeddingRequest, Vectors
+from podium.core.one_shot import OneShotRequest, Vectors
 from podium.core.standing import CacheStatus, Standing
 
 
@@ -163,8 +163,42 @@ class Embedded(Protocol):
 class Embedder(Protocol):
     """Takes embedding requests to models."""
 
-    async def embed(self, request: EmbeddingRequest) -> Embedded:
+    async def embed(self, request: OneShotRequest, *, dimensions: int | None = None) -> Embedded:
         """All vectors, or an error; cancelling the wait takes the rest out of the batch."""
+
+
+class Classified(Protocol):
+    """Shape (inputs, labels): what the model gave, and the probabilities that these are."""
+
+    @property
+    def computed(self) -> Embedded:
+        """Who computed."""
+
+    @property
+    def labels(self) -> Sequence[str]:
+        """Names of the columns."""
+
+    @property
+    def multi_label(self) -> bool:
+        """Whether a row's probabilities stand each for itself, instead of summing to 1."""
+
+    @property
+    def scores(self) -> Vectors:
+        """As the model gave them."""
+
+    @property
+    def probabilities(self) -> Vectors:
+        """Between 0 and 1."""
+
+
+class Classifier(Protocol):
+    """Takes texts, and pairs of texts, to models that classify them."""
+
+    async def classify(self, request: OneShotRequest) -> Classified:
+        """All inputs, or an error; cancelling the wait takes the rest out of the batch."""
+
+    async def rank(self, request: OneShotRequest) -> Classified:
+        """The same for models whose only label is relevance."""
 
 
 class LoadProgress(Protocol):
@@ -197,6 +231,10 @@ class ModelStatus(Protocol):
     @property
     def state(self) -> str:
         """Where it is in its life; `ready` serves."""
+
+    @property
+    def task(self) -> str | None:
+        """What the model does; None until it is known."""
 
     @property
     def engine(self) -> str | None:
@@ -445,6 +483,7 @@ class Backend:
 
     dispatcher: Dispatcher
     embedder: Embedder
+    classifier: Classifier
     models: Models
     server: Server
     access: Access

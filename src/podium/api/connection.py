@@ -93,7 +93,7 @@ class Connection(HttpToolsProtocol):
             self.transport.abort()
             return
         request_id = new_id("req")
-        body = body_of(error, openai=False, request_id=request_id)
+        body = body_of(error, "native", request_id)
         head = (
             "content-type: application/json\r\n"
             f"content-length: {len(body)}\r\nx-request-id: {request_id}\r\n"

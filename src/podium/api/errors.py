@@ -1,4 +1,4 @@
-"""Errors to HTTP: one table for each dialect, and the bytes of an error.
+"""Errors to HTTP: what each is in each dialect, and the bytes of an error.
 
 A code that is missing in a table is a failing test, not a 500 in production. Bodies hold the error's
 own message, which by contract never repeats input and never tells of the inside.
@@ -7,16 +7,19 @@ own message, which by contract never repeats input and never tells of the inside
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 
 from podium.api.record import Outcome
 from podium.api.refusals import MethodNotAllowed
 from podium.core.errors import PodiumError, RateLimited
-from podium.protocols import native, openai_answers
+from podium.protocols import anthropic, native, openai_answers
 
 INTERNAL_MESSAGE = "The server failed on this request. Its log tells why, under the request id of this answer."
+
+
+Dialect = Literal["native", "openai", "anthropic"]
 
 
 class OpenAIRow(NamedTuple):
@@ -118,6 +121,20 @@ NATIVE: dict[str, int] = {
     "configuration_error": 500,
 }
 
+# Anthropic has one type for each status, and a status of its own for a server that has too much to do.
+_ANTHROPIC_STATUS = {"overloaded": 529}
+_ANTHROPIC_TYPES = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    503: "overloaded_error",
+    504: "timeout_error",
+    529: "overloaded_error",
+}
+_FIRST_SERVER_STATUS = 500
+
 _OUTCOMES: dict[str, Outcome] = {
     "invalid_api_key": "unauthorized",
     "permission_denied": "unauthorized",
@@ -134,26 +151,35 @@ _OUTCOMES: dict[str, Outcome] = {
 }
 
 
-def speaks_openai(path: str) -> bool:
-    """Whether errors on ``path`` have OpenAI's shape; all others have the native one."""
-    return path == "/v1" or path.startswith("/v1/")
+def dialect_of(path: str) -> Dialect:
+    """Whose shape errors on ``path`` have."""
+    if path == "/v1/messages" or path.startswith("/v1/messages/"):
+        return "anthropic"
+    return "openai" if path == "/v1" or path.startswith("/v1/") else "native"
 
 
-def status_of(error: PodiumError) -> int:
+def status_of(error: PodiumError, dialect: Dialect = "native") -> int:
     """HTTP status of ``error``."""
-    return NATIVE[error.code]
+    status = NATIVE[error.code]
+    return _ANTHROPIC_STATUS.get(error.code, status) if dialect == "anthropic" else status
 
 
 def outcome_of(error: PodiumError) -> Outcome:
     """Outcome of a request that ended with ``error`` before its first byte."""
     if error.code in _OUTCOMES:
         return _OUTCOMES[error.code]
-    return "client_error" if status_of(error) < 500 else "server_error"
+    return "client_error" if status_of(error) < _FIRST_SERVER_STATUS else "server_error"
 
 
-def body_of(error: PodiumError, *, openai: bool, request_id: str) -> bytes:
+def body_of(error: PodiumError, dialect: Dialect, request_id: str) -> bytes:
     """The JSON body of ``error`` in a dialect; also the payload of a stream's error event."""
-    return msgspec.json.encode(openai_answer(error) if openai else native_answer(error, request_id))
+    match dialect:
+        case "openai":
+            return msgspec.json.encode(openai_answer(error))
+        case "anthropic":
+            return msgspec.json.encode(anthropic_answer(error, request_id))
+        case "native":
+            return msgspec.json.encode(native_answer(error, request_id))
 
 
 def openai_answer(error: PodiumError) -> openai_answers.ErrorAnswer:
@@ -161,6 +187,14 @@ def openai_answer(error: PodiumError) -> openai_answers.ErrorAnswer:
     row = OPENAI[error.code]
     body = openai_answers.ErrorBody(error.message, row.type, error.param, row.code or error.code)
     return openai_answers.ErrorAnswer(body)
+
+
+def anthropic_answer(error: PodiumError, request_id: str) -> anthropic.ErrorAnswer:
+    """``error`` in Anthropic's shape, which has no place for its code and member: the message names them."""
+    status = status_of(error, "anthropic")
+    default = "invalid_request_error" if status < _FIRST_SERVER_STATUS else "api_error"
+    body = anthropic.ErrorBody(_ANTHROPIC_TYPES.get(status, default), error.message)
+    return anthropic.ErrorAnswer(body, request_id)
 
 
 def native_answer(error: PodiumError, request_id: str) -> native.ErrorAnswer:

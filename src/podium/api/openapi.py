@@ -9,8 +9,8 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
-from podium.api.errors import speaks_openai
-from podium.protocols import native, native_use, openai, openai_answers
+from podium.api.errors import Dialect, dialect_of
+from podium.protocols import anthropic, native, native_use, openai, openai_answers, tasks
 from podium.protocols.wire import WireModel
 
 _REFERENCE = "#/components/schemas/"
@@ -27,11 +27,15 @@ _ERRORS = {
 }
 _POLICY_EXAMPLE = '"key-requests-per-minute";q=60;w=60, "key-tokens-per-day";q=100000;qu="tokens";w=86400'
 _LIMIT_EXAMPLE = '"key-requests-per-minute";r=59;t=60, "key-tokens-per-day";r=98000;t=86400'
-_NATIVE_ERROR, _OPENAI_ERROR = "Error", "OpenAIError"
+_ERROR_NAMES: dict[Dialect, str] = {"native": "Error", "openai": "OpenAIError", "anthropic": "AnthropicError"}
 _REQUESTS: tuple[type[WireModel], ...] = (
     openai.ChatCompletionRequest,
     openai.CompletionRequest,
     openai.EmbeddingsRequest,
+    tasks.RerankRequest,
+    tasks.ClassifyRequest,
+    anthropic.MessagesRequest,
+    anthropic.CountTokensRequest,
     openai.TokenizeRequest,
     openai.DetokenizeRequest,
     native.GenerateRequest,
@@ -43,6 +47,10 @@ _ANSWERS = (
     openai_answers.ChatCompletion,
     openai_answers.Completion,
     openai_answers.EmbeddingList,
+    tasks.RerankAnswer,
+    tasks.ClassifyAnswer,
+    anthropic.MessageAnswer,
+    anthropic.TokenCount,
     openai_answers.ModelCard,
     openai_answers.ModelList,
     openai_answers.TokenizeAnswer,
@@ -175,7 +183,7 @@ def _query_parameter(name: str, text: str) -> dict[str, Any]:
 
 
 def _add_errors(path: str, entry: dict[str, Any]) -> None:
-    name = _OPENAI_ERROR if speaks_openai(path) else _NATIVE_ERROR
+    name = _ERROR_NAMES[dialect_of(path)]
     content = {"application/json": {"schema": {"$ref": _REFERENCE + name}}}
     responses = entry["responses"]
     if "content" in responses.get("422", {}):  # the framework's own, which never happens here
@@ -201,9 +209,17 @@ def _component_schemas() -> dict[str, Any]:
     _, answers = msgspec.json.schema_components(_ANSWERS, ref_template=template)
     (_,), openai_error = msgspec.json.schema_components([openai_answers.ErrorBody], ref_template=template)
     (_,), native_error = msgspec.json.schema_components([native.ErrorBody], ref_template=template)
+    (_,), anthropic_error = msgspec.json.schema_components([anthropic.ErrorBody], ref_template=template)
     return {
         **requests["$defs"],
         **answers,
-        _OPENAI_ERROR: {"type": "object", "required": ["error"], "properties": {"error": openai_error["ErrorBody"]}},
-        _NATIVE_ERROR: {"type": "object", "required": ["error"], "properties": {"error": native_error["ErrorBody"]}},
+        _ERROR_NAMES["openai"]: _wrapped(openai_error["ErrorBody"]),
+        _ERROR_NAMES["native"]: _wrapped(native_error["ErrorBody"]),
+        _ERROR_NAMES["anthropic"]: _wrapped(
+            anthropic_error["ErrorBody"], type={"const": "error"}, request_id={"type": "string"}
+        ),
     }
+
+
+def _wrapped(error: dict[str, Any], **beside: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "required": ["error", *beside], "properties": {"error": error, **beside}}

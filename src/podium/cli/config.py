@@ -47,7 +47,7 @@ def check(*, config: ConfigOption = None, assignments: SetOption = None, as_json
     """
     loaded = settings_from(config, assignments)
     file = str(loaded.file) if loaded.file else None
-    models = [model.name for model in loaded.settings.models]
+    models = list(dict.fromkeys(model.name for model in loaded.settings.all_models))
     if as_json:
         output.document({"valid": True, "file": file, "models": models})
     else:

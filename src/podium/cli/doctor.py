@@ -75,7 +75,7 @@ def doctor(*, config: ConfigOption = None, assignments: SetOption = None, as_jso
     report = Report(
         machine=machine.look(),
         engines=[_engine(entry) for entry in ADAPTERS.values()],
-        models=[_model(model) for model in settings.models],
+        models=[_model(model) for model in settings.all_models],
         ports=ports,
         warnings=[*filter(None, [machine.torchvision_conflict()]), *_port_warnings(ports)],
     )

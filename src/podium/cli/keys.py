@@ -31,6 +31,7 @@ from podium.cli.limits import (
     limits_text,
 )
 from podium.cli.options import ConfigOption, JsonOption, SetOption, settings_from
+from podium.config.models import names_of
 from podium.config.nearest import nearest_word
 from podium.config.settings import Settings
 from podium.core.identity import ROLES, Quotas, Role
@@ -354,7 +355,7 @@ def _model_names(settings: Settings, given: Sequence[str] | None) -> tuple[str, 
     """The models' own names: rights hang on those, and not on aliases."""
     if not given:
         return None
-    known = {alias: model.name for model in settings.models for alias in (model.name, *model.aliases)}
+    known = names_of(settings.all_models)
     for name in given:
         if name not in known:
             meant = nearest_word(name, known)

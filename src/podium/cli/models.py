@@ -63,9 +63,12 @@ def list_models(
     if as_json:
         output.document(answer)
         return
-    columns = ("model", "version", "state", "engine", "memory", "requests", "aliases", "error")
+    columns = ("model", "version", "task", "state", "engine", "memory", "requests", "aliases", "error")
     rows = [
-        (m.name, m.version, m.state, m.engine, output.byte_text(m.memory_bytes), m.request_count, m.aliases, m.error)
+        (
+            *(m.name, m.version, m.task, m.state, m.engine),
+            *(output.byte_text(m.memory_bytes), m.request_count, m.aliases, m.error),
+        )
         for m in answer.models.values()
     ]
     output.table(columns, rows)

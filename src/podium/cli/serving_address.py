@@ -9,9 +9,12 @@ from podium.config.settings import Settings
 
 def listening_address(settings: Settings) -> str | None:
     """The base URL of the server or, where there is none, of the gateway; None when nothing listens at either."""
-    for host, port in ((settings.server.host, settings.server.port), split_address(settings.gateway.listen)):
-        if port and is_listening(host, port):
-            return address(host, port)
+    server, (host, port) = settings.server, split_address(settings.gateway.listen)
+    if server.port and is_listening(server.host, server.port):
+        return address(server.host, server.port)
+    if port and is_listening(host, port):
+        secure = settings.gateway.tls is not None
+        return address(host, port).replace("http:", "https:", 1) if secure else address(host, port)
     return None
 
 

@@ -92,7 +92,8 @@ def _run_stack(settings: Settings) -> int:
         settings = settings.model_copy(update={"logs": settings.logs.model_copy(update={"format": style})})
     logs.configure(style=style, level=settings.logs.level)
     stack = Stack(settings, read_environment())
-    name = settings.models[0].name if settings.models else ""
+    models = settings.models_of(settings.gateway.stable_name)
+    name = models[0].name if models else ""
     steps = next_steps(stack.addresses.gateway, f"{stack.addresses.control}/control/traffic", name)
 
     async def main() -> None:

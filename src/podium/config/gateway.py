@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from podium.config.access import is_loopback
 from podium.config.frozen import Group
+from podium.config.models import Model, check_names
 
 FULL_WEIGHT = 100
 WEIGHT_DIGITS = 2  # a hundredth of a per cent is the smallest share that the gateway can realise
@@ -94,6 +95,9 @@ class Environment(Group):
     health_path: HealthPath = Field(
         "/readyz", description="Path that answers 200 while a server wants traffic; asked twice a second."
     )
+    models: tuple[Model, ...] = Field(
+        (), description="Models that its `replicas` serve, as in `models` at the top. Empty: those at the top."
+    )
 
     @model_validator(mode="after")
     def _has_servers_of_one_kind(self) -> Environment:
@@ -101,7 +105,23 @@ class Environment(Group):
             raise ValueError("should have either `replicas` (1 or more) or `endpoints`, not both and not neither")
         if len(set(self.endpoints)) != len(self.endpoints):
             raise ValueError("lists an endpoint twice")
+        if self.models and self.endpoints:
+            raise ValueError(
+                "has `models` and `endpoints`: servers that run elsewhere serve what they were started with"
+            )
+        check_names(self.models)
         return self
+
+
+class GatewayTls(Group):
+    """Certificate of the gateway's own listener. Both files are followed: a new pair is taken without a restart."""
+
+    certificate: str = Field(
+        min_length=1, description="PEM file of the certificate, followed by those between it and its root."
+    )
+    key: str = Field(
+        min_length=1, description="PEM file of its private key, not encrypted: RSA (2048 bits or more) or P-256."
+    )
 
 
 class Gateway(Group):
@@ -109,6 +129,9 @@ class Gateway(Group):
 
     listen: Address = Field(
         "127.0.0.1:8080", description="Address of the gateway, `host:port`; port 0 takes a free one."
+    )
+    tls: GatewayTls | None = Field(
+        None, description="Certificate and key; then `listen` speaks HTTPS, TLS 1.2 or later. None: plain HTTP."
     )
     control: LoopbackAddress = Field(
         "127.0.0.1:8081",
@@ -169,6 +192,11 @@ class Gateway(Group):
 
     def _names(self) -> str:
         return ", ".join(self.environments)
+
+    @property
+    def url(self) -> str:
+        """Where clients find it."""
+        return f"{'http' if self.tls is None else 'https'}://{self.listen}"
 
     @property
     def stable_name(self) -> str:

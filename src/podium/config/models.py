@@ -32,7 +32,7 @@ class Embedding(Group):
 
 
 class Batching(Group):
-    """How requests to a one-shot model (task `embed`) share a pass of the model."""
+    """How requests to a one-shot model (every task but `generate`) share a pass of the model."""
 
     max_inputs: int = Field(32, ge=1, le=4096, description="Most inputs in one batch.")
     max_tokens: int = Field(8192, ge=16, description="Most tokens in one batch, padding included.")
@@ -50,11 +50,11 @@ class Model(Group):
     )
     version: str = Field("1", description="Version label; `name@version` in requests selects it.")
     aliases: tuple[str, ...] = Field((), description="Other names for the same model, unique in the server.")
-    task: Literal["auto", "generate", "embed"] = Field(
+    task: Literal["auto", "generate", "embed", "classify", "rerank"] = Field(
         "auto", description="What the model does; `auto` reads its config (and is `generate` where there is none)."
     )
     embedding: Embedding = Field(Embedding(), description="For the task `embed`.")
-    batching: Batching = Field(Batching(), description="For the task `embed`.")
+    batching: Batching = Field(Batching(), description="For every task but `generate`.")
     engine: Engine = Field(AutoEngine(), description="Engine name, or a mapping with `kind` and its settings.")
     load: Literal["start", "demand", "manual"] = Field(
         "start",
@@ -85,3 +85,23 @@ class Model(Group):
             msg = "use 1 to 128 letters, digits, '.', '_', '-' or '/', starting with a letter or digit"
             raise ValueError(msg)
         return value
+
+
+def check_names(models: tuple[Model, ...]) -> None:
+    """Raise ``ValueError`` when two of the models of one server could be meant by the same name."""
+    versions = [(model.name, model.version) for model in models]
+    for name, version in versions:
+        if versions.count((name, version)) > 1:
+            raise ValueError(f"model {name!r} version {version!r} is listed twice")
+    aliases = [alias for model in models for alias in model.aliases]
+    for alias in aliases:
+        if aliases.count(alias) > 1:
+            raise ValueError(f"alias {alias!r} is used twice")
+    for name, _ in versions:
+        if name in aliases:
+            raise ValueError(f"{name!r} is both a model and an alias")
+
+
+def names_of(models: tuple[Model, ...]) -> dict[str, str]:
+    """The models' own names by every name that requests can use for them."""
+    return {alias: model.name for model in models for alias in (model.name, *model.aliases)}

@@ -9,7 +9,7 @@ from podium.config.cache import Cache
 from podium.config.frozen import Group
 from podium.config.gateway import Gateway
 from podium.config.logs import Logs
-from podium.config.models import Model
+from podium.config.models import Model, check_names, names_of
 from podium.config.redis import Redis
 from podium.config.rollout import Rollout
 from podium.config.server import Server
@@ -30,31 +30,34 @@ class Settings(Group):
     logs: Logs = Field(Logs(), description="The log.")
 
     @model_validator(mode="after")
-    def _semantic_model_is_served(self) -> Settings:
-        semantic = self.cache.semantic
-        if semantic is not None:
-            names = {name for model in self.models for name in (model.name, *model.aliases)}
-            if semantic.model.partition("@")[0] not in names:
-                msg = f"cache.semantic.model is {semantic.model!r}, and no model of that name is configured"
-                raise ValueError(msg)
+    def _names_are_unique(self) -> Settings:
+        check_names(self.models)
         return self
 
     @model_validator(mode="after")
-    def _names_are_unique(self) -> Settings:
-        seen: set[str] = set()
-        versions: set[tuple[str, str]] = set()
-        for model in self.models:
-            if (model.name, model.version) in versions:
-                msg = f"model {model.name!r} version {model.version!r} is listed twice"
-                raise ValueError(msg)
-            versions.add((model.name, model.version))
-            for alias in model.aliases:
-                if alias in seen:
-                    msg = f"alias {alias!r} is used twice"
-                    raise ValueError(msg)
-                seen.add(alias)
-        for name, _ in versions:
-            if name in seen:
-                msg = f"{name!r} is both a model and an alias"
-                raise ValueError(msg)
+    def _semantic_model_is_served(self) -> Settings:
+        semantic = self.cache.semantic
+        if semantic is None:
+            return self
+        lists = self._served_lists
+        if any(semantic.model.partition("@")[0] not in names_of(models) for models in lists):
+            msg = f"cache.semantic.model is {semantic.model!r}, and no model of that name is configured"
+            raise ValueError(msg + (" in every environment" if len(lists) > 1 else ""))
         return self
+
+    def models_of(self, environment: str) -> tuple[Model, ...]:
+        """What local replicas of an environment serve: its own models, or else the top-level ones."""
+        return self.gateway.environments[environment].models or self.models
+
+    @property
+    def all_models(self) -> tuple[Model, ...]:
+        """Every model that a local server of the configuration serves, each once."""
+        found: list[Model] = []
+        for models in self._served_lists:
+            found += [model for model in models if model not in found]
+        return tuple(found)
+
+    @property
+    def _served_lists(self) -> list[tuple[Model, ...]]:
+        local = [name for name, given in self.gateway.environments.items() if given.replicas]
+        return [self.models_of(name) for name in local] or [self.models]

@@ -23,6 +23,7 @@ from podium.config.gateway import split_address
 from podium.config.settings import Settings
 from podium.controller.attempts_reader import AttemptsReader
 from podium.controller.callers import gatekeeper_of
+from podium.controller.certificate_watch import CertificateWatch
 from podium.controller.fleet import EnvoyFleet
 from podium.controller.recent_traffic import RecentAttempts
 from podium.controller.resuming import is_overruled, resumed
@@ -87,7 +88,9 @@ async def control(settings: Settings, folder: RunFolder, stop: asyncio.Event) ->
         topology = wanted(settings, folder, kept, history.state)
         gatekeeper = await stack.enter_async_context(gatekeeper_of(settings))
         admin = await stack.enter_async_context(EnvoyAdmin(folder.admin_socket))
-        client = await stack.enter_async_context(httpx.AsyncClient(trust_env=False, timeout=PROBE_SECONDS))
+        # It asks the gateway of this machine only, whose certificate is for the names that clients use.
+        own = httpx.AsyncClient(trust_env=False, timeout=PROBE_SECONDS, verify=False)  # noqa: S501
+        client = await stack.enter_async_context(own)
         folder.discovery_socket.unlink(missing_ok=True)  # of a controller that was killed
         discovery = DiscoveryServer(
             str(folder.discovery_socket), snapshot_of(topology), ack_seconds=settings.gateway.ack_seconds
@@ -119,7 +122,10 @@ async def control(settings: Settings, folder: RunFolder, stop: asyncio.Event) ->
         )
         watcher = AttemptsWatcher(reconciler, recent)
         reader = AttemptsReader(folder.attempts_log, attempts, admin, watcher=watcher)
-        await _work(routes, listening, stop, {"attempts reader": reader.run(), "rollouts": reconciler.run()})
+        loops = {"attempts reader": reader.run(), "rollouts": reconciler.run()}
+        if settings.gateway.tls is not None:
+            loops["certificate watch"] = CertificateWatch(settings.gateway.tls, traffic).run()
+        await _work(routes, listening, stop, loops)
 
 
 def wanted(settings: Settings, folder: RunFolder, kept: WeightsFile, state: RolloutState) -> Topology:
@@ -170,4 +176,5 @@ def _bind(settings: Settings) -> socket.socket:
             f"Cannot listen on {host} port {port}: {error.strerror}. Stop what listens there, or set gateway.control."
         ) from error
     bound.setblocking(False)
+    bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # inherited; asyncio sets it on its own sockets only
     return bound

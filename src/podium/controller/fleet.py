@@ -34,10 +34,10 @@ class EnvoyFleet:
         """See ``Fleet``."""
         topology = self._topology()
         path = next(each.health_path for each in topology.environments if each.name == environment)
-        host = _reachable(topology.listen.host)
+        scheme, host = "https" if topology.has_tls else "http", _reachable(topology.listen.host)
         try:
             answer = await self._client.get(
-                f"http://{host}:{topology.listen.port}{path}", headers={PIN_HEADER: environment}
+                f"{scheme}://{host}:{topology.listen.port}{path}", headers={PIN_HEADER: environment}
             )
         except httpx.HTTPError:
             return False

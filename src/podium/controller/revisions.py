@@ -13,17 +13,19 @@ _DIGITS = 8
 
 
 def usual_revisions(folder: RunFolder, settings: Settings) -> dict[str, str]:
-    """``ENVIRONMENT@DIGEST`` by environment, of its servers and of the models that are served.
+    """``ENVIRONMENT@DIGEST`` by environment, of its servers and of the models that they serve.
 
-    The settings of the run are digested, not the controller's own, in which local servers have ports of the moment.
-    Weights that changed behind an endpoint or a path are not seen: then a revision is named by hand.
+    What its servers are started with is digested, not the controller's own settings, in which local servers have ports
+    of the moment. Weights that changed behind an endpoint or a path are not seen: then a revision is named by hand.
     """
+    return {name: f"{name}@{_digest(folder, name, settings)}" for name in settings.gateway.environments}
+
+
+def _digest(folder: RunFolder, environment: str, settings: Settings) -> str:
     try:
-        told = load({}, folder.settings, {}).settings
+        told = load({}, folder.settings_of(environment), {}).settings
     except ConfigurationError:
         told = settings
-    models = "".join(model.model_dump_json() for model in told.models)
-    return {
-        name: f"{name}@{hashlib.sha256((environment.model_dump_json() + models).encode()).hexdigest()[:_DIGITS]}"
-        for name, environment in told.gateway.environments.items()
-    }
+    parts = (told.gateway.environments[environment], *told.models)
+    text = "".join(part.model_dump_json() for part in parts)
+    return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]

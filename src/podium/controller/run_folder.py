@@ -12,10 +12,9 @@ class RunFolder:
 
     path: Path
 
-    @property
-    def settings(self) -> Path:
-        """The settings that every local server of the run is started with."""
-        return self.path / "podium.yaml"
+    def settings_of(self, environment: str) -> Path:
+        """The settings that the local servers of an environment are started with."""
+        return self.path / f"podium-{environment}.yaml"
 
     @property
     def controller_settings(self) -> Path:

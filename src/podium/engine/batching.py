@@ -132,7 +132,7 @@ class Batcher:
         return [one for part in parts.values() for one in self._compute(part)]
 
     def _vectors(self, batch: Sequence[WaitingInput]) -> Vectors:
-        return self._engine.compute([waiting.token_ids for waiting in batch])
+        return self._engine.compute([waiting.ids for waiting in batch])
 
     def _collect(
         self, batch: list[WaitingInput], vectors: Vectors, computed: list[Computed], refused: list[Refused]

@@ -28,7 +28,7 @@ from podium.core.errors import (
     all_errors,
 )
 from podium.core.generation import Prompt, SamplingParams
-from podium.core.one_shot import Input, Vectors
+from podium.core.one_shot import Input, InputIds, Vectors
 from podium.engine.flight import Answer, Call, Flight
 from podium.engine.interface import EngineGauges
 from podium.engine.messages import (
@@ -150,9 +150,9 @@ class EngineHandle:
         message = Submit(id=next(self._ids), prompt=prompt, sampling=sampling, default_max_tokens=default_max_tokens)
         return self._launch(Flight(message, choices=sampling.n, on_end=self._end_flight))
 
-    async def tokenize(self, prompt: Prompt, *, add_special_tokens: bool) -> Tokens:
-        """Tokenize in the worker."""
-        message = Tokenize(id=next(self._ids), prompt=prompt, add_special_tokens=add_special_tokens)
+    async def tokenize(self, prompt: Prompt, *, add_special_tokens: bool, strings: bool = True) -> Tokens:
+        """Tokenize in the worker; ``strings``: with the text of each token."""
+        message = Tokenize(id=next(self._ids), prompt=prompt, add_special_tokens=add_special_tokens, strings=strings)
         answer = await self._call(message)
         assert isinstance(answer, Tokens)  # noqa: S101 - this is a bug: the worker answers in kind
         return answer
@@ -163,13 +163,13 @@ class EngineHandle:
         assert isinstance(answer, Text)  # noqa: S101 - this is a bug: the worker answers in kind
         return answer.text
 
-    async def tokenize_inputs(self, inputs: tuple[Input, ...]) -> tuple[tuple[int, ...], ...]:
-        """Token ids of each input of a one-shot request. Raises what the worker refuses."""
-        answer = await self._call(TokenizeInputs(id=next(self._ids), inputs=inputs))
+    async def tokenize_inputs(self, inputs: tuple[Input, ...], *, param: str = "input") -> tuple[InputIds, ...]:
+        """Token ids of each input of a one-shot request. Raises what the worker refuses, in terms of ``param``."""
+        answer = await self._call(TokenizeInputs(id=next(self._ids), inputs=inputs, param=param))
         assert isinstance(answer, InputTokens)  # noqa: S101 - this is a bug: the worker answers in kind
-        return answer.token_ids
+        return answer.inputs
 
-    async def compute(self, inputs: tuple[tuple[int, ...], ...]) -> Vectors:
+    async def compute(self, inputs: tuple[InputIds, ...]) -> Vectors:
         """One vector for each input, which are not empty and within the context. Cancelling aborts it."""
         answer = await self._call(Compute(id=next(self._ids), inputs=inputs))
         assert isinstance(answer, Computed)  # noqa: S101 - this is a bug: the worker answers in kind

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from podium.core.one_shot import InputIds
 from podium.engine.one_shot import BatchLimits
 
 SHORTEST_BUCKET_TOKENS = 16
@@ -16,7 +17,7 @@ class WaitingInput(NamedTuple):
 
     request_id: int
     position: int
-    token_ids: tuple[int, ...]
+    ids: InputIds
     bucket_tokens: int
     arrived: float
 
@@ -38,11 +39,11 @@ class InputQueue:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def add(self, request_id: int, inputs: Sequence[tuple[int, ...]]) -> None:
+    def add(self, request_id: int, inputs: Sequence[InputIds]) -> None:
         """Append the inputs of a request, which are never empty."""
         now = self._clock()
-        for position, token_ids in enumerate(inputs):
-            waiting = WaitingInput(request_id, position, token_ids, bucket_tokens(len(token_ids)), now)
+        for position, ids in enumerate(inputs):
+            waiting = WaitingInput(request_id, position, ids, bucket_tokens(len(ids.token_ids)), now)
             self._waiting.append(waiting)
             self._tokens += waiting.bucket_tokens
 

@@ -72,11 +72,11 @@ class Intake:
             case Submit():
                 self._inbox.put(self._preparation.prepare(message))
             case Tokenize(id=request_id, prompt=prompt, add_special_tokens=special):
-                token_ids, _ = self._preparation.tokenize(prompt, add_special_tokens=special)
-                strings = tuple(map(self._tokenizer.token_text, token_ids))
+                token_ids = self._preparation.tokenize(prompt, add_special_tokens=special)
+                strings = tuple(map(self._tokenizer.token_text, token_ids)) if message.strings else ()
                 self._send(Tokens(id=request_id, token_ids=token_ids, strings=strings))
-            case TokenizeInputs(id=request_id, inputs=inputs):
-                self._send(InputTokens(id=request_id, token_ids=self._preparation.tokenize_inputs(inputs)))
+            case TokenizeInputs(id=request_id, inputs=inputs, param=param):
+                self._send(InputTokens(id=request_id, inputs=self._preparation.tokenize_inputs(inputs, param)))
             case Detokenize(id=request_id, token_ids=token_ids):
                 self._tokenizer.check_ids(token_ids)
                 self._send(Text(id=request_id, text=self._tokenizer.decode(token_ids)))

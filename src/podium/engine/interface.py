@@ -22,7 +22,7 @@ class EngineFacts(msgspec.Struct, frozen=True):
     ``unsupported`` maps a request parameter to an engine that honours it; the dispatcher refuses such
     a request by name. ``text_engine``: prompts are passed on as text and text comes back (``remote``).
     A one-shot engine has a ``task`` of its own, and ``dimensions`` is the length of its vectors; its sequences
-    are inputs.
+    are inputs. A classifier's vectors have a number for each of ``labels``; ``multi_label`` as in its plan.
     """
 
     engine: str
@@ -36,6 +36,8 @@ class EngineFacts(msgspec.Struct, frozen=True):
     text_engine: bool = False
     task: Task = "generate"
     dimensions: int = 0
+    labels: tuple[str, ...] = ()
+    multi_label: bool = False
 
 
 class EngineSequence(msgspec.Struct, frozen=True):

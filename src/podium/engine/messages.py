@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from podium.core.generation import Chunk, Prompt, SamplingParams
-from podium.core.one_shot import Input
+from podium.core.one_shot import Input, InputIds
 from podium.engine.interface import EngineFacts, EngineGauges
 from podium.engine.one_shot import OneShotLoad
 
@@ -58,6 +58,7 @@ class Tokenize(msgspec.Struct, frozen=True, tag="tokenize"):
     id: int
     prompt: Prompt
     add_special_tokens: bool = True
+    strings: bool = True
 
 
 class Detokenize(msgspec.Struct, frozen=True, tag="detokenize"):
@@ -68,17 +69,18 @@ class Detokenize(msgspec.Struct, frozen=True, tag="detokenize"):
 
 
 class TokenizeInputs(msgspec.Struct, frozen=True, tag="tokenize_inputs"):
-    """Tokenize the inputs of a one-shot request. Answered by ``InputTokens`` or ``Refused``."""
+    """Tokenize the inputs of a one-shot request. Answered by ``InputTokens`` or ``Refused``, which names ``param``."""
 
     id: int
     inputs: tuple[Input, ...]
+    param: str = "input"
 
 
 class Compute(msgspec.Struct, frozen=True, tag="compute"):
     """One vector for each input. Answered by ``Computed`` in a ``Step``, or ``Refused``."""
 
     id: int
-    inputs: tuple[tuple[int, ...], ...]
+    inputs: tuple[InputIds, ...]
 
 
 class Shutdown(msgspec.Struct, frozen=True, tag="shutdown"):
@@ -162,7 +164,7 @@ class Heartbeat(msgspec.Struct, frozen=True, tag="heartbeat"):
 
 
 class Tokens(msgspec.Struct, frozen=True, tag="tokens"):
-    """Answer to ``Tokenize``; ``strings`` are the tokens' own texts."""
+    """Answer to ``Tokenize``; ``strings`` are the tokens' own texts, empty unless they were asked for."""
 
     id: int
     token_ids: tuple[int, ...]
@@ -173,7 +175,7 @@ class InputTokens(msgspec.Struct, frozen=True, tag="input_tokens"):
     """Answer to ``TokenizeInputs``: the token ids of each input."""
 
     id: int
-    token_ids: tuple[tuple[int, ...], ...]
+    inputs: tuple[InputIds, ...]
 
 
 class Text(msgspec.Struct, frozen=True, tag="text"):

@@ -1,24 +1,24 @@
 """The interface of one-shot engines, on one screen.
 
-Such an engine gets a batch of token sequences and returns one vector for each, in one call. What goes into a
+Such an engine gets a batch of inputs as token ids and returns one vector for each, in one call. What goes into a
 batch is decided above it, in ``podium.engine.batching``, the same for all engines.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 
-from podium.core.one_shot import Vectors
+from podium.core.one_shot import InputIds, Task, Vectors
 from podium.engine.interface import EngineFacts
 
 Pooling = Literal["mean", "cls", "last"]
 """How token vectors become one: their mean, the first one's, the last one's."""
 
 
-class EmbeddingPlan(msgspec.Struct, frozen=True):
+class EmbeddingPlan(msgspec.Struct, frozen=True, tag="embed"):
     """How a checkpoint's last hidden states become embeddings. ``normalize``: to length 1.
 
     ``max_model_len`` is the longest input that the checkpoint was made for, in tokens; 0 is unknown.
@@ -27,6 +27,35 @@ class EmbeddingPlan(msgspec.Struct, frozen=True):
     pooling: Pooling = "mean"
     normalize: bool = True
     max_model_len: int = 0
+
+    @property
+    def task(self) -> Task:
+        """What the model does."""
+        return "embed"
+
+
+class ClassificationPlan(msgspec.Struct, frozen=True, tag="classify"):
+    """What a sequence classifier's numbers are: one for each of ``labels``, as the model gives them.
+
+    ``multi_label``: each label holds or not by itself, else exactly one does. A model of the task ``rerank`` has one
+    label, relevance. ``max_model_len`` as above.
+    """
+
+    labels: tuple[str, ...]
+    task: Literal["classify", "rerank"] = "classify"
+    multi_label: bool = False
+    max_model_len: int = 0
+
+
+Plan = EmbeddingPlan | ClassificationPlan
+
+
+def facts_of(plan: Plan, dimensions: int) -> dict[str, Any]:
+    """The members of ``EngineFacts`` that follow from a plan; ``dimensions`` of an embedding are the model's."""
+    if isinstance(plan, EmbeddingPlan):
+        return {"task": plan.task, "dimensions": dimensions}
+    shown = {"labels": plan.labels, "multi_label": plan.multi_label}
+    return {"task": plan.task, "dimensions": len(plan.labels), **shown}
 
 
 class BatchLimits(msgspec.Struct, frozen=True):
@@ -40,7 +69,7 @@ class BatchLimits(msgspec.Struct, frozen=True):
 class OneShotLoad(msgspec.Struct, frozen=True):
     """What a worker needs to know of a one-shot model besides its folder."""
 
-    plan: EmbeddingPlan = EmbeddingPlan()
+    plan: Plan = EmbeddingPlan()
     limits: BatchLimits = BatchLimits()
 
 
@@ -49,7 +78,7 @@ class OneShotEngine(Protocol):
 
     facts: EngineFacts
 
-    def compute(self, batch: Sequence[tuple[int, ...]]) -> Vectors:
+    def compute(self, batch: Sequence[InputIds]) -> Vectors:
         """One row for each sequence, in order. Blocks while computing.
 
         No sequence is empty or longer than ``facts.max_model_len``. Raises ``EngineError`` when this batch

@@ -10,7 +10,7 @@ import msgspec
 
 from podium.core.errors import ContextLengthExceeded, InvalidRequest
 from podium.core.generation import ChatPrompt, Constraint, Prompt, SamplingParams, TextPrompt, TokensPrompt
-from podium.core.one_shot import Input
+from podium.core.one_shot import Input, InputIds, PairPrompt
 from podium.engine.chat_template import ChatTemplate
 from podium.engine.interface import EngineFacts, EngineSequence
 from podium.engine.messages import Abort, Compute, Shutdown, Submit
@@ -51,7 +51,7 @@ class Preparation:
         """Raises ``InvalidRequest`` and its kind when the request can never run on this model."""
         if self._facts.text_engine:
             return self._pass_on(submit)
-        token_ids, text = self.tokenize(submit.prompt)
+        token_ids = self.tokenize(submit.prompt)
         if not token_ids:
             raise InvalidRequest("The prompt has no tokens; give at least one.", param="prompt")
         self._tokenizer.check_ids(tuple(submit.sampling.logit_bias) + submit.sampling.stop_token_ids)
@@ -61,41 +61,53 @@ class Preparation:
         sequences = [
             self._sequence(submit.sampling, choice, token_ids, max_tokens) for choice in range(submit.sampling.n)
         ]
-        return Prepared(request_id=submit.id, sequences=sequences, prompt_text=text if submit.sampling.echo else "")
+        prompt_text = self._text(submit.prompt) if submit.sampling.echo else ""
+        return Prepared(request_id=submit.id, sequences=sequences, prompt_text=prompt_text)
 
-    def tokenize(self, prompt: Prompt, *, add_special_tokens: bool = True) -> tuple[tuple[int, ...], str]:
-        """(token ids, text) of a prompt."""
+    def tokenize(self, prompt: Prompt, *, add_special_tokens: bool = True) -> tuple[int, ...]:
+        """Token ids of a prompt."""
         match prompt:
             case TextPrompt(text):
-                return tuple(self._tokenizer.encode(text, add_special_tokens=add_special_tokens)), text
+                return tuple(self._tokenizer.encode(text, add_special_tokens=add_special_tokens))
             case TokensPrompt(token_ids):
                 self._tokenizer.check_ids(token_ids)
-                return token_ids, self._tokenizer.decode(token_ids)
+                return token_ids
             case ChatPrompt():
-                text = self._render(prompt)
                 # The template writes the special tokens itself.
-                return tuple(self._tokenizer.encode(text, add_special_tokens=False)), text
+                return tuple(self._tokenizer.encode(self._render(prompt), add_special_tokens=False))
 
-    def tokenize_inputs(self, inputs: Sequence[Input]) -> tuple[tuple[int, ...], ...]:
+    def tokenize_inputs(self, inputs: Sequence[Input], param: str) -> tuple[InputIds, ...]:
         """Token ids of each input. Raises ``InvalidRequest`` for an empty one, ``ContextLengthExceeded``."""
-        return tuple(self._input_ids(position, given) for position, given in enumerate(inputs))
+        return tuple(self._input_ids(f"{param}.{position}", given) for position, given in enumerate(inputs))
 
-    def _input_ids(self, position: int, given: Input) -> tuple[int, ...]:
-        param = f"input.{position}"
-        if isinstance(given, TextPrompt):
-            token_ids = tuple(self._tokenizer.encode(given.text))
-        else:
-            token_ids = given.token_ids
-            self._tokenizer.check_ids(token_ids, param=param)
-        if not token_ids:
-            raise InvalidRequest(f"Input {position} has no tokens; give at least one.", param=param)
-        if len(token_ids) > self._facts.max_model_len:
+    def _input_ids(self, param: str, given: Input) -> InputIds:
+        match given:
+            case TextPrompt(text):
+                found = InputIds(tuple(self._tokenizer.encode(text)))
+            case PairPrompt(first, second):
+                found = self._tokenizer.encode_pair(first, second)
+            case TokensPrompt(token_ids):
+                self._tokenizer.check_ids(token_ids, param=param)
+                found = InputIds(token_ids)
+        length = len(found.token_ids)
+        if not length:
+            raise InvalidRequest(f"`{param}` has no tokens; give at least one.", param=param)
+        if length > self._facts.max_model_len:
             raise ContextLengthExceeded(
-                f"Input {position} has {len(token_ids)} tokens; this model's context is {self._facts.max_model_len}. "
-                "Nothing is cut off here: shorten the input, or split it.",
+                f"`{param}` has {length} tokens{_with_query(given)}; this model's context is "
+                f"{self._facts.max_model_len}. Nothing is cut off here: shorten the input, or split it.",
                 param=param,
             )
-        return token_ids
+        return found
+
+    def _text(self, prompt: Prompt) -> str:
+        match prompt:
+            case TextPrompt(text):
+                return text
+            case TokensPrompt(token_ids):
+                return self._tokenizer.decode(token_ids)
+            case ChatPrompt():
+                return self._render(prompt)
 
     def _render(self, prompt: ChatPrompt) -> str:
         if self._template is None:
@@ -168,3 +180,7 @@ def read_eos_token_ids(folder: Path, tokenizer: Tokenizer) -> frozenset[int]:
     eos = tokenizer.special_tokens.get("eos_token")
     found = tokenizer.id_of(eos) if eos else None
     return frozenset() if found is None else frozenset({found})
+
+
+def _with_query(given: Input) -> str:
+    return " together with the other text of its pair" if isinstance(given, PairPrompt) else ""

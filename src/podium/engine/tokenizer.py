@@ -11,9 +11,11 @@ from typing import Any
 import tokenizers
 
 from podium.core.errors import CheckpointInvalid, InvalidRequest
+from podium.core.one_shot import InputIds
 from podium.engine.messages import TokenizerFacts
 
 SPECIAL_TOKEN_MEMBERS = ("bos_token", "eos_token", "pad_token", "unk_token", "sep_token", "cls_token", "mask_token")
+SEGMENTS = "token_type_ids"
 
 
 class Tokenizer:
@@ -25,6 +27,7 @@ class Tokenizer:
             name: _token_text(config.get(name)) for name in SPECIAL_TOKEN_MEMBERS if config.get(name)
         }
         self.chat_template = chat_template
+        self._tells_segments = SEGMENTS in config.get("model_input_names", [SEGMENTS])
         self.vocab_size: int = inner.get_vocab_size(with_added_tokens=True)
         self.token_text = lru_cache(maxsize=65536)(self._token_text_uncached)
 
@@ -53,6 +56,16 @@ class Tokenizer:
         """Token ids of ``text``."""
         ids: list[int] = self._inner.encode(text, add_special_tokens=add_special_tokens).ids
         return ids
+
+    def encode_pair(self, first: str, second: str) -> InputIds:
+        """Token ids of two texts that are read together, with the special tokens that stand around and between them.
+
+        Where the second one begins is told if the tokenizer makes a difference and its configuration does not say
+        that the model is not told.
+        """
+        encoded = self._inner.encode(first, second)
+        segments: list[int] = encoded.type_ids if self._tells_segments else []
+        return InputIds(tuple(encoded.ids), segments.index(1) if 1 in segments else 0)
 
     def decode(self, token_ids: Sequence[int]) -> str:
         """Text of ``token_ids``, special tokens left out."""

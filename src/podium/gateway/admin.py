@@ -69,6 +69,13 @@ class EnvoyAdmin:
             }
         return found
 
+    async def is_healthy(self, cluster: str, address: str) -> bool:
+        """Whether the endpoint ``address`` (``host:port``) passes its check; False when it cannot be asked."""
+        try:
+            return (await self.healthy_endpoints()).get(cluster, {}).get(address, False)
+        except httpx.HTTPError:
+            return False
+
     async def reopen_logs(self) -> None:
         """Open log files anew, after one was renamed."""
         (await self._client.post("/reopen_logs")).raise_for_status()

@@ -72,13 +72,13 @@ class AdsStream:
         sent. Returns at once when the stream has ended. Cancelling stops the wait, not what was sent.
         """
         for kind in ORDER:
-            if kind in self._types and self._types[kind].acked != snapshot.versions[kind]:
+            if snapshot.has(kind) and kind in self._types and self._types[kind].acked != snapshot.versions[kind]:
                 await self._send(kind, snapshot)
                 await self._confirmed(kind, snapshot.versions[kind])
 
     def has_confirmed(self, snapshot: Snapshot) -> bool:
         """Whether all types are subscribed to and confirmed in the version of ``snapshot``."""
-        asked = [kind for kind in ORDER if snapshot.packed[kind]]
+        asked = [kind for kind in ORDER if snapshot.has(kind)]
         return all(kind in self._types and self._types[kind].acked == snapshot.versions[kind] for kind in asked)
 
     def end(self) -> None:
@@ -88,17 +88,19 @@ class AdsStream:
             subscription.changed.set()
 
     async def _send(self, kind: str, snapshot: Snapshot) -> None:
+        if not snapshot.has(kind):
+            return  # an empty list would take away what the gateway has, such as its certificate
         subscription = self._types[kind]
         async with self._writing:
             subscription.nonce = str(next(self._numbers))
-            subscription.sent, subscription.nack = snapshot.versions.get(kind, ""), ""
+            subscription.sent, subscription.nack = snapshot.versions[kind], ""
             subscription.changed.clear()
             await self._write(
                 DiscoveryResponse(
                     type_url=kind,
                     version_info=subscription.sent,
                     nonce=subscription.nonce,
-                    resources=snapshot.packed.get(kind, ()),
+                    resources=snapshot.packed[kind],
                 )
             )
 

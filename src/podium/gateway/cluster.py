@@ -45,7 +45,12 @@ def _cluster(environment: Environment, topology: Topology) -> dict[str, Any]:
         "connect_timeout": _CONNECT,
         "lb_policy": "LEAST_REQUEST",
         "ignore_health_on_host_removal": True,  # else a removed server that passes its check keeps its traffic
-        "common_lb_config": {"healthy_panic_threshold": {"value": 0}},  # the default of 50 % feeds dead servers
+        "common_lb_config": {
+            "healthy_panic_threshold": {"value": 0},  # the default of 50 % feeds dead servers
+            # By default what is learned of other servers within a second is told to the workers at its end: until
+            # then the server that came first is the only one they know, dead or not.
+            "update_merge_window": "0s",
+        },
         "circuit_breakers": {
             "thresholds": [
                 {"max_connections": most, "max_pending_requests": most, "max_requests": most, "max_retries": most}

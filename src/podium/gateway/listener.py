@@ -6,6 +6,7 @@ from typing import Any
 
 from podium.config.access import is_loopback
 from podium.gateway.route import ROUTES
+from podium.gateway.secret import transport_socket
 from podium.gateway.topology import Topology
 
 LISTENER = "ingress"
@@ -43,14 +44,13 @@ def listener(topology: Topology) -> dict[str, Any]:
         "name": LISTENER,
         "address": {"socket_address": {"address": topology.listen.host, "port_value": topology.listen.port}},
         "per_connection_buffer_limit_bytes": BUFFER_BYTES,
-        "filter_chains": [
-            {
-                "filters": [
-                    {"name": "envoy.filters.network.http_connection_manager", "typed_config": _connections(topology)}
-                ]
-            }
-        ],
+        "filter_chains": [_chain(topology)],
     }
+
+
+def _chain(topology: Topology) -> dict[str, Any]:
+    filters = [{"name": "envoy.filters.network.http_connection_manager", "typed_config": _connections(topology)}]
+    return {"filters": filters, **({"transport_socket": transport_socket()} if topology.has_tls else {})}
 
 
 def _connections(topology: Topology) -> dict[str, Any]:

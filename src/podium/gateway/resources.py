@@ -15,12 +15,15 @@ from envoy.extensions.access_loggers.file.v3 import file_pb2  # noqa: F401
 from envoy.extensions.filters.http.router.v3 import router_pb2  # noqa: F401
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2  # noqa: F401
 from envoy.extensions.retry.host.previous_hosts.v3 import previous_hosts_pb2  # noqa: F401
+from envoy.extensions.transport_sockets.tls.v3 import tls_pb2  # noqa: F401
+from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
 from google.protobuf.json_format import ParseDict
 
 from podium.gateway import composite
 from podium.gateway.cluster import clusters, endpoints
 from podium.gateway.listener import listener
 from podium.gateway.route import routes
+from podium.gateway.secret import secrets
 from podium.gateway.topology import Topology
 
 _PREFIX = "type.googleapis.com/envoy.config"
@@ -29,10 +32,18 @@ ENDPOINT = f"{_PREFIX}.endpoint.v3.ClusterLoadAssignment"
 LISTENER = f"{_PREFIX}.listener.v3.Listener"
 ROUTE = f"{_PREFIX}.route.v3.RouteConfiguration"
 
-ORDER = (CLUSTER, ENDPOINT, LISTENER, ROUTE)
+CERTIFICATE = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret"
+
+ORDER = (CLUSTER, ENDPOINT, CERTIFICATE, LISTENER, ROUTE)
 """Make before break: what is referred to comes before what refers to it."""
 
-_KINDS = {CLUSTER: Cluster, ENDPOINT: ClusterLoadAssignment, LISTENER: Listener, ROUTE: RouteConfiguration}
+_KINDS = {
+    CLUSTER: Cluster,
+    ENDPOINT: ClusterLoadAssignment,
+    CERTIFICATE: Secret,
+    LISTENER: Listener,
+    ROUTE: RouteConfiguration,
+}
 
 
 def documents(topology: Topology) -> dict[str, list[dict[str, Any]]]:
@@ -40,6 +51,7 @@ def documents(topology: Topology) -> dict[str, list[dict[str, Any]]]:
     return {
         CLUSTER: clusters(topology),
         ENDPOINT: endpoints(topology),
+        CERTIFICATE: secrets(topology.certificate),
         LISTENER: [listener(topology)],
         ROUTE: [routes(topology)],
     }

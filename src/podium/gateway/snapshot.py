@@ -25,6 +25,10 @@ class Snapshot:
     packed: Mapping[str, tuple[Packed, ...]]
     versions: Mapping[str, str]
 
+    def has(self, kind: str) -> bool:
+        """Whether there is anything of that type."""
+        return bool(self.packed.get(kind))
+
     @property
     def version(self) -> str:
         """The version of the whole."""

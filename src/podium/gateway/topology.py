@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from podium.config.gateway import FULL_WEIGHT, WEIGHT_DIGITS, Gateway, split_address
 from podium.config.settings import Settings
+from podium.gateway.certificate import Certificate
 
 TOTAL_WEIGHT = FULL_WEIGHT * 10**WEIGHT_DIGITS
 """Sum of all weights, always: with another total, a hash would send a user to another environment."""
@@ -63,6 +64,7 @@ class Topology:
 
     ``weights`` holds every environment, in the order of ``environments``, in units of which ``TOTAL_WEIGHT`` are all.
     ``former`` is the stable environment of before, for as long as requests may be on their way through its shield.
+    With ``has_tls`` nobody is served before there is a ``certificate``.
     """
 
     listen: Endpoint
@@ -73,6 +75,8 @@ class Topology:
     health_host: str
     attempts_log: str
     former: str = ""
+    has_tls: bool = False
+    certificate: Certificate | None = None
 
     def with_weights(self, per_cent: Mapping[str, float]) -> Self:
         """The same with other shares; what is left out gets none."""
@@ -105,6 +109,7 @@ def topology_of(settings: Settings, *, attempts_log: str) -> Topology:
         ),
         health_host=next(iter(settings.server.allowed_hosts), "localhost"),
         attempts_log=attempts_log,
+        has_tls=gateway.tls is not None,
     )
 
 

@@ -10,6 +10,7 @@ import structlog
 
 from podium.config.gateway import check_weights
 from podium.core.errors import InvalidRequest
+from podium.gateway.certificate import Certificate
 from podium.gateway.snapshot import snapshot_of
 from podium.gateway.topology import Topology, per_cent
 from podium.gateway.weights_file import WeightsFile
@@ -68,6 +69,11 @@ class Traffic:
             if self.topology.former:
                 await self._tell(replace(self.topology, former=""))
                 log.info("stable", environment=environment)
+
+    async def set_certificate(self, certificate: Certificate) -> None:
+        """Show ``certificate`` to clients that connect from now on. Raises what ``DiscoveryServer.push`` raises."""
+        async with self._changing:
+            await self._tell(replace(self.topology, certificate=certificate))
 
     async def _tell(self, changed: Topology) -> None:
         await self._discovery.push(snapshot_of(changed))

@@ -50,9 +50,7 @@ class Checkpoint:
     trust_remote_code: bool = False
 
 
-def inspect(
-    folder: Path, *, task: Literal["auto", "generate", "embed"] = "auto", trust_remote_code: bool = False
-) -> Checkpoint:
+def inspect(folder: Path, *, task: Literal["auto"] | Task = "auto", trust_remote_code: bool = False) -> Checkpoint:
     """Check the folder and say what it holds. Reads headers and small files only; changes nothing.
 
     Raises ``CheckpointInvalid`` for missing or damaged files, ``CheckpointUnsafe`` for pickles, code and
@@ -73,7 +71,7 @@ def inspect(
     weights = _Weights.of_ir(folder) if is_ir else _Weights.of_safetensors(folder)
     _check_tokenizer(folder)
     described = _describe(folder, config, architecture, weights, trust_remote_code=trust_remote_code)
-    return replace(described, task=does, max_model_len=position_count(config)) if does == "embed" else described
+    return replace(described, task=does, max_model_len=position_count(config)) if does != "generate" else described
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,13 @@ from podium.models.converter import Line
 _COPIED = ("config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
 _COPIED_IF_PRESENT = ("special_tokens_map.json", "chat_template.json", "added_tokens.json")
 
+_CLASSES: dict[Task, str] = {
+    "generate": "OVModelForCausalLM",
+    "embed": "OVModelForFeatureExtraction",
+    "classify": "OVModelForSequenceClassification",
+    "rerank": "OVModelForSequenceClassification",
+}
+
 Tell = Callable[[Line], None]
 
 
@@ -49,8 +56,7 @@ def convert(source: Path, output: Path, precision: str, tell: Tell, *, trust: bo
     tell(Line(stage="loading"))
     library = _import_optimum()
     tell(Line(stage="exporting", ratio=0.1))
-    kind = library.OVModelForCausalLM if task == "generate" else library.OVModelForFeatureExtraction
-    model = _export(library, kind, source, precision, trust=trust)
+    model = _export(library, getattr(library, _CLASSES[task]), source, precision, trust=trust)
     if precision == "f16":
         tell(Line(stage="compressing", ratio=0.7))
         model.half()

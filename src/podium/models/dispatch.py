@@ -128,7 +128,7 @@ class Dispatcher:
         """Join a computation of the same answer, else lead: one may follow the other, for a leader may fail."""
         with ExitStack() as hold:
             hold.callback(asked.served.release)
-            refuse_other_task(asked.ready.facts, "generate")
+            refuse_other_task(self._models, asked.request.caller, asked.ready.facts, "generate")
             refuse_unsupported(asked.request.sampling, asked.ready.facts.unsupported, asked.ready.facts.engine)
             terms = self._sharing.terms(asked.request, asked.served.identity, asked.default_max_tokens)
             while (computation := self._sharing.find_running(terms)) is not None:

@@ -1,177 +1,42 @@
-"""An embedding request's one page: resolve, tokenize, reserve, admit by slices, compute."""
+"""Embedding: vectors of texts, in the dimensions that were asked for."""
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import replace
 
-import numpy as np
-
-from podium.cache.key import ModelIdentity
-from podium.core.errors import DeadlineExceeded, InvalidRequest, UnsupportedParameter
-from podium.core.one_shot import EmbeddingRequest, Vectors
-from podium.core.standing import Standing
-from podium.engine.admission import AdmissionGate
-from podium.engine.handle import EngineHandle
+from podium.config.models import Model
+from podium.core.errors import InvalidRequest, UnsupportedParameter
+from podium.core.one_shot import OneShotRequest
+from podium.engine.interface import EngineFacts
 from podium.engine.pooling import normalized
-from podium.engine.turns import Work
-from podium.models.permission import permitted, refuse_other_task
-from podium.models.ports import Lease, Quotas
-from podium.models.registry import Models
-from podium.models.served import ServedModel
-
-
-@dataclass(frozen=True)
-class Embedded:
-    """Vectors in the order of the inputs, and who computed them. ``queue_seconds``: before the first was computed.
-
-    ``identity`` is None until the model's files are known by content.
-    """
-
-    model: str
-    version: str
-    engine: str
-    vectors: Vectors
-    prompt_tokens: int
-    queue_seconds: float
-    standings: Sequence[Standing]
-    identity: ModelIdentity | None
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """One request on its way, with the model that it holds; its inputs as token ids."""
-
-    request: EmbeddingRequest
-    model: str
-    handle: EngineHandle
-    gate: AdmissionGate
-    inputs: tuple[tuple[int, ...], ...]
-    slice_inputs: int
-    deadline: float | None
-
-    @property
-    def tokens(self) -> int:
-        return sum(map(len, self.inputs))
-
-    def slices(self) -> Iterator[list[int]]:
-        """Positions of inputs that are computed together: of similar length, as many as one batch takes."""
-        order = sorted(range(len(self.inputs)), key=lambda position: len(self.inputs[position]))
-        for start in range(0, len(order), self.slice_inputs):
-            yield order[start : start + self.slice_inputs]
+from podium.models.one_shot import Computed, OneShots
 
 
 class Embedder:
-    """Turns requests into vectors."""
+    """Turns texts into vectors."""
 
-    def __init__(self, models: Models, quotas: Quotas, *, default_timeout_seconds: float) -> None:
-        self._models = models
-        self._quotas = quotas
-        self._default_timeout_seconds = default_timeout_seconds
+    def __init__(self, one_shots: OneShots) -> None:
+        self._one_shots = one_shots
 
-    async def embed(self, request: EmbeddingRequest) -> Embedded:
-        """All vectors, or none.
+    async def embed(self, request: OneShotRequest, *, dimensions: int | None = None) -> Computed:
+        """A vector for each input; ``dimensions`` None is all of the model's.
 
-        Refused before any computing: models that are unknown or not the caller's (``ModelNotFound``) or generate
-        (``UnsupportedTask``), fewer dimensions where they mean nothing (``UnsupportedParameter``), inputs that are
-        empty or too long, used-up quotas (``RateLimited``), full queues (``Overloaded``). Cancelling takes what is
-        not computed yet out of the batch, and what was computed is charged.
+        Raises what ``OneShots.compute`` raises, and ``UnsupportedParameter`` for fewer dimensions where they mean
+        nothing.
         """
-        arrived = time.monotonic()
-        seconds = request.timeout_seconds or self._default_timeout_seconds
-        deadline = asyncio.get_running_loop().time() + seconds if seconds else None
-        try:
-            async with asyncio.timeout_at(deadline):
-                name = permitted(self._models, request.caller, request.model)
-                return await self._embed(request, await self._models.find_loaded(name), deadline, arrived)
-        except TimeoutError as error:
-            raise DeadlineExceeded("The request's deadline passed before it was finished.") from error
 
-    async def _embed(
-        self, request: EmbeddingRequest, served: ServedModel, deadline: float | None, arrived: float
-    ) -> Embedded:
-        with ExitStack() as hold:
-            handle, gate, ready = served.use()
-            hold.callback(served.release)
-            refuse_other_task(ready.facts, "embed")
-            config, facts = served.config, ready.facts
-            dimensions = _dimensions(request.dimensions, facts.dimensions, truncatable=config.embedding.truncatable)
-            inputs = await handle.tokenize_inputs(request.inputs)
-            asked = _Asked(request, config.name, handle, gate, inputs, facts.max_batch_sequences, deadline)
-            lease = await self._reserve(asked)
-            vectors, started = await _compute(asked, lease)
-        if dimensions < vectors.shape[1]:
-            vectors = normalized(vectors[:, :dimensions])
-        return Embedded(
-            model=config.name,
-            version=config.version,
-            engine=facts.engine,
-            vectors=vectors,
-            prompt_tokens=asked.tokens,
-            queue_seconds=started - arrived,
-            standings=lease.standings,
-            identity=served.identity,
-        )
+        def check(config: Model, facts: EngineFacts) -> None:
+            _check_dimensions(dimensions, facts.dimensions, truncatable=config.embedding.truncatable)
 
-    async def _reserve(self, asked: _Asked) -> Lease:
-        caller = asked.request.caller
-        counted = self._quotas.counts_tokens(caller, asked.model)
-        return await self._quotas.reserve(
-            caller,
-            asked.model,
-            request_id=asked.request.id,
-            prompt_tokens=asked.tokens if counted else 0,
-            output_tokens=0,
-        )
+        computed = await self._one_shots.compute(request, "embed", check=check)
+        if dimensions is None or dimensions == computed.vectors.shape[1]:
+            return computed
+        return replace(computed, vectors=normalized(computed.vectors[:, :dimensions]))
 
 
-async def _compute(asked: _Asked, lease: Lease) -> tuple[Vectors, float]:
-    """All vectors, and when the first slice was admitted; settles the lease with what was computed.
-
-    One slice after the other: a call of two thousand inputs never holds more of the batch than others can have.
-    """
-    rows: dict[int, Vectors] = {}
-    used_tokens = 0
-    started: float | None = None
-    try:
-        for positions in asked.slices():
-            inputs = tuple(asked.inputs[position] for position in positions)
-            tokens = sum(map(len, inputs))
-            permit = await asked.gate.acquire(_work(asked, len(inputs), tokens))
-            computed_tokens = 0
-            try:
-                started = time.monotonic() if started is None else started
-                vectors = await asked.handle.compute(inputs)
-                computed_tokens = tokens
-            finally:
-                permit.release(computed_tokens)
-            used_tokens += tokens
-            lease.note(used_tokens, 0)
-            rows.update(zip(positions, vectors, strict=True))
-    finally:
-        lease.settle(used_tokens, 0)
-    return np.stack([rows[position] for position in range(len(rows))]), started or time.monotonic()
-
-
-def _work(asked: _Asked, permits: int, tokens: int) -> Work:
-    caller = asked.request.caller
-    return Work(
-        permits=permits,
-        tenant=caller.tenant,
-        weight=caller.weight,
-        priority_class=caller.priority,
-        priority=asked.request.priority,
-        tokens=tokens,
-        deadline=asked.deadline,
-    )
-
-
-def _dimensions(wanted: int | None, there: int, *, truncatable: bool) -> int:
+def _check_dimensions(wanted: int | None, there: int, *, truncatable: bool) -> None:
     if wanted is None or wanted == there:
-        return there
+        return
     if not truncatable:
         raise UnsupportedParameter(
             f"This model's vectors have {there} dimensions and may not be cut: it was not trained for that, or "
@@ -180,4 +45,3 @@ def _dimensions(wanted: int | None, there: int, *, truncatable: bool) -> int:
         )
     if wanted > there:
         raise InvalidRequest(f"This model's vectors have {there} dimensions; ask for 1 to {there}.", param="dimensions")
-    return wanted

@@ -8,9 +8,12 @@ from podium.core.one_shot import Task
 from podium.engine.interface import EngineFacts
 from podium.models.registry import NO_SUCH_MODEL, Models
 
+_MOST_NAMES = 8
 _INSTEAD = {
     "generate": "It generates text: use /v1/chat/completions, /v1/completions or /generate.",
     "embed": "It computes embeddings: use /v1/embeddings.",
+    "classify": "It classifies texts: use /v1/classify.",
+    "rerank": "It tells how relevant a text is to a question: use /v1/rerank.",
 }
 
 
@@ -21,7 +24,13 @@ def permitted(models: Models, caller: Principal, model: str) -> str:
     return model
 
 
-def refuse_other_task(facts: EngineFacts, wanted: Task) -> None:
-    """Raise ``UnsupportedTask`` unless the model does what is wanted of it."""
-    if facts.task != wanted:
-        raise UnsupportedTask(f"This model's task is {facts.task}, not {wanted}. {_INSTEAD[facts.task]}", param="model")
+def refuse_other_task(models: Models, caller: Principal, facts: EngineFacts, *wanted: Task) -> None:
+    """Raise ``UnsupportedTask``, which names the caller's models that can, unless ``facts`` have a wanted task."""
+    if facts.task in wanted:
+        return
+    able = sorted({one.name for one in models.list() if one.task in wanted and caller.may_use(one.name)})
+    instead = f"Models here that do: {', '.join(able[:_MOST_NAMES])}." if able else "No model here does."
+    task = " or ".join(wanted)
+    raise UnsupportedTask(
+        f"This model's task is {facts.task}, not {task}. {_INSTEAD[facts.task]} {instead}", param="model"
+    )

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -14,13 +15,15 @@ from podium.config.engine import AutoEngine, EchoEngine, Engine, OpenVINOEngine,
 from podium.config.models import Model
 from podium.core.errors import ConfigurationError, UnsupportedArchitecture
 from podium.engine.adapters.table import ONE_SHOT_KINDS
-from podium.engine.one_shot import OneShotLoad
-from podium.models.checkpoint import Checkpoint, inspect
+from podium.engine.one_shot import OneShotLoad, Plan
+from podium.models.checkpoint import CONFIG, Checkpoint, inspect
 from podium.models.conversion import convert
 from podium.models.converter import Precision
 from podium.models.file_hashes import verify_files
 from podium.models.selection import Choice, Machine, choose
 from podium.models.sentence_embedding import embedding_plan, one_shot_load
+from podium.models.sequence_classification import classification_plan
+from podium.models.small_json import read_json
 from podium.models.source import resolve_source
 
 # KV cache, activations and code beside the weights: measured on GPT-2 124M with openvino and transformers.
@@ -54,9 +57,10 @@ class SourcePolicy:
 async def make_runnable(model: Model, policy: SourcePolicy, report: Callable[[str, float], None]) -> Runnable:
     """Everything before the worker starts. Raises a ``ModelLoadError``; hashing runs in a thread."""
     if isinstance(model.engine, SOURCELESS_ENGINES):
-        _check_engine(model.engine, one_shot=model.task == "embed")
+        one_shot = model.task not in {"auto", "generate"}
+        _check_engine(model.engine, one_shot=one_shot)
         choice = choose(model.engine, is_openvino_ir=False, machine=Machine.here())
-        load = one_shot_load(model, embedding_plan(model.embedding)) if model.task == "embed" else None
+        load = one_shot_load(model, _plan_without_files(model)) if one_shot else None
         return Runnable(folder=NO_FOLDER, choice=choice, needed_bytes=WORKER_OVERHEAD_BYTES, one_shot=load)
     report("inspecting", -1)
     checkpoint = await asyncio.to_thread(_inspect, model, policy)
@@ -83,15 +87,31 @@ def _one_shot(model: Model, checkpoint: Checkpoint) -> OneShotLoad:
             f"models[].max_model_len is {model.max_model_len}, and the checkpoint has positions for "
             f"{checkpoint.max_model_len} tokens; lower it."
         )
-    plan = embedding_plan(model.embedding, checkpoint.path)
+    plan = _plan(model, checkpoint)
     lengths = [length for length in (plan.max_model_len, checkpoint.max_model_len) if length]
     return one_shot_load(model, replace(plan, max_model_len=min(lengths, default=0)))
+
+
+def _plan(model: Model, checkpoint: Checkpoint) -> Plan:
+    match checkpoint.task:
+        case "classify" | "rerank" as task:
+            return classification_plan(task, read_json(checkpoint.path, CONFIG, dict[str, Any]))
+        case _:
+            return embedding_plan(model.embedding, checkpoint.path)
+
+
+def _plan_without_files(model: Model) -> Plan:
+    match model.task:
+        case "classify" | "rerank" as task:
+            return classification_plan(task)
+        case _:
+            return embedding_plan(model.embedding)
 
 
 def _check_engine(engine: Engine, *, one_shot: bool) -> None:
     if one_shot and not isinstance(engine, AutoEngine) and engine.kind not in ONE_SHOT_KINDS:
         raise UnsupportedArchitecture(
-            f"The {engine.kind} engine generates text only; serve an embedding model with openvino or transformers."
+            f"The {engine.kind} engine generates text only; serve a one-shot model with openvino or transformers."
         )
 
 

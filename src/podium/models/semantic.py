@@ -15,7 +15,7 @@ from podium.config.cache import SemanticCache
 from podium.core.errors import PodiumError
 from podium.core.generation import GenerationRequest, TextPrompt
 from podium.core.identity import Principal
-from podium.core.one_shot import EmbeddingRequest, Vectors
+from podium.core.one_shot import OneShotRequest, Vectors
 from podium.engine.pooling import normalized
 from podium.models.ports import KeptAnswers
 
@@ -54,7 +54,7 @@ class Embedded(Protocol):
 class Embedder(Protocol):
     """Computes vectors."""
 
-    async def embed(self, request: EmbeddingRequest) -> Embedded:
+    async def embed(self, request: OneShotRequest) -> Embedded:
         """One vector for each input."""
 
 
@@ -77,7 +77,7 @@ class SemanticAnswers:
 
         The computing is the server's: no quota of the caller pays for it, but it waits in its tenant's turn.
         """
-        request = EmbeddingRequest(
+        request = OneShotRequest(
             id="semantic-cache",
             model=self._settings.model,
             inputs=(TextPrompt(question.text),),

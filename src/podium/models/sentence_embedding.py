@@ -7,7 +7,7 @@ from typing import Any
 
 from podium.config.models import Embedding, Model
 from podium.core.errors import CheckpointInvalid, UnsupportedArchitecture
-from podium.engine.one_shot import BatchLimits, EmbeddingPlan, OneShotLoad, Pooling
+from podium.engine.one_shot import BatchLimits, EmbeddingPlan, OneShotLoad, Plan, Pooling
 from podium.models.small_json import read_json
 
 MODULES = "modules.json"
@@ -23,7 +23,7 @@ _POOLING_WORDS: dict[str, Pooling] = {"mean": "mean", "cls": "cls", "lasttoken":
 _OFFSET_POSITIONS = frozenset({"roberta", "xlm-roberta", "camembert", "mpnet", "xlm-roberta-xl"})
 
 
-def one_shot_load(model: Model, plan: EmbeddingPlan) -> OneShotLoad:
+def one_shot_load(model: Model, plan: Plan) -> OneShotLoad:
     """What the worker gets: the plan, and how inputs are batched."""
     batching = model.batching
     limits = BatchLimits(batching.max_inputs, batching.max_tokens, batching.delay_seconds)

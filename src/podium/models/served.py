@@ -15,6 +15,7 @@ from podium.config.models import Model
 from podium.config.server import Server
 from podium.core.errors import ModelLoadError, ModelNotReady, PodiumError, UnsupportedParameter
 from podium.core.generation import SamplingParams, TextPrompt
+from podium.core.one_shot import Task
 from podium.engine.admission import AdmissionGate
 from podium.engine.handle import EngineHandle
 from podium.engine.interface import EngineGauges
@@ -95,6 +96,13 @@ class ServedModel:
     def stalled_seconds(self) -> float:
         """How long the engine has been without progress while it had work."""
         return 0.0 if self._handle is None else self._handle.stalled_seconds
+
+    @property
+    def task(self) -> Task | None:
+        """What it does; None until it is known."""
+        if self._handle is not None and self._handle.ready is not None:
+            return self._handle.ready.facts.task
+        return None if self.config.task == "auto" else self.config.task
 
     @property
     def serving(self) -> bool:
@@ -181,6 +189,7 @@ class ServedModel:
             source=self.config.source,
             engine=runnable.choice.engine.kind if runnable else self.config.engine.kind,
             engine_reason=runnable.choice.reason if runnable else "",
+            task=self.task,
             precision=ready.facts.precision if ready else "",
             max_model_len=ready.facts.max_model_len if ready else self.config.max_model_len,
             created_unix_seconds=self._created,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from podium.core.one_shot import Task
 from podium.models.lifecycle import ModelState
 
 
@@ -17,7 +18,10 @@ class LoadProgress:
 
 @dataclass(frozen=True)
 class ModelStatus:
-    """One version of one model, now. ``active``: the version that the plain name means."""
+    """One version of one model, now. ``active``: the version that the plain name means.
+
+    ``task`` is None until it is known: it is configured, or was found when the model was loaded.
+    """
 
     name: str
     version: str
@@ -28,6 +32,7 @@ class ModelStatus:
     source: str
     engine: str
     engine_reason: str
+    task: Task | None
     precision: str
     max_model_len: int
     created_unix_seconds: int

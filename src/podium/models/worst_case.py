@@ -43,7 +43,7 @@ async def bound(
     elif facts.text_engine:
         prompt_tokens = _bytes(prompt)
     else:
-        tokens = await handle.tokenize(prompt, add_special_tokens=True)
+        tokens = await handle.tokenize(prompt, add_special_tokens=True, strings=False)
         prompt_tokens = len(tokens.token_ids)
         if not sampling.echo and prompt_tokens:  # an echo repeats the text as it was given
             counted = TokensPrompt(tokens.token_ids)

@@ -178,6 +178,7 @@ class ModelBody(msgspec.Struct, frozen=True):
     version: str
     aliases: list[str]
     state: str
+    task: str | None
     engine: str | None
     path: str
     loaded_at: float | None

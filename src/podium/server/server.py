@@ -26,9 +26,11 @@ from podium.config.models import Model
 from podium.config.server import Server
 from podium.config.settings import Settings
 from podium.core.errors import ConfigurationError
+from podium.models.classification import Classifier
 from podium.models.dispatch import Dispatcher
 from podium.models.embedding import Embedder
 from podium.models.memory import available_bytes
+from podium.models.one_shot import OneShots
 from podium.models.registry import Models
 from podium.models.runnable import SourcePolicy
 from podium.models.semantic import SemanticAnswers
@@ -77,7 +79,7 @@ class PodiumServer:
         self.models = Models(settings.models, Surroundings(server, policy, environment), budget_bytes=budget)
         semantic = settings.cache.semantic
         if semantic is not None:
-            own = Embedder(self.models, Uncounted(), default_timeout_seconds=0.0)
+            own = Embedder(OneShots(self.models, Uncounted(), default_timeout_seconds=0.0))
             guards.sharing.semantic = SemanticAnswers(semantic, guards.cache, own)
         dispatcher = Dispatcher(
             self.models,
@@ -86,10 +88,12 @@ class PodiumServer:
             default_max_tokens=server.default_max_tokens,
             default_timeout_seconds=server.default_timeout_seconds,
         )
+        one_shots = OneShots(self.models, guards.quotas, default_timeout_seconds=server.default_timeout_seconds)
         metrics = ServerMetrics(self.models.list, version=version("podium"), shared=guards.shared_state())
         backend = Backend(
             dispatcher=dispatcher,
-            embedder=Embedder(self.models, guards.quotas, default_timeout_seconds=server.default_timeout_seconds),
+            embedder=Embedder(one_shots),
+            classifier=Classifier(one_shots),
             models=self.models,
             server=server,
             access=settings.access,

@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
+import errno
+import random
 import socket
-from contextlib import ExitStack
+from itertools import islice
 
 from podium.core.errors import ConfigurationError
 
+QUIET_PORTS = range(15000, 32000)
+"""Ports that systems do not give to outgoing connections by themselves (Linux begins at 32768, macOS at 49152)."""
+
 
 def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
-    """``count`` different ports that nothing uses at the moment; another program may take one before you do."""
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.create_server((host, 0), family=_family(host))) for _ in range(count)]
-        return [bound.getsockname()[1] for bound in sockets]
+    """``count`` different ports that nothing uses at the moment, drawn by chance from ``QUIET_PORTS``.
+
+    A server that comes later, or again, finds them still free: no connection of anybody takes one meanwhile.
+    Raises ``ConfigurationError`` when there are not as many.
+    """
+    drawn = random.sample(QUIET_PORTS, len(QUIET_PORTS))
+    found = list(islice((port for port in drawn if _is_free(host, port)), count))
+    if len(found) < count:
+        raise ConfigurationError(f"{count} free ports are needed between {QUIET_PORTS.start} and {QUIET_PORTS.stop}.")
+    return found
+
+
+def _is_free(host: str, port: int) -> bool:
+    try:
+        socket.create_server((host, port), family=_family(host)).close()
+    except OSError as error:
+        if error.errno in {errno.EADDRINUSE, errno.EACCES}:
+            return False
+        raise
+    return True
 
 
 def require_free(host: str, port: int, setting: str) -> int:

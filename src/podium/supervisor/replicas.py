@@ -30,9 +30,14 @@ class Replica:
         return f"{self.environment}-{self.number}"
 
     @property
+    def address(self) -> str:
+        """Where it takes traffic, ``host:port``."""
+        return f"{_HOST}:{self.port}"
+
+    @property
     def url(self) -> str:
-        """Where it takes traffic."""
-        return f"http://{_HOST}:{self.port}"
+        """The same as a URL."""
+        return f"http://{self.address}"
 
     @property
     def admin_url(self) -> str:
@@ -40,10 +45,11 @@ class Replica:
         return f"http://{_HOST}:{self.admin_port}"
 
     def command(self, folder: RunFolder) -> Command:
-        """How it is started: with the settings of the run, on its own ports."""
+        """How it is started: with the settings of its environment, on its own ports."""
         ports = ("--host", _HOST, "--port", str(self.port), "--admin-port", str(self.admin_port))
         admin_host = ("--set", f"server.admin_host={_HOST}")
-        words = ("serve", "--until-stdin-closes", "--config", str(folder.settings), *ports, *admin_host)
+        settings = str(folder.settings_of(self.environment))
+        words = ("serve", "--until-stdin-closes", "--config", settings, *ports, *admin_host)
         return Command(self.name, (sys.executable, "-m", "podium", *words))
 
 
@@ -54,6 +60,11 @@ def plan_replicas(environments: Mapping[str, Environment]) -> list[Replica]:
     return [Replica(name, number, next(ports), next(ports)) for name, number in places]
 
 
+def for_environment(settings: Settings, environment: str) -> Settings:
+    """The settings as the replicas of an environment get them: its models are the models."""
+    return settings.model_copy(update={"models": settings.models_of(environment)})
+
+
 def with_endpoints(settings: Settings, replicas: list[Replica], fronts: Mapping[str, str] | None = None) -> Settings:
     """The settings as the controller gets them: every environment names its endpoints, wherever they are.
 
@@ -62,7 +73,11 @@ def with_endpoints(settings: Settings, replicas: list[Replica], fronts: Mapping[
     known = {name: (url,) for name, url in (fronts or {}).items()}
     environments = {
         name: given.model_copy(
-            update={"replicas": 0, "endpoints": known.get(name) or _local(name, replicas) or given.endpoints}
+            update={
+                "replicas": 0,
+                "endpoints": known.get(name) or _local(name, replicas) or given.endpoints,
+                "models": (),
+            }
         )
         for name, given in settings.gateway.environments.items()
     }

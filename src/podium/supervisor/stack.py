@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import ssl
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -11,6 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
+from urllib.parse import urlsplit
 
 import httpx
 import structlog
@@ -22,12 +24,13 @@ from podium.controller.run_folder import RunFolder
 from podium.core.errors import ConfigurationError, PodiumError
 from podium.gateway.admin import EnvoyAdmin
 from podium.gateway.binary import ENVOY_PATH, envoy_binary
+from podium.gateway.certificate import read_certificate
 from podium.supervisor.envoy import drain, envoy_command
 from podium.supervisor.kept_process import KeptProcess, Probe
 from podium.supervisor.logs import MergedLog
 from podium.supervisor.ports import require_free
 from podium.supervisor.process import Command
-from podium.supervisor.replicas import Replica, controller_command, plan_replicas, with_endpoints
+from podium.supervisor.replicas import Replica, controller_command, for_environment, plan_replicas, with_endpoints
 
 log = structlog.get_logger(__name__)
 
@@ -78,7 +81,7 @@ class Stack:
     def addresses(self) -> Addresses:
         """Where it answers once it is started."""
         gateway = self._settings.gateway
-        return Addresses(gateway=f"http://{gateway.listen}", control=f"http://{gateway.control}")
+        return Addresses(gateway=gateway.url, control=f"http://{gateway.control}")
 
     async def run(self, stop: asyncio.Event, started: Callable[[], None]) -> None:
         """Start everything, call ``started`` when all of it is ready, and end it in order after ``stop``.
@@ -86,14 +89,17 @@ class Stack:
         What ends by itself is started again. Raises ``ConfigurationError`` when something cannot run at all;
         nothing is left behind in any case. Cancelled, everything is killed at once.
         """
+        if self._settings.gateway.tls is not None:
+            read_certificate(self._settings.gateway.tls)
         binary = await envoy_binary(self._environ.get(ENVOY_PATH))
         async with AsyncExitStack() as stack:
             folder = RunFolder(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="podium-"))))
             _check_length(folder.admin_socket)
-            _write(folder.settings, self._settings)
+            for environment in self._settings.gateway.environments:
+                _write(folder.settings_of(environment), for_environment(self._settings, environment))
             _write(folder.controller_settings, with_endpoints(self._settings, self._replicas, self._fronts))
             admin = await stack.enter_async_context(EnvoyAdmin(folder.admin_socket))
-            probes = await stack.enter_async_context(httpx.AsyncClient(trust_env=False, timeout=_PROBE_TIMEOUT_SECONDS))
+            probes = await stack.enter_async_context(_probe_client())
             processes = self._processes(binary, folder, admin, probes)
             async with _kept(processes):
                 await _until_ready_or(stop, processes, started)
@@ -114,17 +120,19 @@ class Stack:
             controller.name: kept(controller, answers(probes, f"{self.addresses.control}/readyz")),
         }
         for replica in self._replicas:
-            found[replica.name] = kept(replica.command(folder), self._reached(probes, replica))
+            found[replica.name] = kept(replica.command(folder), self._reached(probes, admin, replica))
         return found
 
-    def _reached(self, probes: httpx.AsyncClient, replica: Replica) -> Probe:
-        """A replica is ready when it says so, and when the gateway reaches its environment."""
+    def _reached(self, probes: httpx.AsyncClient, admin: EnvoyAdmin, replica: Replica) -> Probe:
+        """A replica is ready when it says so, and when the gateway has found out and reaches its environment."""
         itself = answers(probes, f"{replica.admin_url}/readyz")
         path = self._settings.gateway.environments[replica.environment].health_path
         through = answers(probes, _reachable(self.addresses.gateway) + path, environment=replica.environment)
+        address = urlsplit(self._fronts.get(replica.environment, replica.url)).netloc
 
         async def probe() -> bool:
-            return await itself() and await through()
+            found = await itself() and await admin.is_healthy(replica.environment, address)
+            return found and await through()
 
         return probe
 
@@ -139,6 +147,14 @@ class Stack:
                 group.create_task(processes[replica.name].stop(patience), name=f"stop {replica.name}")
         await processes["controller"].stop(CONTROLLER_STOP_SECONDS)
         log.info("stopped")
+
+
+def _probe_client() -> httpx.AsyncClient:
+    """For questions to this machine's own ports whether they answer; whose certificate they show does not matter."""
+    anybody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    anybody.check_hostname = False
+    anybody.verify_mode = ssl.CERT_NONE
+    return httpx.AsyncClient(trust_env=False, timeout=_PROBE_TIMEOUT_SECONDS, verify=anybody)
 
 
 @asynccontextmanager

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 
 import pytest
 
 from support.engine_subjects import LOADERS, PRINCIPAL_SHAPE, Checkpoints, Reference, Subject
 from support.require import require
-
-# Before anything imports transformers: a torchvision built for another torch breaks it.
-sys.modules.setdefault("torchvision", None)  # type: ignore[arg-type]
 
 _MARKS = {"transformers": [pytest.mark.hf], "openvino": [pytest.mark.hf], "vllm": [pytest.mark.vllm]}
 _MODELS = [name for name in LOADERS if name != "echo"]

@@ -20,7 +20,7 @@ from support.structured_fields import parse_list
 APP = create_app(fake_backend(usage=FakeUsage([FakeUsageRow()])))
 DESCRIPTION: dict[str, Any] = call(APP, "GET", "/openapi.json").json
 OPERATIONS = [(path, method, entry) for path, item in DESCRIPTION["paths"].items() for method, entry in item.items()]
-GENERATING = ["/generate", "/batch_generate", "/v1/chat/completions", "/v1/completions"]
+GENERATING = ["/generate", "/batch_generate", "/v1/chat/completions", "/v1/completions", "/v1/messages"]
 ANSWERING = [
     *GENERATING, "/tokenize", "/models", "/health", "/version", "/v1/models", "/usage", "/cache/stats", "/cache",
 ]  # fmt: skip

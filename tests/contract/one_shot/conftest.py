@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 
 import pytest
@@ -11,9 +10,6 @@ from podium.config.models import Embedding
 from support.one_shot_subjects import MINILM, ONE_SHOT_LOADERS, Encoders, OneShotSubject
 from support.require import require
 from support.sentence_models import SentenceReference, minilm_folder
-
-# Before anything imports transformers: a torchvision built for another torch breaks it.
-sys.modules.setdefault("torchvision", None)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from podium.api.app import create_app
+from podium.api.errors import dialect_of
 from podium.config.server import RequestLimits, Server
 from support.asgi import call
 from support.hostile import MALFORMED, WRONG_FIELDS, WRONG_SAMPLING
@@ -23,12 +24,18 @@ OPTIONAL = ["/models/demo/load", "/models/demo/unload"]
 ABSENT_IS_FINE = {(path, "nothing") for path in OPTIONAL}
 
 
+SHAPES = {
+    "openai": ({"error"}, {"message", "type", "param", "code"}),
+    "native": ({"error"}, {"code", "message", "param", "request_id", "retryable"}),
+    "anthropic": ({"error", "type", "request_id"}, {"message", "type"}),
+}
+
+
 def check_shape(path: str, status: int, body: dict[str, Any]) -> None:
     assert 400 <= status < 500, (status, body)
-    members = {"message", "type", "param", "code"}
-    native = {"code", "message", "param", "request_id", "retryable"}
-    assert set(body) == {"error"}
-    assert set(body["error"]) == (members if path.startswith("/v1") else native)
+    around, members = SHAPES[dialect_of(path)]
+    assert set(body) == around
+    assert set(body["error"]) == members
     assert len(body["error"]["message"]) < 300
 
 

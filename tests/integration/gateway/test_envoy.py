@@ -8,22 +8,18 @@ import signal
 import socket
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
 
 from podium.aio import tasks
-from podium.config.gateway import Gateway
 from podium.controller.attempts_reader import AttemptsReader
 from podium.controller.run_folder import RunFolder
 from podium.core.errors import GatewayRejected, GatewayUnavailable
-from podium.gateway.admin import EnvoyAdmin
 from podium.gateway.attempts import AttemptsLog
-from podium.gateway.binary import envoy_binary
 from podium.gateway.canonical import pack
 from podium.gateway.resources import ROUTE, documents, resources
 from podium.gateway.snapshot import Snapshot, snapshot_of
@@ -31,50 +27,10 @@ from podium.gateway.topology import Topology
 from podium.gateway.traffic import Traffic
 from podium.gateway.weights_file import WeightsFile
 from podium.gateway.xds import DiscoveryServer
-from podium.supervisor.envoy import envoy_command
-from podium.supervisor.process import ChildProcess
 from support.deadline import soon
-from support.ports import free_port
+from support.fed_envoy import Fed, fed
 from support.scripted_server import Received, ScriptedServer, begin_stream, end_stream, reply, send
 from support.topologies import topology
-
-
-@dataclass
-class Fed:
-    """An Envoy that has confirmed its configuration, and who feeds it."""
-
-    topology: Topology
-    discovery: DiscoveryServer
-    admin: EnvoyAdmin
-    envoy: ChildProcess
-    said: list[str]
-    folder: RunFolder
-
-    async def route_version(self) -> int:
-        """How many route configurations Envoy has taken."""
-        counters = await self.admin.counters("rds.traffic.update_success")
-        return sum(counters.values())
-
-
-@asynccontextmanager
-async def fed(*, ack_seconds: float = 10.0, servers: Mapping[str, int] | None = None) -> AsyncIterator[Fed]:
-    with tempfile.TemporaryDirectory(prefix="podium-") as name:
-        folder = RunFolder(Path(name))
-        wanted = topology(port=free_port(), log=str(folder.attempts_log), servers=servers)
-        said: list[str] = []
-        envoy = ChildProcess(envoy_command(await envoy_binary(None), folder, Gateway(envoy_threads=1)), said.append)
-        async with (
-            DiscoveryServer(str(folder.discovery_socket), snapshot_of(wanted), ack_seconds=ack_seconds) as discovery,
-            EnvoyAdmin(folder.admin_socket) as admin,
-        ):
-            await envoy.start()
-            reading = asyncio.get_running_loop().create_task(envoy.wait(), name="envoy")
-            try:
-                await soon("envoy has confirmed", lambda: discovery.confirmed, seconds=30)
-                yield Fed(wanted, discovery, admin, envoy, said, folder)
-            finally:
-                await envoy.stop(5.0)
-                await reading
 
 
 def with_envoy(act: Callable[[Fed], Awaitable[None]], *, ack_seconds: float = 10.0) -> None:

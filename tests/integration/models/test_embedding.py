@@ -25,8 +25,9 @@ from podium.core.errors import (
 )
 from podium.core.generation import GenerationRequest, SamplingParams, TextPrompt, TokensPrompt
 from podium.core.identity import LOCAL, Principal
-from podium.core.one_shot import EmbeddingRequest, Input
-from podium.models.embedding import Embedded, Embedder
+from podium.core.one_shot import Input, OneShotRequest
+from podium.models.embedding import Embedder
+from podium.models.one_shot import Computed, OneShots
 from podium.models.registry import Models
 from support.checkpoint_folders import ENCODER, write_checkpoint
 from support.models import echo_model, embedding_model, serving
@@ -37,17 +38,19 @@ LONG = "a text of many words, so that each of the first numbers counts something
 ACME = Principal("acme", "k1", frozenset({"infer"}), models=frozenset({"other"}))
 
 
-def request(*inputs: str | tuple[int, ...], model: str = "minilm", **members: Any) -> EmbeddingRequest:
+def request(*inputs: str | tuple[int, ...], model: str = "minilm", **members: Any) -> OneShotRequest:
     prompts: tuple[Input, ...] = tuple(TextPrompt(one) if isinstance(one, str) else TokensPrompt(one) for one in inputs)
-    return EmbeddingRequest(id="r", model=model, inputs=prompts, **members)
+    return OneShotRequest(id="r", model=model, inputs=prompts, **members)
 
 
 def embedder(models: Models, quotas: Notebook | None = None) -> Embedder:
-    return Embedder(models, quotas or Notebook(), default_timeout_seconds=0.0)
+    return Embedder(OneShots(models, quotas or Notebook(), default_timeout_seconds=0.0))
 
 
-async def embed(models: Models, *inputs: str | tuple[int, ...], **members: Any) -> Embedded:
-    return await embedder(models).embed(request(*inputs, **members))
+async def embed(
+    models: Models, *inputs: str | tuple[int, ...], dimensions: int | None = None, **members: Any
+) -> Computed:
+    return await embedder(models).embed(request(*inputs, **members), dimensions=dimensions)
 
 
 @on_loop
@@ -77,7 +80,9 @@ async def test_token_ids_are_used_as_they_are() -> None:
 async def test_an_input_that_is_too_long_is_refused_with_the_numbers_and_never_cut() -> None:
     async with serving(embedding_model("minilm", max_model_len=20)) as (models, _):
         assert (await embed(models, "x" * 20)).prompt_tokens == 20
-        with pytest.raises(ContextLengthExceeded, match="Input 1 has 21 tokens; this model's context is 20") as caught:
+        with pytest.raises(
+            ContextLengthExceeded, match=r"`input\.1` has 21 tokens; this model's context is 20"
+        ) as caught:
             await embed(models, "short", "x" * 21)
     assert caught.value.param == "input.1"
 

@@ -1,4 +1,4 @@
-"""Errors in both dialects."""
+"""Errors in every dialect."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import pytest
 
 from podium.api import refusals
-from podium.api.errors import NATIVE, OPENAI, body_of, headers_of, outcome_of, speaks_openai, status_of
+from podium.api.errors import NATIVE, OPENAI, body_of, dialect_of, headers_of, outcome_of, status_of
 from podium.core.errors import (
     EngineCrashed,
     IdempotencyInProgress,
@@ -27,7 +27,7 @@ def test_the_surface_adds_its_own_leaves_to_the_tree() -> None:
 
 
 @pytest.mark.parametrize("code", CODES)
-def test_every_error_has_a_row_in_both_dialects_with_the_same_status(code: str) -> None:
+def test_every_error_has_a_row_in_both_tables_with_the_same_status(code: str) -> None:
     assert OPENAI[code].status == NATIVE[code]
 
 
@@ -42,14 +42,14 @@ def test_the_type_goes_with_the_status(code: str) -> None:
 
 
 def test_openai_answers_have_exactly_the_four_members() -> None:
-    body = json.loads(body_of(InvalidRequest("No.", param="n"), openai=True, request_id="r"))
+    body = json.loads(body_of(InvalidRequest("No.", param="n"), "openai", "r"))
     assert body == {
         "error": {"message": "No.", "type": "invalid_request_error", "param": "n", "code": "invalid_request"}
     }
 
 
 def test_native_answers_name_the_request_and_say_whether_to_retry() -> None:
-    body = json.loads(body_of(EngineCrashed("Gone."), openai=False, request_id="r-1"))
+    body = json.loads(body_of(EngineCrashed("Gone."), "native", "r-1"))
     assert body == {
         "error": {"code": "engine_crashed", "message": "Gone.", "param": None, "request_id": "r-1", "retryable": True}
     }
@@ -96,7 +96,28 @@ def test_every_error_before_the_first_byte_has_an_outcome_that_agrees_with_its_s
         assert status_of(error) >= 500
 
 
-def test_only_v1_speaks_openai() -> None:
-    assert speaks_openai("/v1/chat/completions")
-    assert not speaks_openai("/v12")
-    assert not speaks_openai("/generate")
+@pytest.mark.parametrize(
+    ("path", "dialect"),
+    [
+        ("/v1/chat/completions", "openai"),
+        ("/v1", "openai"),
+        ("/v12", "native"),
+        ("/generate", "native"),
+        ("/v1/messages", "anthropic"),
+        ("/v1/messages/count_tokens", "anthropic"),
+        ("/v1/messages2", "openai"),
+    ],
+)
+def test_the_path_says_whose_shape_an_error_has(path: str, dialect: str) -> None:
+    assert dialect_of(path) == dialect
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_anthropic_s_type_goes_with_the_status(code: str) -> None:
+    error = PodiumError("x")
+    error.code = code  # type: ignore[misc]
+    status, body = status_of(error, "anthropic"), json.loads(body_of(error, "anthropic", "r-1"))
+    assert (body["type"], body["request_id"], body["error"]["message"]) == ("error", "r-1", "x")
+    assert status == (529 if code == "overloaded" else NATIVE[code])
+    server = {"api_error", "overloaded_error", "timeout_error"}
+    assert (body["error"]["type"] in server) == (status >= 500)

@@ -11,7 +11,7 @@ import pytest
 
 from podium.api.app import create_app
 from podium.core.generation import TextPrompt
-from podium.core.one_shot import EmbeddingRequest
+from podium.core.one_shot import OneShotRequest
 from support.command import Command
 from support.http_doubles import FakeEmbedded, FakeEmbedder, fake_backend
 from support.http_server import RunningServer
@@ -21,8 +21,8 @@ from support.quiet_logs import captured_logs
 class Angles(FakeEmbedder):
     """The vector of a text that ends in a number has that angle, in hundredths of a degree, and length 2."""
 
-    async def embed(self, request: EmbeddingRequest) -> FakeEmbedded:
-        await super().embed(request)
+    async def embed(self, request: OneShotRequest, *, dimensions: int | None = None) -> FakeEmbedded:
+        await super().embed(request, dimensions=dimensions)
         texts = [one.text for one in request.inputs if isinstance(one, TextPrompt)]
         angles = np.radians([int(text.split()[-1]) / 100 for text in texts])
         return FakeEmbedded(2 * np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32), 1)

@@ -14,6 +14,7 @@ DEMO = ModelBody(
     version="1",
     aliases=["small"],
     state="ready",
+    task="generate",
     engine="openvino",
     path="builtin:demo",
     loaded_at=1.0,
@@ -36,7 +37,7 @@ def test_the_list_shows_state_engine_and_memory(command: Command) -> None:
     with fake_server({"GET /models": MODELS}) as server:
         ended = command("models", "list", "--url", server.url)
     assert ended.out.splitlines()[1].split() == [
-        "demo", "1", "ready", "openvino", "120.0", "MB", "3", "small", "-"
+        "demo", "1", "generate", "ready", "openvino", "120.0", "MB", "3", "small", "-"
     ]  # fmt: skip
 
 

@@ -44,6 +44,18 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"environments": {"blue": {"replicas": 1, "endpoints": ["http://a:1"]}}},
         "not both and not neither",
     ),
+    "models of servers that run elsewhere": (
+        {"environments": {"blue": {"endpoints": ["http://a:1"], "models": [{"name": "a", "source": "b"}]}}},
+        "serve what they were started with",
+    ),
+    "a model twice in an environment": (
+        {"environments": {"blue": {"replicas": 1, "models": [{"name": "a", "source": "b"}] * 2}}},
+        "gateway.environments.blue: model 'a' version '1' is listed twice",
+    ),
+    "a model with an unknown key in an environment": (
+        {"environments": {"blue": {"replicas": 1, "models": [{"name": "a", "source": "b", "versoin": "2"}]}}},
+        "did you mean gateway.environments.blue.models[0].version?",
+    ),
     "no environment": ({"environments": {}}, "gateway.environments"),
     "a name that is none": ({"environments": {"Blue_1": {"replicas": 1}}}, "lower-case letters"),
     "an https endpoint": ({"environments": {"blue": {"endpoints": ["https://a:1"]}}}, "http://host:port and nothing"),
@@ -75,3 +87,31 @@ def test_two_environments_with_one_name_are_refused_with_their_lines(tmp_path: P
     file.write_text("gateway:\n  environments:\n    blue: {replicas: 1}\n    blue: {replicas: 2}\n")
     with pytest.raises(ConfigurationError, match="blue"):
         load({}, file, {})
+
+
+def test_an_environment_without_models_serves_those_at_the_top() -> None:
+    environments = {"blue": {"replicas": 1}, "green": {"replicas": 1, "models": [{"name": "b", "source": "x"}]}}
+    loaded = load({"models": [{"name": "a", "source": "x"}], "gateway.environments": environments}, None, {}).settings
+    assert [model.name for model in loaded.models_of("blue")] == ["a"]
+    assert [model.name for model in loaded.models_of("green")] == ["b"]
+    assert [model.name for model in loaded.all_models] == ["a", "b"]
+
+
+def test_a_model_at_the_top_that_no_environment_serves_is_not_served() -> None:
+    environments = {"blue": {"replicas": 1, "models": [{"name": "b", "source": "x"}]}}
+    loaded = load({"gateway.environments": environments}, None, {}).settings
+    assert [model.name for model in loaded.all_models] == ["b"]
+
+
+def test_the_model_that_compares_questions_is_needed_in_every_environment() -> None:
+    embed = {"name": "minilm", "source": "./minilm", "task": "embed"}
+    flags = {
+        "models": [embed],
+        "cache.semantic": {"model": "minilm", "threshold": 0.9},
+        "gateway.environments": {
+            "blue": {"replicas": 1},
+            "green": {"replicas": 1, "models": [{"name": "b", "source": "x"}]},
+        },
+    }
+    with pytest.raises(ConfigurationError, match="no model of that name is configured in every environment"):
+        load(flags, None, {})

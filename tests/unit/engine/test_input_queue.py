@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from podium.core.one_shot import InputIds
 from podium.engine.input_queue import InputQueue, bucket_tokens
 from podium.engine.one_shot import BatchLimits
 
@@ -24,8 +25,8 @@ def queue(limits: BatchLimits = LIMITS) -> tuple[InputQueue, Clock]:
     return InputQueue(limits, clock), clock
 
 
-def ids(*lengths: int) -> list[tuple[int, ...]]:
-    return [(7,) * length for length in lengths]
+def ids(*lengths: int) -> list[InputIds]:
+    return [InputIds((7,) * length) for length in lengths]
 
 
 def test_an_input_waits_for_others_as_long_as_it_is_told_and_no_longer() -> None:
@@ -77,10 +78,10 @@ def test_every_input_is_taken_once_within_the_limits_and_half_of_a_batch_at_most
     taken = []
     while len(waiting):
         batch = waiting.take()
-        longest = max(len(one.token_ids) for one in batch)
+        longest = max(len(one.ids.token_ids) for one in batch)
         assert len(batch) <= LIMITS.max_inputs
         assert len(batch) == 1 or longest * len(batch) <= LIMITS.max_tokens
-        assert all(max(2 * len(one.token_ids), 17) > longest for one in batch)
+        assert all(max(2 * len(one.ids.token_ids), 17) > longest for one in batch)
         taken += [(one.request_id, one.position) for one in batch]
     assert sorted(taken) == [
         (request, position) for request, many in enumerate(requests) for position in range(len(many))

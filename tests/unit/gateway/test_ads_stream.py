@@ -11,7 +11,7 @@ from envoy.service.discovery.v3.discovery_pb2 import DiscoveryRequest
 
 from podium.core.errors import GatewayRejected
 from podium.gateway.ads_stream import AdsStream
-from podium.gateway.resources import CLUSTER, ROUTE
+from podium.gateway.resources import CERTIFICATE, CLUSTER, ROUTE
 from podium.gateway.snapshot import snapshot_of
 from support.deadline import soon
 from support.topologies import topology
@@ -107,5 +107,16 @@ def test_nobody_waits_for_a_gateway_that_is_gone() -> None:
         await soon("the change is sent", lambda: len(gateway.got) == 2)
         gateway.stream.end()
         await delivery
+
+    with_gateway(act)
+
+
+def test_of_a_type_of_which_there_is_nothing_nothing_is_sent() -> None:
+    """A controller that has not read the certificate yet must not take away the one that the gateway has."""
+
+    async def act(gateway: Gateway) -> None:
+        await gateway.ask(CERTIFICATE, "certificate")
+        await gateway.stream.deliver(FIRST)
+        assert gateway.got == []
 
     with_gateway(act)

@@ -74,7 +74,7 @@ def test_any_causal_language_model_passes(tmp_path: Path, architecture: str) -> 
 @pytest.mark.parametrize(
     "config",
     [
-        {**CONFIG, "architectures": ["BertForSequenceClassification"]},
+        {**CONFIG, "architectures": ["BertForNextSentencePrediction"]},
         {**CONFIG, "architectures": []},
         {"model_type": "llama"},
         {**CONFIG, "architectures": "LlamaForCausalLM"},

@@ -40,7 +40,6 @@ def _ignore(_stage: str, _ratio: float) -> None:
 def _checkpoint(folder: Path, shape: str = "llama") -> Path:
     for module in ("torch", "transformers", "optimum"):
         require(module)
-    sys.modules.setdefault("torchvision", None)  # type: ignore[arg-type]
     import models_factory  # noqa: PLC0415  # needs torch
 
     return models_factory.make_checkpoint(folder / shape, shape, with_chat_template=True)

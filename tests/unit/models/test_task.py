@@ -7,8 +7,10 @@ from typing import Any, Literal
 
 import pytest
 
-from podium.core.errors import UnsupportedArchitecture
+from podium.core.errors import CheckpointInvalid, UnsupportedArchitecture
+from podium.core.one_shot import Task
 from podium.models.checkpoint import inspect
+from podium.models.sequence_classification import classification_plan
 from podium.models.task import task_of
 from support.checkpoint_folders import CONFIG, ENCODER, write_checkpoint
 
@@ -45,17 +47,60 @@ def test_the_operator_decides_where_both_are_possible(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("members", "task"),
+    [
+        ({}, "classify"),
+        ({"id2label": {"0": "bad", "1": "good"}}, "classify"),
+        ({"id2label": {"0": "LABEL_0"}}, "rerank"),
+        ({"num_labels": 1}, "rerank"),
+    ],
+)
+def test_encoders_with_a_classification_head_classify_and_with_one_output_rerank(
+    tmp_path: Path, members: dict[str, Any], task: Task
+) -> None:
+    config = {"architectures": ["RobertaForSequenceClassification"], **members}
+    assert task_of(tmp_path, config) == (task, "RobertaForSequenceClassification")
+
+
+def test_what_has_several_outputs_does_not_rerank_and_what_has_one_may_classify(tmp_path: Path) -> None:
+    several = {"architectures": ["BertForSequenceClassification"], "num_labels": 3}
+    with pytest.raises(UnsupportedArchitecture, match="has 3 outputs"):
+        task_of(tmp_path, several, "rerank")
+    assert task_of(tmp_path, {**several, "num_labels": 1}, "classify")[0] == "classify"
+
+
+def test_labels_are_in_the_order_of_the_outputs_and_numbered_where_they_have_no_names() -> None:
+    named = {"id2label": {"1": "one", "0": "nought"}, "problem_type": "multi_label_classification"}
+    plan = classification_plan("classify", named)
+    assert (plan.labels, plan.multi_label) == (("nought", "one"), True)
+    assert classification_plan("classify", {"num_labels": 3}).labels == ("LABEL_0", "LABEL_1", "LABEL_2")
+    assert classification_plan("classify").labels == ("LABEL_0", "LABEL_1")
+    assert classification_plan("rerank", {"num_labels": 1}).labels == ("relevance",)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [{"id2label": {"0": "a", "2": "b"}}, {"id2label": {"0": "a", "1": "a"}}, {"num_labels": 0}, {"num_labels": "two"}],
+)
+def test_labels_with_holes_twins_or_no_count_are_a_damaged_checkpoint(config: dict[str, Any]) -> None:
+    with pytest.raises(CheckpointInvalid, match=r"of config\.json"):
+        classification_plan("classify", config)
+
+
+@pytest.mark.parametrize(
     ("config", "wanted"),
     [
         (ENCODER, "generate"),
         ({"architectures": ["T5ForConditionalGeneration"], "is_encoder_decoder": True}, "embed"),
-        ({"architectures": ["BertForSequenceClassification"]}, "auto"),
+        ({"architectures": ["LlamaForSequenceClassification"]}, "auto"),
+        (ENCODER, "classify"),
+        (CONFIG, "rerank"),
         ({"architectures": ["ViTModel"]}, "auto"),
         ({}, "embed"),
     ],
 )
 def test_what_cannot_be_done_is_refused_with_what_is_supported(
-    tmp_path: Path, config: dict[str, Any], wanted: Literal["auto", "generate", "embed"]
+    tmp_path: Path, config: dict[str, Any], wanted: Literal["auto"] | Task
 ) -> None:
     with pytest.raises(UnsupportedArchitecture, match="BertModel"):
         task_of(tmp_path, config, wanted)

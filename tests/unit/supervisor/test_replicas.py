@@ -7,11 +7,12 @@ import io
 import pytest
 
 from podium.config.gateway import Environment, Gateway
+from podium.config.models import Model
 from podium.config.settings import Settings
 from podium.core.errors import ConfigurationError
 from podium.supervisor.logs import MergedLog
 from podium.supervisor.ports import free_ports, require_free
-from podium.supervisor.replicas import plan_replicas, with_endpoints
+from podium.supervisor.replicas import for_environment, plan_replicas, with_endpoints
 from support.ports import free_port
 
 FAR = Environment(endpoints=("http://10.0.0.7:8000",))
@@ -34,6 +35,16 @@ def test_the_controller_sees_endpoints_only() -> None:
     assert (
         Gateway.model_validate_json(with_endpoints(settings, replicas).gateway.model_dump_json()).environments == seen
     )
+
+
+def test_a_replica_gets_the_models_of_its_environment_and_the_controller_none() -> None:
+    model = Model(name="other", source="none")
+    green = Environment(replicas=1, models=(model,))
+    settings = Settings(gateway=Gateway(environments={"blue": Environment(replicas=1), "green": green}))
+    assert for_environment(settings, "blue").models == settings.models
+    assert for_environment(settings, "green").models == (model,)
+    seen = with_endpoints(settings, plan_replicas(settings.gateway.environments))
+    assert Settings.model_validate_json(seen.model_dump_json()).gateway.environments["green"].models == ()
 
 
 def test_a_taken_port_is_refused_with_the_setting_to_change() -> None:

@@ -6,7 +6,7 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from podium.api.answering import note_refusal
-from podium.api.errors import body_of, headers_of, internal_error, outcome_of, speaks_openai, status_of
+from podium.api.errors import body_of, dialect_of, headers_of, internal_error, outcome_of, status_of
 from podium.api.record import record_of
 from podium.api.refusals import of_router
 from podium.core.errors import ClientDisconnected, PodiumError
@@ -60,12 +60,13 @@ async def answer_error(scope: Scope, send: Send, error: PodiumError) -> None:
     record = record_of(scope)
     record.outcome = outcome_of(error)
     record.error_code = error.code
-    record.status = status_of(error)
+    dialect = dialect_of(scope["path"])
+    record.status = status_of(error, dialect)
     record.retry_after_seconds = error.retry_after_seconds
     note_refusal(record, error)
     if isinstance(error, ClientDisconnected):
         return
-    body = body_of(error, openai=speaks_openai(scope["path"]), request_id=record.request_id)
+    body = body_of(error, dialect, record.request_id)
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", b"%d" % len(body)),

@@ -80,7 +80,7 @@ class GenerateEvents:
 
     def failure(self, error: PodiumError) -> Iterator[bytes]:
         """The ``error`` event; no ``done`` follows."""
-        yield named_event(b"error", self._next_id(), body_of(error, openai=False, request_id=self._request_id))
+        yield named_event(b"error", self._next_id(), body_of(error, "native", self._request_id))
 
     def _next_id(self) -> bytes:
         return b"%s:%d" % (self._request_id.encode("ascii"), self._events)

@@ -95,6 +95,7 @@ def _body(status: ModelStatus) -> ModelBody:
         version=status.version,
         aliases=list(status.aliases),
         state=str(status.state),
+        task=status.task,
         engine=status.engine,
         path=status.source,
         loaded_at=status.loaded_at_unix_seconds,

@@ -21,7 +21,7 @@ from podium.api.sampling import timeout_seconds
 from podium.api.standings import joined
 from podium.core.errors import InvalidRequest
 from podium.core.generation import TextPrompt, TokensPrompt, Usage
-from podium.core.one_shot import EmbeddingRequest, Input, Vectors
+from podium.core.one_shot import Input, OneShotRequest, Vectors
 from podium.protocols.openai import EmbeddingsRequest, PromptInput
 from podium.protocols.openai_answers import Embedding, EmbeddingList, EmbeddingUsage
 
@@ -45,17 +45,16 @@ async def embeddings(request: Request) -> Response:
     backend = backend_of(request)
     body = await read(request, EmbeddingsRequest, max_depth=backend.server.limits.json_depth)
     record = record_of(request.scope)
-    asked = EmbeddingRequest(
+    asked = OneShotRequest(
         id=record.request_id,
         model=backend.model_name(body.model),
         inputs=_inputs(body.input),
-        dimensions=body.dimensions,
         priority=body.priority or 0,
         timeout_seconds=timeout_seconds(request, body.timeout_seconds),
         caller=principal_of(request.scope),
     )
     async with stop_on_disconnect(request.receive):
-        embedded = await backend.embedder.embed(asked)
+        embedded = await backend.embedder.embed(asked, dimensions=body.dimensions)
     _note(record, embedded)
     answer = EmbeddingList(
         data=_data(embedded.vectors, as_base64=body.encoding_format == "base64"),

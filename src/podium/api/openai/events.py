@@ -54,7 +54,7 @@ class OpenAIEvents:
 
     def failure(self, error: PodiumError) -> Iterator[bytes]:
         """An error event, and the end."""
-        yield data_event(body_of(error, openai=True, request_id=""))
+        yield data_event(body_of(error, "openai", ""))
         yield DONE
 
 

@@ -1,9 +1,12 @@
 """The echo engine for one-shot tasks: no model, exact behaviour.
 
-A vector counts pairs of neighbouring tokens, hashed into 64 numbers: equal inputs have equal vectors, inputs
-that share words have similar ones. With ``faults: true`` an input may hold one fault word: ``fault:crash`` the
-process ends; ``fault:hang`` the batch never returns; ``fault:error`` the batch fails; ``fault:slow`` it takes
-one second longer; ``fault:nan`` its vector is not made of numbers.
+An embedding counts pairs of neighbouring tokens, hashed into 64 numbers: equal inputs have equal vectors, inputs
+that share words have similar ones. A classifier's number for label k counts the tokens that leave remainder k when they
+are divided by the number of labels. The relevance of a pair is 10 times the cosine of its texts' embeddings, less 5.
+
+With ``faults: true`` an input may hold one fault word: ``fault:crash`` the process ends; ``fault:hang`` the batch
+never returns; ``fault:error`` the batch fails; ``fault:slow`` it takes one second longer; ``fault:nan`` its vector is
+not made of numbers.
 """
 
 from __future__ import annotations
@@ -20,10 +23,10 @@ import numpy as np
 
 from podium.config.engine import EchoEngine
 from podium.core.errors import EngineError
-from podium.core.one_shot import Vectors
+from podium.core.one_shot import InputIds, Vectors
 from podium.engine.adapters.echo import CRASH_STATUS, EOS_ID, tokenizer
 from podium.engine.interface import EngineFacts, LoadContext
-from podium.engine.one_shot import OneShotLoad
+from podium.engine.one_shot import ClassificationPlan, EmbeddingPlan, OneShotLoad, facts_of
 from podium.engine.pooling import normalized
 
 __all__ = ["load_one_shot", "tokenizer"]
@@ -45,28 +48,35 @@ class EchoOneShot:
             precision="exact",
             max_model_len=context.max_model_len or config.max_model_len,
             max_batch_sequences=load.limits.max_inputs,
-            task="embed",
-            dimensions=DIMENSIONS,
+            **facts_of(load.plan, DIMENSIONS),
         )
 
-    def compute(self, batch: Sequence[tuple[int, ...]]) -> Vectors:
-        """Counts of token pairs, after the configured time."""
+    def compute(self, batch: Sequence[InputIds]) -> Vectors:
+        """Counts, after the configured time."""
         if self._config.token_interval_seconds:
             time.sleep(self._config.token_interval_seconds)
-        vectors = np.stack([self._vector(token_ids) for token_ids in batch])
-        return normalized(vectors) if self._plan.normalize else vectors
+        return np.stack([self._obey(ids, self._vector(ids)) for ids in batch])
 
     def close(self) -> None:
         """Nothing to free."""
 
-    def _vector(self, token_ids: tuple[int, ...]) -> Vectors:
-        vector = np.zeros(DIMENSIONS, dtype=np.float32)
-        for first, second in zip((EOS_ID, *token_ids), token_ids, strict=False):
-            vector[(31 * first + 7 * second) % DIMENSIONS] += 1.0
-        return self._obey(token_ids, vector) if self._config.faults else vector
+    def _vector(self, ids: InputIds) -> Vectors:
+        match self._plan:
+            case EmbeddingPlan(normalize=normalize):
+                vector = _pair_counts(ids.token_ids)
+                return normalized(vector[np.newaxis])[0] if normalize else vector
+            case ClassificationPlan(task="classify", labels=labels):
+                remainders = np.array(ids.token_ids) % len(labels)
+                return np.bincount(remainders, minlength=len(labels)).astype(np.float32)
+            case _:
+                texts = ids.token_ids[: ids.second_from], ids.token_ids[ids.second_from :]
+                first, second = normalized(np.stack([_pair_counts(text) for text in texts]))
+                return np.array([10.0 * first @ second - 5.0], dtype=np.float32)
 
-    def _obey(self, token_ids: tuple[int, ...], vector: Vectors) -> Vectors:
-        text = bytes(token for token in token_ids if token < EOS_ID).decode("utf-8", "replace")
+    def _obey(self, ids: InputIds, vector: Vectors) -> Vectors:
+        if not self._config.faults:
+            return vector
+        text = bytes(token for token in ids.token_ids if token < EOS_ID).decode("utf-8", "replace")
         found = _FAULT.search(text)
         match found[1] if found else "":
             case "crash":
@@ -80,6 +90,13 @@ class EchoOneShot:
             case "nan":
                 return np.full_like(vector, np.nan)
         return vector
+
+
+def _pair_counts(token_ids: tuple[int, ...]) -> Vectors:
+    vector = np.zeros(DIMENSIONS, dtype=np.float32)
+    for first, second in zip((EOS_ID, *token_ids), token_ids, strict=False):
+        vector[(31 * first + 7 * second) % DIMENSIONS] += 1.0
+    return vector
 
 
 def load_one_shot(_model_dir: Path, config: EchoEngine, context: LoadContext, load: OneShotLoad) -> EchoOneShot:

@@ -6,7 +6,8 @@ its longest sequence, rounded up to a multiple of 8, because the runtime compile
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,72 +17,107 @@ from numpy.typing import NDArray
 
 from podium.config.engine import OpenVINOEngine
 from podium.core.errors import CheckpointInvalid, EngineError, MemoryBudgetExceeded
-from podium.core.one_shot import Vectors
+from podium.core.one_shot import InputIds, Vectors
 from podium.engine.adapters.openvino_settings import MODEL_FILE
 from podium.engine.interface import EngineFacts, LoadContext
-from podium.engine.one_shot import EmbeddingPlan, OneShotLoad
+from podium.engine.one_shot import EmbeddingPlan, OneShotLoad, Plan, facts_of
 from podium.engine.pooling import normalized, pooled
 
 SHAPE_TOKENS = 8
 _HINTS = {"bf16": "bf16", "f16": "f16"}
-_TOKEN_VECTOR_AXES = 3
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Shape (sequences, tokens) each; ``mask`` is 0 for padding, ``segments`` 1 for the second text of a pair."""
+
+    token_ids: Integers
+    mask: Integers
+    segments: Integers
+
+
+@dataclass(frozen=True)
+class _Head:
+    """What becomes of the graph's ``output``: ``finish`` takes its values and the batch's mask."""
+
+    output: Any
+    width: int
+    finish: Callable[[NDArray[Any], Integers], Vectors]
 
 
 class OpenVINOOneShot:
     """See the module's docstring; ``OneShotEngine`` of ``podium.engine.one_shot``."""
 
-    def __init__(self, compiled: Any, facts: EngineFacts, plan: EmbeddingPlan) -> None:
+    def __init__(self, compiled: Any, facts: EngineFacts, head: _Head) -> None:
         self.facts = facts
-        self._plan = plan
         self._request: Any = compiled.create_infer_request()
         self._inputs = {port.any_name for port in compiled.inputs}
-        self._output = _token_vectors(compiled)
+        self._head: _Head | None = head
 
-    def compute(self, batch: Sequence[tuple[int, ...]]) -> Vectors:
-        """Hidden states of the padded batch, pooled."""
-        token_ids, mask = _padded(batch, self.facts.max_model_len)
+    def compute(self, batch: Sequence[InputIds]) -> Vectors:
+        """The model's output for the padded batch, pooled where it is one for each token."""
+        assert self._head is not None, "this is a bug: the engine is closed"  # noqa: S101
+        padded = _padded(batch, self.facts.max_model_len)
         try:
-            results = self._request.infer(_arguments(self._inputs, token_ids, mask), share_inputs=True)
+            results = self._request.infer(_arguments(self._inputs, padded), share_inputs=True)
         except RuntimeError as error:
             raise EngineError("OpenVINO could not compute this batch; the worker's log has the reason.") from error
-        vectors = pooled(results[self._output], mask, self._plan.pooling)
-        return normalized(vectors) if self._plan.normalize else vectors
+        return self._head.finish(results[self._head.output], padded.mask)
 
     def close(self) -> None:
         """Drop the model, and its memory with it."""
         self._request = None
-        self._output = None
+        self._head = None
 
 
-def _padded(batch: Sequence[tuple[int, ...]], most: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Token ids and mask, shape (sequences, tokens); what is not masked is 0, whatever the padding token."""
-    longest = max(map(len, batch))
+def _padded(batch: Sequence[InputIds], most: int) -> _Batch:
+    """What is masked is 0, whatever the padding token."""
+    longest = max(len(ids.token_ids) for ids in batch)
     width = max(longest, min(-(-longest // SHAPE_TOKENS) * SHAPE_TOKENS, most))
-    token_ids = np.zeros((len(batch), width), dtype=np.int64)
-    mask = np.zeros_like(token_ids)
-    for row, sequence in enumerate(batch):
-        token_ids[row, : len(sequence)] = sequence
-        mask[row, : len(sequence)] = 1
-    return token_ids, mask
+    token_ids, mask, segments = (np.zeros((len(batch), width), dtype=np.int64) for _ in range(3))
+    for row, ids in enumerate(batch):
+        length = len(ids.token_ids)
+        token_ids[row, :length] = ids.token_ids
+        mask[row, :length] = 1
+        if ids.second_from:
+            segments[row, ids.second_from : length] = 1
+    return _Batch(token_ids, mask, segments)
 
 
-def _arguments(inputs: set[str], token_ids: NDArray[np.int64], mask: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
-    arguments = {"input_ids": token_ids, "attention_mask": mask}
-    if "token_type_ids" in inputs:
-        arguments["token_type_ids"] = np.zeros_like(token_ids)
+def _arguments(inputs: set[str], batch: _Batch) -> dict[str, Integers]:
+    arguments = {"input_ids": batch.token_ids, "attention_mask": batch.mask, "token_type_ids": batch.segments}
     if "position_ids" in inputs:
-        arguments["position_ids"] = np.maximum(mask.cumsum(axis=1) - 1, 0)
+        arguments["position_ids"] = np.maximum(batch.mask.cumsum(axis=1) - 1, 0)
     return {name: value for name, value in arguments.items() if name in inputs}
 
 
-def _token_vectors(compiled: Any) -> Any:
-    """The output with one vector for each token. Raises ``CheckpointInvalid``."""
+def _head(compiled: Any, plan: Plan) -> _Head:
+    """The output that the plan is about. Raises ``CheckpointInvalid`` when the IR was made for something else."""
+    if isinstance(plan, EmbeddingPlan):
+        output, width = _output(compiled, axes=3, wanted="a vector for each token", export="feature extraction")
+
+        def finish(hidden: NDArray[Any], mask: Integers) -> Vectors:
+            vectors = pooled(hidden, mask, plan.pooling)
+            return normalized(vectors) if plan.normalize else vectors
+
+        return _Head(output, width, finish)
+    output, width = _output(compiled, axes=2, wanted="a number for each label", export="text classification")
+    if width != len(plan.labels):
+        raise CheckpointInvalid(
+            f"The IR has {width} numbers for an input and config.json names {len(plan.labels)} labels; mend id2label."
+        )
+    return _Head(output, width, lambda logits, _mask: np.array(logits, dtype=np.float32))
+
+
+def _output(compiled: Any, *, axes: int, wanted: str, export: str) -> tuple[Any, int]:
+    """The first output with so many axes, and the length of its last one."""
     for output in compiled.outputs:
-        if len(output.partial_shape) == _TOKEN_VECTOR_AXES:
-            return output
-    raise CheckpointInvalid(
-        "The IR has no output with a vector for each token; convert the checkpoint for feature extraction."
-    )
+        if len(output.partial_shape) == axes:
+            width = output.partial_shape[axes - 1]
+            if width.is_static:
+                return output, width.get_length()
+    raise CheckpointInvalid(f"The IR has no output with {wanted}; convert the checkpoint again, for {export}.")
 
 
 def _properties(config: OpenVINOEngine) -> dict[str, Any]:
@@ -109,9 +145,7 @@ def load_one_shot(model_dir: Path, config: OpenVINOEngine, context: LoadContext,
         raise MemoryBudgetExceeded("The model does not fit this machine's memory.") from error
     except RuntimeError as error:
         raise CheckpointInvalid("OpenVINO cannot read this IR: it is damaged or made by a newer version.") from error
-    width = _token_vectors(compiled).partial_shape[_TOKEN_VECTOR_AXES - 1]
-    if not width.is_static:
-        raise CheckpointInvalid("The IR does not tell the length of its vectors; convert the checkpoint again.")
+    head = _head(compiled, load.plan)
     facts = EngineFacts(
         engine="openvino",
         engine_version=ov.__version__,
@@ -119,7 +153,6 @@ def load_one_shot(model_dir: Path, config: OpenVINOEngine, context: LoadContext,
         precision="f32" if config.precision == "auto" else config.precision,
         max_model_len=max_model_len,
         max_batch_sequences=load.limits.max_inputs,
-        task="embed",
-        dimensions=width.get_length(),
+        **facts_of(load.plan, head.width),
     )
-    return OpenVINOOneShot(compiled, facts, load.plan)
+    return OpenVINOOneShot(compiled, facts, head)

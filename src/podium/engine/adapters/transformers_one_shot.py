@@ -5,16 +5,17 @@ It is the reference that other engines are compared with; pooling is done in tor
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from podium.config.engine import TransformersEngine
 from podium.core.errors import CheckpointInvalid, EngineError
-from podium.core.one_shot import Vectors
+from podium.core.one_shot import InputIds, Vectors
 from podium.engine.adapters.transformers import require_libraries, set_threads
 from podium.engine.interface import EngineFacts, LoadContext
-from podium.engine.one_shot import EmbeddingPlan, OneShotLoad
+from podium.engine.one_shot import EmbeddingPlan, OneShotLoad, Plan, facts_of
 
 if TYPE_CHECKING:
     import torch
@@ -23,25 +24,26 @@ if TYPE_CHECKING:
 class TorchOneShot:
     """See the module's docstring; ``OneShotEngine`` of ``podium.engine.one_shot``."""
 
-    def __init__(self, model: Any, facts: EngineFacts, plan: EmbeddingPlan) -> None:
+    def __init__(self, model: Any, facts: EngineFacts, plan: Plan) -> None:
         import torch  # noqa: PLC0415  # heavy and optional
 
         self.facts = facts
         self._torch = torch
         self._model = model
         self._plan = plan
+        self._segmented = _tells_segments_apart(model)
 
-    def compute(self, batch: Sequence[tuple[int, ...]]) -> Vectors:
-        """Hidden states of the padded batch, pooled."""
+    def compute(self, batch: Sequence[InputIds]) -> Vectors:
+        """The model's output for the padded batch, pooled where it is one for each token."""
         torch = self._torch
-        width = max(map(len, batch))
-        token_ids = torch.tensor([[*sequence, *[0] * (width - len(sequence))] for sequence in batch])
-        mask = torch.tensor([[1] * len(sequence) + [0] * (width - len(sequence)) for sequence in batch])
-        device = self._model.device
         try:
             with torch.inference_mode():
-                output = self._model(input_ids=token_ids.to(device), attention_mask=mask.to(device))
-                vectors = self._pooled(output.last_hidden_state.float(), mask.to(device))
+                arguments = self._arguments(batch)
+                output = self._model(**arguments)
+                if isinstance(self._plan, EmbeddingPlan):
+                    vectors = self._pooled(output.last_hidden_state.float(), arguments["attention_mask"], self._plan)
+                else:
+                    vectors = output.logits.float()
         except torch.OutOfMemoryError as error:
             raise EngineError("No memory is left for this batch; lower models[].batching.max_tokens.") from error
         result: Vectors = vectors.cpu().numpy()
@@ -51,8 +53,23 @@ class TorchOneShot:
         """Drop the model, and its memory with it."""
         self._model = None
 
-    def _pooled(self, hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        match self._plan.pooling:
+    def _arguments(self, batch: Sequence[InputIds]) -> dict[str, torch.Tensor]:
+        """What is masked is 0, whatever the padding token."""
+        torch = self._torch
+        token_ids, mask, segments = torch.zeros((3, len(batch), max(len(ids.token_ids) for ids in batch))).long()
+        for row, ids in enumerate(batch):
+            length = len(ids.token_ids)
+            token_ids[row, :length] = torch.tensor(ids.token_ids)
+            mask[row, :length] = 1
+            if ids.second_from:
+                segments[row, ids.second_from : length] = 1
+        arguments = {"input_ids": token_ids, "attention_mask": mask}
+        if self._segmented:
+            arguments["token_type_ids"] = segments
+        return {name: value.to(self._model.device) for name, value in arguments.items()}
+
+    def _pooled(self, hidden: torch.Tensor, mask: torch.Tensor, plan: EmbeddingPlan) -> torch.Tensor:
+        match plan.pooling:
             case "cls":
                 found = hidden[:, 0]
             case "last":
@@ -60,7 +77,12 @@ class TorchOneShot:
             case "mean":
                 weights = mask.unsqueeze(-1).to(hidden.dtype)
                 found = (hidden * weights).sum(dim=1) / weights.sum(dim=1)
-        return self._torch.nn.functional.normalize(found, dim=1) if self._plan.normalize else found
+        return self._torch.nn.functional.normalize(found, dim=1) if plan.normalize else found
+
+
+def _tells_segments_apart(model: Any) -> bool:
+    takes = "token_type_ids" in inspect.signature(model.forward).parameters
+    return takes and getattr(model.config, "type_vocab_size", 0) > 1
 
 
 def load_one_shot(model_dir: Path, config: TransformersEngine, context: LoadContext, load: OneShotLoad) -> TorchOneShot:
@@ -78,9 +100,9 @@ def load_one_shot(model_dir: Path, config: TransformersEngine, context: LoadCont
         raise CheckpointInvalid("The checkpoint does not tell its context length: set models[].max_model_len.")
     set_threads(config.threads)
     context.report("loading weights", -1.0)
-    model = load_model(
-        model_dir, config, trust_remote_code=context.trust_remote_code, auto_class=transformers.AutoModel
-    )
+    embeds = isinstance(load.plan, EmbeddingPlan)
+    kind = transformers.AutoModel if embeds else transformers.AutoModelForSequenceClassification
+    model = load_model(model_dir, config, trust_remote_code=context.trust_remote_code, auto_class=kind)
     facts = EngineFacts(
         engine="transformers",
         engine_version=transformers.__version__,
@@ -88,7 +110,6 @@ def load_one_shot(model_dir: Path, config: TransformersEngine, context: LoadCont
         precision=choose_precision(config.precision, model.device),
         max_model_len=max_model_len,
         max_batch_sequences=load.limits.max_inputs,
-        task="embed",
-        dimensions=model.config.hidden_size,
+        **facts_of(load.plan, model.config.hidden_size),
     )
     return TorchOneShot(model, facts, load.plan)

@@ -32,7 +32,6 @@ CPU = TransformersEngine(device="cpu", precision="f32", threads=1, max_batch_seq
 def _checkpoint(folder: Path, shape: str) -> Path:
     require("torch")
     require("transformers")
-    sys.modules.setdefault("torchvision", None)  # type: ignore[arg-type]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return importlib.import_module("models_factory").make_checkpoint(folder / shape, shape)  # type: ignore[no-any-return]

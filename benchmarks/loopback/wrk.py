@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.access.podium_server import pinned
+from benchmarks.loopback.podium_server import pinned
 
 CONNECTIONS = 32
 _MARK = "RESULT "

@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from benchmarks.access.podium_server import MODEL
+from benchmarks.loopback.podium_server import MODEL
 
 Dialect = Literal["chat", "completion", "native"]
 DIALECTS: tuple[Dialect, ...] = ("chat", "completion", "native")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from typing import Self
 
-from benchmarks.access.http_message import HEAD_END, Answer, read_head
+from benchmarks.loopback.http_message import HEAD_END, Answer, read_head
 
 ANSWER_SECONDS = 30.0
 READ_BYTES = 65536

@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
-from benchmarks.access.podium_server import MODEL, Podium, pinned
-from benchmarks.access.surroundings import Surroundings
+from benchmarks.loopback.podium_server import MODEL, pinned
+from benchmarks.loopback.surroundings import Surroundings
 from benchmarks.serving.preparation import environment
 from benchmarks.serving.server_process import ServerProcess, free_port
 
@@ -42,14 +42,14 @@ def python(around: Surroundings) -> str:
     return around.litellm_python or environment(folder, PACKAGES)
 
 
-def config(upstream: Podium) -> dict[str, Any]:
-    """Its configuration: a cache in memory, a master key, no database, and an OpenAI-compatible upstream."""
-    parameters = {"model": f"openai/{MODEL}", "api_base": f"http://127.0.0.1:{upstream.port}/v1", "api_key": "none"}
+def config(upstream_port: int, *, cached: bool = True) -> dict[str, Any]:
+    """Its configuration: a cache in memory or none, a master key, no database, and an OpenAI-compatible upstream."""
+    parameters = {"model": f"openai/{MODEL}", "api_base": f"http://127.0.0.1:{upstream_port}/v1", "api_key": "none"}
+    caching = {"cache": True, "cache_params": {"type": "local", "ttl": SECONDS_KEPT}} if cached else {}
     return {
         "model_list": [{"model_name": MODEL, "litellm_params": parameters}],
         "litellm_settings": {
-            "cache": True,
-            "cache_params": {"type": "local", "ttl": SECONDS_KEPT},
+            **caching,
             "callbacks": [],
             "num_retries": 0,
             "request_timeout": 600,
@@ -65,11 +65,13 @@ def config(upstream: Podium) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def litellm_proxy(upstream: Podium, core: int, around: Surroundings) -> Iterator[tuple[ServerProcess, int]]:
+def litellm_proxy(
+    upstream_port: int, core: int | None, around: Surroundings, *, cached: bool = True
+) -> Iterator[tuple[ServerProcess, int]]:
     """Start it with one worker on one core; the process and its port."""
     port = free_port()
     path = around.work / "litellm.yaml"
-    path.write_text(yaml.safe_dump(config(upstream)), "utf-8")
+    path.write_text(yaml.safe_dump(config(upstream_port, cached=cached)), "utf-8")
     program = Path(python(around)).with_name("litellm")
     command = [str(program), "--config", str(path), "--host", "127.0.0.1", "--port", str(port), "--num_workers", "1"]
     variables = {**around.environment, **SETTINGS}

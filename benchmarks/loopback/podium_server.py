@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from benchmarks.access.surroundings import Surroundings
+from benchmarks.loopback.surroundings import Surroundings
 from benchmarks.serving.server_process import ServerProcess, free_port
 
 MODEL = "echo"

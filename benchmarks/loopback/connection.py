@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Self, cast
 
-from benchmarks.access.http_message import HEAD_END, Answer, Body, read_head
+from benchmarks.loopback.http_message import HEAD_END, Answer, Body, read_head
 
 HOST = "127.0.0.1"
 ANSWER_SECONDS = 60.0

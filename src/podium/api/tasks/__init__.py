@@ -1,0 +1,1 @@
+"""Routes of the one-shot tasks that OpenAI's dialect does not have."""

@@ -1,0 +1,45 @@
+"""What the routes of the one-shot tasks share: the request to a model, and what the log learns of its answer."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+
+from podium.api.backend import Embedded
+from podium.api.context import backend_of
+from podium.api.principal import principal_of
+from podium.api.record import record_of
+from podium.api.sampling import timeout_seconds
+from podium.api.standings import joined
+from podium.core.errors import InvalidRequest
+from podium.core.generation import Usage
+from podium.core.one_shot import Input, OneShotRequest
+from podium.protocols.tasks import MAX_INPUTS, ClassifyRequest, RerankRequest, TaskUsage
+
+
+def one_shot_request(
+    request: Request, body: RerankRequest | ClassifyRequest, inputs: tuple[Input, ...], *, param: str
+) -> OneShotRequest:
+    """``inputs`` for the model that ``body`` names. Raises ``InvalidRequest`` for too many of them."""
+    if len(inputs) > MAX_INPUTS:
+        raise InvalidRequest(f"`{param}` holds {len(inputs)} texts; at most {MAX_INPUTS} are allowed.", param=param)
+    return OneShotRequest(
+        id=record_of(request.scope).request_id,
+        model=backend_of(request).model_name(body.model),
+        inputs=inputs,
+        param=param,
+        priority=body.priority or 0,
+        timeout_seconds=timeout_seconds(request, body.timeout_seconds),
+        caller=principal_of(request.scope),
+    )
+
+
+def note(request: Request, computed: Embedded) -> TaskUsage:
+    """Put down for the log, metrics and headers who computed; the usage for the answer."""
+    record = record_of(request.scope)
+    record.model = computed.model
+    record.version = computed.version
+    record.engine = computed.engine
+    record.queue_seconds = computed.queue_seconds
+    record.standings = joined(record.standings, computed.standings)
+    record.usage = record.computed = Usage(prompt_tokens=computed.prompt_tokens)
+    return TaskUsage(computed.prompt_tokens, computed.prompt_tokens)

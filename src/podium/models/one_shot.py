@@ -1,0 +1,175 @@
+"""A one-shot request's one page: resolve, tokenize, reserve, admit by slices, compute."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import numpy as np
+
+from podium.cache.key import ModelIdentity
+from podium.config.models import Model
+from podium.core.errors import DeadlineExceeded
+from podium.core.one_shot import InputIds, OneShotRequest, OneShotTask, Vectors
+from podium.core.standing import Standing
+from podium.engine.admission import AdmissionGate
+from podium.engine.handle import EngineHandle
+from podium.engine.interface import EngineFacts
+from podium.engine.turns import Work
+from podium.models.permission import permitted, refuse_other_task
+from podium.models.ports import Lease, Quotas
+from podium.models.registry import Models
+
+
+@dataclass(frozen=True)
+class Computed:
+    """Vectors in the order of the inputs, and who computed them. ``queue_seconds``: before the first was computed.
+
+    ``identity`` is None until the model's files are known by content.
+    """
+
+    model: str
+    version: str
+    facts: EngineFacts
+    vectors: Vectors
+    prompt_tokens: int
+    queue_seconds: float
+    standings: Sequence[Standing]
+    identity: ModelIdentity | None
+
+    @property
+    def engine(self) -> str:
+        """Name of the engine."""
+        return self.facts.engine
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """One request on its way, with the model that it holds; its inputs as token ids."""
+
+    request: OneShotRequest
+    model: str
+    handle: EngineHandle
+    gate: AdmissionGate
+    inputs: tuple[InputIds, ...]
+    slice_inputs: int
+    deadline: float | None
+
+    @property
+    def tokens(self) -> int:
+        return sum(len(ids.token_ids) for ids in self.inputs)
+
+    def slices(self) -> Iterator[list[int]]:
+        """Positions of inputs that are computed together: of similar length, as many as one batch takes."""
+        order = sorted(range(len(self.inputs)), key=lambda position: len(self.inputs[position].token_ids))
+        for start in range(0, len(order), self.slice_inputs):
+            yield order[start : start + self.slice_inputs]
+
+
+Check = Callable[[Model, EngineFacts], None]
+"""Raises when a request asks what the model cannot do."""
+
+
+def accept(_config: Model, _facts: EngineFacts) -> None:
+    """Nothing more is asked than the model's task."""
+
+
+class OneShots:
+    """Turns inputs into vectors."""
+
+    def __init__(self, models: Models, quotas: Quotas, *, default_timeout_seconds: float) -> None:
+        self._models = models
+        self._quotas = quotas
+        self._default_timeout_seconds = default_timeout_seconds
+
+    async def compute(self, request: OneShotRequest, *tasks: OneShotTask, check: Check = accept) -> Computed:
+        """All vectors, or none.
+
+        Refused before any computing: models that are unknown or not the caller's (``ModelNotFound``) or do none of
+        ``tasks`` (``UnsupportedTask``), what ``check`` refuses, inputs that are empty or too long, used-up quotas
+        (``RateLimited``), full queues (``Overloaded``). Cancelling takes what is not computed yet out of the batch,
+        and what was computed is charged.
+        """
+        arrived = time.monotonic()
+        seconds = request.timeout_seconds or self._default_timeout_seconds
+        deadline = asyncio.get_running_loop().time() + seconds if seconds else None
+        try:
+            async with asyncio.timeout_at(deadline):
+                served = await self._models.find_loaded(permitted(self._models, request.caller, request.model))
+                with ExitStack() as hold:
+                    handle, gate, ready = served.use()
+                    hold.callback(served.release)
+                    refuse_other_task(self._models, request.caller, ready.facts, *tasks)
+                    check(served.config, ready.facts)
+                    inputs = await handle.tokenize_inputs(request.inputs, param=request.param)
+                    most = ready.facts.max_batch_sequences
+                    asked = _Asked(request, served.config.name, handle, gate, inputs, most, deadline)
+                    lease = await self._reserve(asked)
+                    vectors, started = await _compute(asked, lease)
+        except TimeoutError as error:
+            raise DeadlineExceeded("The request's deadline passed before it was finished.") from error
+        return Computed(
+            model=served.config.name,
+            version=served.config.version,
+            facts=ready.facts,
+            vectors=vectors,
+            prompt_tokens=asked.tokens,
+            queue_seconds=started - arrived,
+            standings=lease.standings,
+            identity=served.identity,
+        )
+
+    async def _reserve(self, asked: _Asked) -> Lease:
+        caller = asked.request.caller
+        counted = self._quotas.counts_tokens(caller, asked.model)
+        return await self._quotas.reserve(
+            caller,
+            asked.model,
+            request_id=asked.request.id,
+            prompt_tokens=asked.tokens if counted else 0,
+            output_tokens=0,
+        )
+
+
+async def _compute(asked: _Asked, lease: Lease) -> tuple[Vectors, float]:
+    """All vectors, and when the first slice was admitted; settles the lease with what was computed.
+
+    One slice after the other: a call of two thousand inputs never holds more of the batch than others can have.
+    """
+    rows: dict[int, Vectors] = {}
+    used_tokens = 0
+    started: float | None = None
+    try:
+        for positions in asked.slices():
+            inputs = tuple(asked.inputs[position] for position in positions)
+            tokens = sum(len(ids.token_ids) for ids in inputs)
+            permit = await asked.gate.acquire(_work(asked, len(inputs), tokens))
+            computed_tokens = 0
+            try:
+                started = time.monotonic() if started is None else started
+                vectors = await asked.handle.compute(inputs)
+                computed_tokens = tokens
+            finally:
+                permit.release(computed_tokens)
+            used_tokens += tokens
+            lease.note(used_tokens, 0)
+            rows.update(zip(positions, vectors, strict=True))
+    finally:
+        lease.settle(used_tokens, 0)
+    return np.stack([rows[position] for position in range(len(rows))]), started or time.monotonic()
+
+
+def _work(asked: _Asked, permits: int, tokens: int) -> Work:
+    caller = asked.request.caller
+    return Work(
+        permits=permits,
+        tenant=caller.tenant,
+        weight=caller.weight,
+        priority_class=caller.priority,
+        priority=asked.request.priority,
+        tokens=tokens,
+        deadline=asked.deadline,
+    )
