@@ -8,6 +8,8 @@ from podium.gateway.attempts import Attempt
 from podium.gateway.cluster import environment_of
 from podium.rollout.outcome import Outcome
 
+_KEPT = frozenset({"hit", "semantic", "attach"})
+
 
 def outcomes(attempts: Iterable[Attempt], *, canary: str, stable: str) -> Iterator[Outcome]:
     """First attempts that the weights sent to one of the two; retries, pins and other environments are left out.
@@ -35,5 +37,6 @@ def _outcome(attempt: Attempt, arm: str) -> Outcome:
         broken=not skipped and not early and attempt.is_faulted and not attempt.is_server_error,
         first_byte_seconds=attempt.first_byte_seconds,
         lasted_seconds=attempt.seconds,
+        kept=attempt.cache in _KEPT,
         user=None if attempt.user is None else hash(attempt.user),  # salted anew in each process, and never written
     )

@@ -34,6 +34,7 @@ class Attempt(msgspec.Struct, frozen=True):
         code: 0 when no answer came, yet.
         first_byte_us, body_us, duration_ms: None when it did not get there; ``body_us`` only when the answer was whole.
         user: what its sender calls itself.
+        cache: what a Podium server says of its response cache: ``miss``, ``hit``, …
     """
 
     moment: str | None = None
@@ -50,6 +51,7 @@ class Attempt(msgspec.Struct, frozen=True):
     body_us: int | None = None
     duration_ms: int | None = None
     user: str | None = None
+    cache: str | None = None
 
     @property
     def ended(self) -> bool:

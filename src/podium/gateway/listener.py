@@ -34,6 +34,7 @@ ATTEMPT_FIELDS = {
     "body_us": "%COMMON_DURATION(US_RX_BEG:US_RX_END:us)%",
     "duration_ms": "%DURATION%",
     "user": "%REQ(X-PODIUM-USER)%",
+    "cache": "%RESP(X-PODIUM-CACHE)%",
 }
 """What is written about each attempt; ``podium.gateway.attempts`` reads it."""
 

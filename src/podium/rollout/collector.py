@@ -130,8 +130,12 @@ def _stratum(attempts: list[Outcome], bad: set[str]) -> Stratum:
 
 
 def _durations(attempts: list[Outcome], arm: Arm, now: float) -> tuple[float, ...]:
-    """Times to the first byte; for one that had none its age, which is the least that it can have been."""
-    found = [_duration(outcome, now) for outcome in attempts if outcome.arm == arm and not outcome.failed]
+    """Times to the first byte; for one that had none its age, which is the least that it can have been.
+
+    Kept answers are left out: the smaller arm has fewer of them, and would look slow for that alone.
+    """
+    timed = [outcome for outcome in attempts if outcome.arm == arm and not outcome.failed and not outcome.kept]
+    found = [_duration(outcome, now) for outcome in timed]
     return tuple(round(max(0.0, seconds), 6) for seconds in found)
 
 

@@ -22,6 +22,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         first_byte_seconds: how long the first byte took; None when there was none yet.
         lasted_seconds: how long it had run, then.
         user: an opaque key of whoever sent it, where that is known.
+        kept: its answer was a kept one, or somebody else's: how soon it came says nothing about the version.
     """
 
     key: str
@@ -33,6 +34,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     first_byte_seconds: float | None = None
     lasted_seconds: float = 0.0
     user: int | None = None
+    kept: bool = False
 
     def learnt(self, other: Self) -> Self:
         """This with what ``other`` says about the same attempt; what was decided stays."""

@@ -26,6 +26,8 @@ ACTOR = "controller"
 PAUSE_SECONDS = 0.25
 RETRY_SECONDS = 1.0
 """After a gateway refused or was not there."""
+UNREADY_SECONDS = 5.0
+"""A canary without a ready server for so long is rolled back; a shorter time may be one check that came too late."""
 LOADING_SECONDS = 1800.0
 """How long servers of a run that has just begun may take; until they were ready once, their absence says nothing."""
 _MOVING = frozenset({Phase.APPLYING, Phase.ABORTING})
@@ -59,6 +61,7 @@ class Reconciler:
         self._alarmed: RolloutState | None = None
         self._is_seen = False
         self._ready_since: float | None = None
+        self._unready_since: float | None = None
         self._seen_until = 0.0
         self._retry_at = 0.0
         self._woken = asyncio.Event()
@@ -150,10 +153,15 @@ class Reconciler:
         if readiness is not None and readiness.ready and self._ready_since is None:
             self._ready_since = now
             self._follow()
-        may_load = self._ready_since is None and now < self._watching_since + LOADING_SECONDS
-        if readiness is None or readiness.ready or may_load:
+        if readiness is None:
             return None
-        return CanaryUnready(at=now)
+        may_load = self._ready_since is None and now < self._watching_since + LOADING_SECONDS
+        if readiness.ready or may_load:
+            self._unready_since = None
+            return None
+        if self._unready_since is None:
+            self._unready_since = now
+        return CanaryUnready(at=now) if now >= self._unready_since + UNREADY_SECONDS else None
 
     async def _keep(self, state: RolloutState) -> None:
         """What the gateway was told is what the state wants, or is told again: nobody else moves weights now."""

@@ -54,6 +54,14 @@ def test_what_counts_as_failed_and_what_as_broken(line: dict[str, Any], failed: 
     assert (outcome.failed, outcome.broken, outcome.ended) == (failed, broken, True)
 
 
+@pytest.mark.parametrize(
+    ("cache", "kept"),
+    [("hit", True), ("semantic", True), ("attach", True), ("miss", False), ("bypass", False), (None, False)],
+)
+def test_an_answer_that_was_not_computed_for_it_is_a_kept_one(cache: str | None, kept: bool) -> None:  # noqa: FBT001
+    assert one(cache=cache).kept is kept
+
+
 @pytest.mark.parametrize("line", [{"attempt": 2, "environment": "blue"}, {"route": "pin-green"}, {"cluster": "yellow"}])
 def test_retries_pins_and_other_environments_are_left_out(line: dict[str, Any]) -> None:
     assert counted(**line) == []

@@ -155,3 +155,13 @@ def test_every_attempt_is_counted_exactly_once_in_the_interval_of_its_arrival(
 
 def _rest(one: Collector) -> list[Collected | None]:
     return [one.close(200.0) for _ in range(12)]
+
+
+def test_kept_answers_count_as_attempts_and_tell_nothing_of_latency() -> None:
+    """A canary gets few requests, so fewer of them hit; that must not look like a slow version."""
+    one = collector()
+    one.add(outcome("hit", first_byte_seconds=0.001, kept=True))
+    one.add(outcome("miss", first_byte_seconds=0.2))
+    (found,) = closed(one, 102.0 + DELAY_SECONDS)[:1]
+    assert errors(found) == Stratum(0, 0, 2, 0)
+    assert found.interval.samples["ttft"].canary == (0.2,)

@@ -18,7 +18,7 @@ from podium.rollout.analysis.verdict import Hold
 from podium.rollout.history_on_demand import HistoryOnDemand
 from podium.rollout.outcome import Arm, Outcome
 from podium.rollout.ports import Readiness
-from podium.rollout.reconciler import Reconciler
+from podium.rollout.reconciler import UNREADY_SECONDS, Reconciler
 from podium.rollout.state import LEAVING, Phase
 from podium.rollout.terms import Terms
 from support.rollout_ways import TRANSITIONS, WAYS
@@ -341,7 +341,19 @@ def test_in_another_run_counting_goes_on_when_the_canary_is_ready_again(file: Pa
         again.serve(5)
         assert (again.phase, again.history.course.passed.intervals) == (Phase.OBSERVING, intervals + 4)
         later.ready = Readiness(0, 2)
+        assert again.turn() is Phase.OBSERVING
+        later.seconds += UNREADY_SECONDS
         assert again.turn() is Phase.ABORTING
+
+
+def test_a_canary_without_a_ready_server_goes_when_that_lasts_and_not_for_one_late_check(file: Path) -> None:
+    with driven(file) as one:
+        one.reconciler.write(msgspec.structs.replace(START, terms=patient()), actor="alice")
+        one.turn(3)
+        for ready, leaves in ((0, False), (1, False), (0, False), (0, True)):
+            one.fake.ready = Readiness(ready, 2)
+            assert (one.turn() is Phase.ABORTING) is leaves
+            one.fake.seconds += UNREADY_SECONDS
 
 
 def test_servers_of_another_run_that_never_come_are_given_up_in_the_end(file: Path) -> None:
@@ -352,6 +364,8 @@ def test_servers_of_another_run_that_never_come_are_given_up_in_the_end(file: Pa
     with driven(file, FakeWorld(seconds=1500.0, units=5000, ready=Readiness(0, 2)), since=1500.0) as again:
         assert again.turn() is Phase.OBSERVING
         again.fake.seconds += 1800
+        again.turn()
+        again.fake.seconds += UNREADY_SECONDS
         assert again.turn() is Phase.ABORTING
 
 

@@ -142,7 +142,7 @@ def _ends(rollout: RolloutAnswer, now: float) -> Iterator[str]:
     if rollout.deadline is not None:
         yield f"The time for what is waited for is over in {duration_text(rollout.deadline - now)}."
     if rollout.phase not in {"aborting", "draining-canary", "draining"}:
-        yield f"If {rollout.environment} has no ready server any more, it is rolled back at once."
+        yield f"If {rollout.environment} has had no ready server for five seconds, it is rolled back."
 
 
 def _commands(rollout: RolloutAnswer) -> Iterator[tuple[str, str]]:

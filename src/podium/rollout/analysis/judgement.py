@@ -107,8 +107,12 @@ def _increase(counts: Stratum) -> float:
 def _wait_for_requests(rest: int, evidence: Evidence, policy: Policy) -> Hold:
     counts = max(evidence.totals.values(), key=lambda total: total.canary_attempts)
     minutes = rest / counts.canary_attempts * evidence.intervals * policy.interval_seconds / 60
-    sentence = f"needs {rest:,} more canary requests, about {minutes:.3g} minutes at this traffic"
+    sentence = f"needs {rest:,} more canary requests, about {_in_words(minutes)} at this traffic"
     return Hold("evidence", sentence, rest, minutes)
+
+
+def _in_words(minutes: float) -> str:
+    return f"{minutes:.3g} minutes" if minutes >= 1 else f"{max(1, round(60 * minutes))} s"
 
 
 def _wait_for_time(evidence: Evidence, policy: Policy) -> Hold:
