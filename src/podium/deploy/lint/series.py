@@ -14,6 +14,7 @@ _GAUGES = (
     "podium_running_limit_sequences",
     "podium_queue_limit_requests",
     "podium_kv_cache_usage_ratio",
+    "podium_engine_last_progress_timestamp_seconds",
     "podium_model_memory_bytes",
     "podium_model_state",
     "podium_cache_bytes",
