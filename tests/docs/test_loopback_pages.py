@@ -42,7 +42,7 @@ def test_a_figure_changed_by_hand_is_noticed(tmp_path: Path, name: str) -> None:
     assert check(name, page).returncode == 1
 
 
-@pytest.mark.parametrize("name", ["access"])
+@pytest.mark.parametrize("name", NAMES)
 def test_every_row_has_been_measured_and_none_of_them_quickly(name: str) -> None:
     text = (PAGES / f"{name}.md").read_text()
     assert "## Not measured" not in text
