@@ -67,6 +67,7 @@ def test_an_engine_that_hangs_is_told_before_it_is_restarted_and_is_well_afterwa
 
 
 def test_an_engine_that_is_slow_and_makes_steps_is_not_stalled(stack: RunningStack, receiver: ScriptedServer) -> None:
+    until("the gateway knows that it is well", lambda: stack.ask(prompt="hello", max_tokens=2).is_success)
     before = len(told(receiver, "EngineStalled", "firing"))
     for _ in range(7):  # each with a second without a step
         assert stack.ask(prompt="fault:slow@1" + "x" * 9, max_tokens=9).is_success
