@@ -12,7 +12,6 @@ from contextlib import AsyncExitStack
 from importlib.metadata import version
 from pathlib import Path
 
-import httpx
 import structlog
 import uvicorn
 
@@ -37,6 +36,7 @@ from podium.controller.watching import AttemptsWatcher
 from podium.core.errors import ConfigurationError
 from podium.gateway.admin import EnvoyAdmin
 from podium.gateway.attempts import AttemptsLog
+from podium.gateway.own_ports import own_ports_client
 from podium.gateway.snapshot import snapshot_of
 from podium.gateway.topology import Topology, topology_of
 from podium.gateway.traffic import Traffic
@@ -89,9 +89,7 @@ async def control(settings: Settings, folder: RunFolder, stop: asyncio.Event) ->
         topology = wanted(settings, folder, kept, history.state)
         gatekeeper = await stack.enter_async_context(gatekeeper_of(settings))
         admin = await stack.enter_async_context(EnvoyAdmin(folder.admin_socket))
-        # It asks the gateway of this machine only, whose certificate is for the names that clients use.
-        own = httpx.AsyncClient(trust_env=False, timeout=PROBE_SECONDS, verify=False)  # noqa: S501
-        client = await stack.enter_async_context(own)
+        client = await stack.enter_async_context(own_ports_client(PROBE_SECONDS))
         folder.discovery_socket.unlink(missing_ok=True)  # of a controller that was killed
         discovery = DiscoveryServer(
             str(folder.discovery_socket), snapshot_of(topology), ack_seconds=settings.gateway.ack_seconds

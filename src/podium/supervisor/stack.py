@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import ssl
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -25,6 +24,7 @@ from podium.core.errors import ConfigurationError, PodiumError
 from podium.gateway.admin import EnvoyAdmin
 from podium.gateway.binary import ENVOY_PATH, envoy_binary
 from podium.gateway.certificate import read_certificate
+from podium.gateway.own_ports import own_ports_client
 from podium.supervisor.envoy import drain, envoy_command
 from podium.supervisor.kept_process import KeptProcess, Probe
 from podium.supervisor.logs import MergedLog
@@ -107,7 +107,7 @@ class Stack:
                 _write(folder.settings_of(environment), for_environment(settings, environment))
             _write(folder.controller_settings, with_endpoints(settings, self._replicas, self._fronts))
             admin = await stack.enter_async_context(EnvoyAdmin(folder.admin_socket))
-            probes = await stack.enter_async_context(_probe_client())
+            probes = await stack.enter_async_context(own_ports_client(_PROBE_TIMEOUT_SECONDS))
             processes = self._processes(binary, folder, admin, probes)
             async with _kept(processes):
                 await _until_ready_or(stop, processes, started)
@@ -155,14 +155,6 @@ class Stack:
                 group.create_task(processes[replica.name].stop(patience), name=f"stop {replica.name}")
         await processes["controller"].stop(CONTROLLER_STOP_SECONDS)
         log.info("stopped")
-
-
-def _probe_client() -> httpx.AsyncClient:
-    """For questions to this machine's own ports whether they answer; whose certificate they show does not matter."""
-    anybody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    anybody.check_hostname = False
-    anybody.verify_mode = ssl.CERT_NONE
-    return httpx.AsyncClient(trust_env=False, timeout=_PROBE_TIMEOUT_SECONDS, verify=anybody)
 
 
 @asynccontextmanager
