@@ -100,9 +100,6 @@ class Rollout(Group):
         description="SQLite file that tells what rollouts did, made by the first one; it survives restarts, and says "
         "which environment is the stable one after a rollout.",
     )
-    max_canary_restarts: int = Field(
-        3, ge=0, description="Restarts of canary replicas in a rollout; one more is a crash loop and rolls back."
-    )
 
     @model_validator(mode="after")
     def _can_finish(self) -> Rollout:

@@ -17,7 +17,6 @@ def policy_of(settings: Rollout) -> Policy:
         interval_seconds=settings.interval_seconds,
         soak_seconds=settings.min_soak_seconds,
         blind_seconds=settings.blind_seconds,
-        max_restarts=settings.max_canary_restarts,
     )
 
 
