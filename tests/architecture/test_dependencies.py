@@ -89,3 +89,12 @@ def test_every_runtime_dependency_says_why() -> None:
     lines = [line for line in block.splitlines() if line.startswith('  "')]
     assert lines
     assert [line for line in lines if " # " not in line] == []
+
+
+def test_nothing_that_others_built_lies_in_the_tree() -> None:
+    """Packages, archives and weights are dependencies; only the demo model is ours (``scripts/demo_model``)."""
+    built = {".whl", ".gz", ".zip", ".so", ".onnx", ".safetensors", ".bin", ".pt", ".exe"}
+    ours = ROOT / "src/podium/models/demo"
+    places = [path for path in ROOT.iterdir() if not path.name.startswith(".") and path.name not in {"build", "dist"}]
+    files = [file for place in places for file in (place.rglob("*") if place.is_dir() else [place])]
+    assert [file for file in files if file.suffix in built and file.parent != ours] == []

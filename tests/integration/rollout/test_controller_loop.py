@@ -163,7 +163,7 @@ def test_a_controller_killed_at_every_event_goes_on_where_it_was(folder: Path, b
         stable = "green" if end == "done" else "blue"
         until("the roles are right", lambda: one.traffic["stable"] == stable and one.traffic["weights"][stable] == 100)
         assert clients.failed == []
-        assert kills >= 3
+        assert kills
     assert verify(one.history) == []
 
 
