@@ -64,7 +64,8 @@ class Topology:
 
     ``weights`` holds every environment, in the order of ``environments``, in units of which ``TOTAL_WEIGHT`` are all.
     ``former`` is the stable environment of before, for as long as requests may be on their way through its shield.
-    With ``has_tls`` nobody is served before there is a ``certificate``.
+    With ``has_tls`` nobody is served before there is a ``certificate``. ``watched``: servers come and go by themselves,
+    so that an environment may have none for a while.
     """
 
     listen: Endpoint
@@ -77,10 +78,16 @@ class Topology:
     former: str = ""
     has_tls: bool = False
     certificate: Certificate | None = None
+    watched: bool = False
 
     def with_weights(self, per_cent: Mapping[str, float]) -> Self:
         """The same with other shares; what is left out gets none."""
         return replace(self, weights=units(per_cent, self.names))
+
+    def with_servers(self, servers: Mapping[str, tuple[Endpoint, ...]]) -> Self:
+        """The same with other servers in the environments that are named."""
+        found = (replace(each, endpoints=servers.get(each.name, each.endpoints)) for each in self.environments)
+        return replace(self, environments=tuple(found))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -89,7 +96,7 @@ class Topology:
 
 
 def topology_of(settings: Settings, *, attempts_log: str) -> Topology:
-    """The topology that the settings describe; every environment must name endpoints by now.
+    """The topology that the settings describe; an environment has the endpoints that it names.
 
     ``attempts_log`` is the file to which Envoy writes a line for each attempt.
     """
