@@ -1,4 +1,4 @@
-"""The gateway of a cluster: a controller that watches an API server, gateways that it feeds, servers that come and go."""
+"""The gateways of a cluster: a controller watches an API server and feeds them; servers come and go."""
 
 from __future__ import annotations
 
@@ -32,26 +32,30 @@ def _healthy(one: Cluster, environment: str, *servers: Upstream) -> None:
 @pytest.mark.timeout(300)
 def test_servers_come_and_go_and_a_rollout_ends_over_two_gateways(tmp_path: Path) -> None:
     """Also while the controller is killed on the way."""
-    with upstream("blue") as blue, upstream("second") as second, upstream("green") as green:
-        with cluster(tmp_path, rollout=QUICK) as one:
-            one.tell_servers("blue", blue.port)
-            _healthy(one, "blue", blue)
-            assert one.traffic()["gateways"] == 2
-            one.tell_servers("blue", blue.port, second.port)
-            one.tell_servers("green", green.port)
-            _healthy(one, "green", green)
-            _healthy(one, "blue", *sorted((blue, second), key=lambda each: each.port))
-            with crowd(one.gateway, per_second=60) as seen:
-                body = {"environment": "green"}
-                answer = httpx.post(f"{one.control}/control/rollouts", json=body, timeout=30)
-                assert answer.status_code == 201, answer.text
-                until("green has traffic", lambda: green.requests > 5, seconds=LONG_SECONDS)
-                one.kill_controller()
-                one.start_controller()
-                until("it is done", lambda: _rollout(one)["phase"] == "done", seconds=2 * LONG_SECONDS)
-            assert seen.failed == []
-            assert one.traffic()["weights"] == {"blue": 0.0, "green": 100.0}
-            assert one.traffic()["environments"]["green"]["first_attempts"] > 0
+    with (
+        upstream("blue") as blue,
+        upstream("second") as second,
+        upstream("green") as green,
+        cluster(tmp_path, rollout=QUICK) as one,
+    ):
+        one.tell_servers("blue", blue.port)
+        _healthy(one, "blue", blue)
+        assert one.traffic()["gateways"] == 2
+        one.tell_servers("blue", blue.port, second.port)
+        one.tell_servers("green", green.port)
+        _healthy(one, "green", green)
+        _healthy(one, "blue", *sorted((blue, second), key=lambda each: each.port))
+        with crowd(one.gateway, per_second=60) as seen:
+            body = {"environment": "green"}
+            answer = httpx.post(f"{one.control}/control/rollouts", json=body, timeout=30)
+            assert answer.status_code == 201, answer.text
+            until("green has traffic", lambda: green.requests > 5, seconds=LONG_SECONDS)
+            one.kill_controller()
+            one.start_controller()
+            until("it is done", lambda: _rollout(one)["phase"] == "done", seconds=2 * LONG_SECONDS)
+        assert seen.failed == []
+        assert one.traffic()["weights"] == {"blue": 0.0, "green": 100.0}
+        assert one.traffic()["environments"]["green"]["first_attempts"] > 0
 
 
 @pytest.mark.slow

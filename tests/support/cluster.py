@@ -1,4 +1,4 @@
-"""A cluster without Kubernetes: an API server of the tests' own, a real controller, real gateways, real or other servers.
+"""A cluster without Kubernetes: an API server of the tests' own, a real controller, real gateways, any servers.
 
 Pods are processes; each gateway has an address of its own on loopback, and all of them share the listener's port.
 """

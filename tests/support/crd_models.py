@@ -160,8 +160,9 @@ class Endpoint(Strict):
     port: str
     path: str
     interval: Duration
-    authorization: Authorization
-    relabelings: list[Relabelling]
+    params: dict[str, list[str]] = {}
+    authorization: Authorization | None = None
+    relabelings: list[Relabelling] = []
 
 
 class MonitorSpec(Strict):

@@ -64,6 +64,17 @@ FOLDERS: Document = {
 }
 """Weights from an image, tokens instead of keys."""
 
+GATEWAYS: Document = {
+    **FULL,
+    "deploy": {
+        **FULL["deploy"],
+        "splitter": "gateway",
+        "environments": {"green": {"image": "registry.example/podium@sha256:" + "d" * 64}},
+        "network": {"api_server": [{"network": "10.0.0.1/32", "port": 6443}]},
+    },
+}
+"""Gateways of our own, with their controller."""
+
 GPUS: Document = {"accelerators": {"per_replica": 2, "available": 64}}
 
 VARIETIES: dict[str, tuple[Document, Profile]] = {
@@ -72,6 +83,8 @@ VARIETIES: dict[str, tuple[Document, Profile]] = {
     "small-cpu": (SMALL, "cpu"),
     "small-gpu": (LARGE, "gpu"),
     "outside-cpu": (OUTSIDE, "cpu"),
+    "gateways-cpu": (GATEWAYS, "cpu"),
+    "gateways-gpu": (GATEWAYS, "gpu"),
     "folders-cpu": (FOLDERS, "cpu"),
     "folders-gpu": (FOLDERS, "gpu"),
 }

@@ -13,8 +13,10 @@ from podium.deploy.kubernetes import (
     accounts,
     autoscaling,
     configuration,
+    controller,
     deployment,
     disruption,
+    gateway,
     monitoring,
     namespace,
     network,
@@ -88,14 +90,16 @@ def _ground(plan: Plan) -> dict[str, list[Manifest]]:
 
 def _base(plan: Plan) -> dict[str, list[Manifest]]:
     return {
-        "configmap": [configuration.config_map(plan)],
-        "deployment": deployment.deployments(plan),
+        "configmap": configuration.config_maps(plan),
+        "deployment": [*deployment.deployments(plan), *gateway.gateway_deployments(plan)],
         "httproute": route.routes(plan),
         "networkpolicy": network.network_policies(plan),
         "podmonitor": monitoring.pod_monitors(plan),
+        "role": controller.roles(plan),
+        "rolebinding": controller.role_bindings(plan),
         "service": service.services(plan),
         "serviceaccount": accounts.service_accounts(plan),
-        "statefulset": redis.stateful_sets(plan),
+        "statefulset": [*redis.stateful_sets(plan), *controller.controllers(plan)],
     }
 
 
@@ -117,8 +121,12 @@ def _download(plan: Plan) -> dict[str, list[Manifest]]:
 def _replicas(plan: Plan, *, dev: bool) -> dict[str, int]:
     """Pods by Deployment; where a scaler owns the number, nobody else says one."""
     owned = [] if dev or not plan.scaled else [each for each in plan.environments if each.replicas]
-    return {
+    found = {
         places.server_name(each.name): each.dev_replicas if dev else each.replicas
         for each in plan.environments
         if each not in owned
     }
+    if plan.own_gateways:
+        given = plan.settings.deploy.gateway
+        found[places.GATEWAY] = given.dev_replicas if dev else given.replicas
+    return found

@@ -18,6 +18,8 @@ import grpc
 import msgspec
 import structlog
 
+from podium.aio import tasks
+
 log = structlog.get_logger(__name__)
 
 SERVICE = "podium.gateway.Attempts"
@@ -81,7 +83,7 @@ class AttemptsSender:
     """The gateway's side: follows the file ``path`` and sends it to the controller at ``address`` (``host:port``).
 
     ``reopen`` makes Envoy go on in a new file, once the present one is longer than ``most_bytes``; the rest of the old
-    one is sent first. What is written while the controller is away is sent when it is back.
+    one is sent first. What is written while the controller is away is sent when it is back, up to two such files.
     """
 
     def __init__(
@@ -96,6 +98,7 @@ class AttemptsSender:
 
     async def run(self) -> None:
         """Go on until cancelled."""
+        bound = tasks.start(self._keep_short(), name="attempts log")
         try:
             while True:
                 try:
@@ -105,8 +108,16 @@ class AttemptsSender:
                     log.warning("attempts wait for the controller", reason=type(error).__name__)
                 await asyncio.sleep(_RETRY_SECONDS)
         finally:
+            await tasks.stop(bound)
             if self._file is not None:
                 self._file.close()
+
+    async def _keep_short(self) -> None:
+        """Also while nobody takes the lines: then the oldest are lost, rather than the disk filled."""
+        while True:
+            await asyncio.sleep(_PAUSE_SECONDS)
+            if self._path.exists() and self._path.stat().st_size >= self._most_bytes:
+                await self._replace()
 
     async def _send(self, call: Any) -> None:
         while True:
@@ -117,8 +128,6 @@ class AttemptsSender:
                 if was_replaced:
                     self._file.close()
                     self._file, self._position = None, 0
-                elif self._position >= self._most_bytes:
-                    await self._replace()
             await asyncio.sleep(_PAUSE_SECONDS)
 
     async def _send_rest(self, call: Any, file: BinaryIO) -> None:

@@ -35,7 +35,7 @@ async def _sending(paths: Sequence[Path], address: str, *, most_bytes: int = 1_0
 
     def sender(path: Path) -> AttemptsSender:
         async def reopen() -> None:
-            path.touch()
+            _append(path)
 
         return AttemptsSender(path, address, reopen=reopen, most_bytes=most_bytes)
 
