@@ -24,6 +24,7 @@ from support.certificates import self_signed
 TOKEN = "token-of-the-pod"
 NAMESPACE = "podium"
 PATH = f"/apis/discovery.k8s.io/v1/namespaces/{NAMESPACE}/endpointslices"
+ROUTE = f"/apis/gateway.networking.k8s.io/v1/namespaces/{NAMESPACE}/httproutes/podium"
 _KIND = {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice"}
 _TURN_SECONDS = 0.05
 
@@ -44,6 +45,7 @@ class ApiServer:
     events: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
     page: int = 500
+    weights: dict[str, int] = field(default_factory=dict)
     version: int = 100
     oldest: int = 0
     generation: int = 0
@@ -110,6 +112,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.api.requests.append(self.path)
         if self.headers["authorization"] != f"Bearer {TOKEN}":
             self._fail(401, "Unauthorized")
+        elif parts.path == ROUTE and self.api.weights:
+            refs = [{"name": name, "port": 8000, "weight": weight} for name, weight in self.api.weights.items()]
+            self._say(200, {"kind": "HTTPRoute", "spec": {"rules": [{"backendRefs": refs}]}})
         elif parts.path != PATH:
             self._fail(403, f"forbidden: {parts.path}")
         elif self.api.broken:

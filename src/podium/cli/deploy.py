@@ -19,6 +19,8 @@ from podium.deploy.lint.graph import Graph
 from podium.deploy.lint.reading import read_sets
 from podium.deploy.lint.rules.table import RULES
 from podium.deploy.lint.sarif import sarif as as_sarif
+from podium.deploy.losses import LOSSES, Way
+from podium.deploy.progressive import render_progressive
 from podium.deploy.render import render, write
 from podium.deploy.secrets import write_redis_secret
 
@@ -57,6 +59,80 @@ def kubernetes(
     if as_json:
         output.document({"folder": str(out), "files": list(files)})
         return
+    for name in files:
+        output.line(str(out / name))
+
+
+AcceptOption = Annotated[
+    list[str] | None,
+    typer.Option("--accept-loss", help="A loss of safety that is known and accepted; once for each.", metavar="NAME"),
+]
+ProfileOption = Annotated[Profile, typer.Option("--profile", help="What the pods compute on.")]
+OutOption = Annotated[Path, typer.Option("--out", help="Folder for the files; made if it is not there.", metavar="DIR")]
+
+
+@app.command(short_help="Render for Argo Rollouts.")
+def argo(
+    *,
+    out: OutOption,
+    profile: ProfileOption,
+    accept_loss: AcceptOption = None,
+    config: ConfigOption = None,
+    assignments: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Render a Rollout whose steps wait for Podium's verdict; exit status 2 when a loss of safety was not accepted.
+
+    What is lost against Podium's own gateways is told first. Argo Rollouts needs its Gateway API plugin.
+
+    \b
+    Examples:
+      podium deploy argo --out k8s --profile cpu
+      podium deploy argo --out k8s --profile cpu --accept-loss shield --accept-loss confirmed-weights \\
+        --accept-loss attempts --accept-loss false-alarm-bound
+    """
+    _progressive("argo", out, profile, accept_loss, config=config, assignments=assignments, as_json=as_json)
+
+
+@app.command(short_help="Render for Flagger.")
+def flagger(
+    *,
+    out: OutOption,
+    profile: ProfileOption,
+    accept_loss: AcceptOption = None,
+    config: ConfigOption = None,
+    assignments: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Render a Canary that asks for Podium's verdict before each move; exit status 2 as for `argo`.
+
+    \b
+    Examples:
+      podium deploy flagger --out k8s --profile cpu
+      podium deploy flagger --out k8s --profile gpu --accept-loss shield --accept-loss confirmed-weights \\
+        --accept-loss attempts --accept-loss false-alarm-bound
+    """
+    _progressive("flagger", out, profile, accept_loss, config=config, assignments=assignments, as_json=as_json)
+
+
+def _progressive(
+    way: Way,
+    out: Path,
+    profile: Profile,
+    accepted: list[str] | None,
+    *,
+    config: Path | None,
+    assignments: list[str] | None,
+    as_json: bool,
+) -> None:
+    files = render_progressive(settings_from(config, assignments).settings, profile, way, accepted or ())
+    write(files, out)
+    if as_json:
+        losses = [{"name": loss.name, "safety": loss.is_safety, "sentence": loss.sentence} for loss in LOSSES[way]]
+        output.document({"folder": str(out), "files": list(files), "losses": losses})
+        return
+    for loss in LOSSES[way]:
+        output.warning(f"lost: {loss.name}: {loss.sentence}")
     for name in files:
         output.line(str(out / name))
 

@@ -118,6 +118,9 @@ class ClusterNetwork(Group):
 
     gateway_namespace: DnsLabel = Field("gateway-system", description="Namespace whose pods may send traffic.")
     monitoring_namespace: DnsLabel = Field("monitoring", description="Namespace whose pods may scrape.")
+    rollout_namespace: DnsLabel = Field(
+        "argo-rollouts", description="Namespace of Argo Rollouts or Flagger, which ask for the verdict."
+    )
     dns_namespace: DnsLabel = Field("kube-system", description="Namespace of the cluster's DNS.")
     egress: tuple[Egress, ...] = Field((), description="What else servers may call: an issuer, a remote engine.")
     api_server: tuple[Egress, ...] = Field(

@@ -31,6 +31,8 @@ from podium.deploy.plan import Plan, plan_of
 
 Files = dict[str, str]
 """Text by path below the folder, with ``/``."""
+Objects = dict[str, list[Manifest]]
+"""Objects by the name of their file."""
 
 
 def render(settings: Settings, profile: Profile) -> Files:
@@ -40,13 +42,13 @@ def render(settings: Settings, profile: Profile) -> Files:
     """
     plan = plan_of(settings, profile)
     files = {
-        **_folder("namespace", _ground(plan)),
-        **_folder("base", _base(plan), ["../namespace"]),
-        **_folder("overlays/dev", {}, ["../../base"], _replicas(plan, dev=True)),
-        **_folder("overlays/production", _production(plan), ["../../base"], _replicas(plan, dev=False)),
+        **folder_of("namespace", ground(plan)),
+        **folder_of("base", base(plan), ["../namespace"]),
+        **folder_of("overlays/dev", {}, ["../../base"], _replicas(plan, dev=True)),
+        **folder_of("overlays/production", production(plan), ["../../base"], _replicas(plan, dev=False)),
     }
     if plan.hub_ids:
-        files |= _folder("weights", _download(plan), ["../namespace"])
+        files |= folder_of("weights", download(plan), ["../namespace"])
     return files
 
 
@@ -67,9 +69,9 @@ def write(files: Mapping[str, str], folder: Path) -> None:
         path.write_text(text, encoding="utf-8")
 
 
-def _folder(
+def folder_of(
     name: str,
-    objects: Mapping[str, list[Manifest]],
+    objects: Objects,
     below: list[str] | None = None,
     replicas: Mapping[str, int] | None = None,
 ) -> Files:
@@ -80,7 +82,8 @@ def _folder(
     return {**files, f"{name}/{FILE}": kustomization(listed, replicas)}
 
 
-def _ground(plan: Plan) -> dict[str, list[Manifest]]:
+def ground(plan: Plan) -> Objects:
+    """What everything else stands on, by file."""
     return {
         "namespace": [namespace.namespace(plan)],
         "networkpolicy": [network.default_deny(plan)],
@@ -88,7 +91,8 @@ def _ground(plan: Plan) -> dict[str, list[Manifest]]:
     }
 
 
-def _base(plan: Plan) -> dict[str, list[Manifest]]:
+def base(plan: Plan) -> Objects:
+    """What every overlay has."""
     return {
         "configmap": configuration.config_maps(plan),
         "deployment": [*deployment.deployments(plan), *gateway.gateway_deployments(plan)],
@@ -103,14 +107,16 @@ def _base(plan: Plan) -> dict[str, list[Manifest]]:
     }
 
 
-def _production(plan: Plan) -> dict[str, list[Manifest]]:
+def production(plan: Plan) -> Objects:
+    """What production has on top."""
     return {
         "poddisruptionbudget": disruption.disruption_budgets(plan),
         "scaledobject": autoscaling.scaled_objects(plan),
     }
 
 
-def _download(plan: Plan) -> dict[str, list[Manifest]]:
+def download(plan: Plan) -> Objects:
+    """What fetches weights."""
     return {
         "job": weights.jobs(plan),
         "networkpolicy": [network.download_policy(plan)],

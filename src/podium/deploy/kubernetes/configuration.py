@@ -7,10 +7,10 @@ from podium.deploy.kubernetes.manifest import Manifest, manifest
 from podium.deploy.plan import Plan
 
 
-def config_maps(plan: Plan) -> list[Manifest]:
-    """One for servers, one for gateways and their controller: who changes weights restarts no server."""
+def config_maps(plan: Plan, *, judged: bool = False) -> list[Manifest]:
+    """One for servers, one for gateways and who controls or judges: who changes weights restarts no server."""
     texts = {places.CONFIG_MAP: plan.config}
-    if plan.own_gateways:
+    if plan.own_gateways or judged:
         texts[places.GATEWAY_CONFIG] = plan.gateway_config
     return [
         manifest("v1", "ConfigMap", name, plan.namespace, data={places.CONFIG_FILE: text})

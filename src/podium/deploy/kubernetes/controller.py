@@ -7,6 +7,7 @@ from typing import Any
 from podium.deploy import places
 from podium.deploy.kubernetes.container import (
     CONTAINER_SECURITY,
+    account_volume,
     empty_volume,
     equal_resources,
     pod_security,
@@ -18,7 +19,6 @@ from podium.deploy.plan import Plan
 from podium.deploy.pod_settings import digest
 
 _GRACE_SECONDS = 30
-_TOKEN_SECONDS = 3600  # the cluster renews it before
 
 
 def controllers(plan: Plan) -> list[Manifest]:
@@ -144,19 +144,9 @@ def _mounts(plan: Plan) -> list[dict[str, Any]]:
 
 
 def _volumes(plan: Plan) -> list[dict[str, Any]]:
-    volumes = [config_volume(), _account(), empty_volume("temporary", "64Mi")]
+    volumes = [config_volume(), account_volume(), empty_volume("temporary", "64Mi")]
     if plan.own_redis:
         volumes.append(secret_volume("redis-password", places.REDIS, (places.REDIS_PASSWORD,)))
     if plan.has_files:
         volumes.append(secret_volume("files", places.FILES_SECRET))
     return volumes
-
-
-def _account() -> dict[str, Any]:
-    namespace = {"path": "namespace", "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}}
-    sources = [
-        {"serviceAccountToken": {"path": "token", "expirationSeconds": _TOKEN_SECONDS}},
-        {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
-        {"downwardAPI": {"items": [namespace]}},
-    ]
-    return {"name": "account", "projected": {"defaultMode": 0o440, "sources": sources}}

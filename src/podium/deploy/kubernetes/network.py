@@ -50,6 +50,23 @@ def _servers(plan: Plan) -> Manifest:
     return _policy(plan, places.APPLICATION, places.labels("server"), policyTypes=_BOTH, ingress=ingress, egress=egress)
 
 
+def verdict_policies(plan: Plan) -> list[Manifest]:
+    """For the pod that tells the verdict, and for the servers whose metrics it reads."""
+    network = plan.settings.deploy.network
+    ingress = [{"from": [_namespace(network.rollout_namespace)], "ports": [_tcp("http")]}]
+    egress = [
+        _dns(plan),
+        {"to": [_pods("server")], "ports": [_tcp(places.ADMIN_PORT)]},
+        *[{"to": [_block(given.network)], "ports": [_tcp(given.port)]} for given in network.api_server],
+    ]
+    labels = places.labels("verdict")
+    asked = [{"from": [_pods("verdict")], "ports": [_tcp(places.ADMIN_PORT)]}]
+    return [
+        _policy(plan, places.VERDICT, labels, policyTypes=_BOTH, ingress=ingress, egress=egress),
+        _policy(plan, f"{places.VERDICT}-metrics", places.labels("server"), policyTypes=["Ingress"], ingress=asked),
+    ]
+
+
 def _gateways(plan: Plan) -> Manifest:
     """Clients come in; servers and the controller are reached. Nobody gives it orders."""
     network = plan.settings.deploy.network

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from podium.deploy import places
+from podium.deploy.environments import PlannedEnvironment
 from podium.deploy.gateway_settings import listen_port
 from podium.deploy.kubernetes.manifest import Manifest, manifest
 from podium.deploy.plan import Plan
@@ -25,6 +26,12 @@ def services(plan: Plan) -> list[Manifest]:
     if plan.own_redis:
         found.append(_service(plan, places.REDIS, places.labels("redis"), "redis", places.REDIS_PORT))
     return found
+
+
+def second_service(plan: Plan, environment: PlannedEnvironment, name: str) -> Manifest:
+    """Another one for the same pods, of which somebody else's controller chooses some."""
+    labels = places.labels("server", environment.name)
+    return _service(plan, name, labels, places.TRAFFIC_PORT, plan.settings.server.port)
 
 
 def _of_gateways(plan: Plan) -> list[Manifest]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "Job")
+WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "Job", "Rollout")
 SCALERS = ("ScaledObject", "HorizontalPodAutoscaler")
 
 
