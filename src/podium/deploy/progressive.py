@@ -9,6 +9,7 @@ from podium.config.settings import Settings
 from podium.core.errors import ConfigurationError
 from podium.deploy import places
 from podium.deploy.environments import Profile
+from podium.deploy.inequality import Inequality
 from podium.deploy.kubernetes import argo, configuration, flagger, network, service
 from podium.deploy.kubernetes.manifest import Manifest
 from podium.deploy.kubernetes.verdict import Watched, verdict_objects
@@ -79,8 +80,23 @@ def _with_flagger(plan: Plan, objects: Objects) -> tuple[Objects, Watched]:
     return changed, watched
 
 
+def _two_versions(plan: Plan) -> Inequality:
+    """The old version keeps all its pods while the new one grows to as many."""
+    accelerators = plan.settings.deploy.accelerators
+    most = sum(each.most_pods("production", scaled=plan.scaled) for each in plan.environments)
+    return Inequality(
+        {"accelerators.available": accelerators.available},
+        ">=",
+        {f"2 versions * {accelerators.per_replica} * pods": 2 * accelerators.per_replica * most},
+        "the new version's pods would wait for ever",
+        "Raise deploy.accelerators.available or lower replicas.",
+    )
+
+
 def _problems(plan: Plan, way: Way) -> Iterator[str]:
     deploy, steps = plan.settings.deploy, plan.settings.rollout.steps
+    if plan.profile == "gpu" and not (fits := _two_versions(plan)).holds:
+        yield fits.failure()
     if len(plan.environments) != 1:
         yield f"{way} makes the second version itself; leave one environment in gateway.environments"
     if plan.own_gateways:

@@ -46,6 +46,7 @@ def analysis_template(plan: Plan) -> Manifest:
     """Asks again and again: ADVANCE ends it well, ROLLBACK badly, HOLD not at all."""
     metric = {
         "name": "verdict",
+        "count": _PATIENCE,  # without one, a step's analysis is refused
         "interval": f"{max(1, round(plan.settings.rollout.interval_seconds))}s",
         "successCondition": 'result == "ADVANCE"',
         "failureCondition": 'result == "ROLLBACK"',
