@@ -303,8 +303,55 @@ class Canary(Strict):
     spec: CanarySpec
 
 
+class MeshPort(Strict):
+    number: Port
+
+
+class MeshHost(Strict):
+    host: str
+    port: MeshPort
+
+
+class MeshDestination(Strict):
+    destination: MeshHost
+    weight: Annotated[int, Field(ge=0, le=100)]
+
+
+class ExactText(Strict):
+    exact: str
+
+
+class MeshMatch(Strict):
+    headers: dict[str, ExactText]
+
+
+class MeshRetries(Strict):
+    attempts: int
+
+
+class MeshRoute(Strict):
+    match: list[MeshMatch] = []
+    timeout: Duration
+    retries: MeshRetries
+    route: Annotated[list[MeshDestination], Field(min_length=1)]
+
+
+class VirtualServiceSpec(Strict):
+    hosts: Annotated[list[str], Field(min_length=1)]
+    gateways: list[str]
+    http: list[MeshRoute]
+
+
+class VirtualService(Strict):
+    apiVersion: Literal["networking.istio.io/v1"]  # noqa: N815
+    kind: Literal["VirtualService"]
+    metadata: Metadata
+    spec: VirtualServiceSpec
+
+
 CUSTOM: dict[str, type[Strict]] = {
-    kind.__name__: kind for kind in (HTTPRoute, ScaledObject, PodMonitor, Rollout, AnalysisTemplate, Canary)
+    kind.__name__: kind
+    for kind in (HTTPRoute, ScaledObject, PodMonitor, Rollout, AnalysisTemplate, Canary, VirtualService)
 }
 
 

@@ -75,6 +75,19 @@ GATEWAYS: Document = {
 }
 """Gateways of our own, with their controller."""
 
+INGRESS: Document = {
+    **GATEWAYS,
+    "deploy": {
+        **GATEWAYS["deploy"],
+        "autoscaling": {"kind": "hpa"},
+        "route": {"kind": "ingress", "ingress_class": "edge", "host_names": ["m.example"], "tls_secret": "m-example"},
+    },
+}
+"""An Ingress before our own gateways, and the cluster's own autoscaler."""
+
+ISTIO: Document = {**FULL, "deploy": {**FULL["deploy"], "route": {"kind": "istio", "host_names": ["m.example"]}}}
+"""Weights of a mesh."""
+
 GPUS: Document = {"accelerators": {"per_replica": 2, "available": 64}}
 
 VARIETIES: dict[str, tuple[Document, Profile]] = {
@@ -85,6 +98,8 @@ VARIETIES: dict[str, tuple[Document, Profile]] = {
     "outside-cpu": (OUTSIDE, "cpu"),
     "gateways-cpu": (GATEWAYS, "cpu"),
     "gateways-gpu": (GATEWAYS, "gpu"),
+    "ingress-cpu": (INGRESS, "cpu"),
+    "istio-cpu": (ISTIO, "cpu"),
     "folders-cpu": (FOLDERS, "cpu"),
     "folders-gpu": (FOLDERS, "gpu"),
 }

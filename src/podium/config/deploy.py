@@ -131,8 +131,16 @@ class ClusterNetwork(Group):
 class Route(Group):
     """How traffic comes in."""
 
-    kind: Literal["gateway-api", "none"] = Field("gateway-api", description="`gateway-api`: an HTTPRoute with weights.")
-    gateway: DnsLabel = Field("public", description="Name of the Gateway that it is attached to.")
+    kind: Literal["gateway-api", "istio", "ingress", "none"] = Field(
+        "gateway-api",
+        description="`gateway-api`: an HTTPRoute with weights. `istio`: a VirtualService, in whole per cents. "
+        "`ingress`: an Ingress, which leads to one Service, so to gateways of our own or to the only environment.",
+    )
+    gateway: DnsLabel = Field("public", description="Name of the Gateway (of either kind) that it is attached to.")
+    ingress_class: str = Field("", description="Class of the Ingress; empty: the cluster's default.")
+    tls_secret: str = Field(
+        "", description="Secret with the certificate of the Ingress; needs `host_names`. Empty: none."
+    )
     host_names: tuple[str, ...] = Field((), description="Host names of the route; empty: all of the Gateway's.")
 
 
@@ -151,7 +159,11 @@ class ClusterGateway(Group):
 class Autoscaling(Group):
     """How the number of pods follows the load: requests that run or wait, for each ready pod."""
 
-    kind: Literal["none", "keda"] = Field("none", description="`keda`: a ScaledObject for each environment.")
+    kind: Literal["none", "keda", "hpa"] = Field(
+        "none",
+        description="`keda`: a ScaledObject for each environment. `hpa`: a HorizontalPodAutoscaler for each, and the "
+        "rule that the Prometheus adapter needs.",
+    )
     prometheus: str = Field(
         "http://prometheus-operated.monitoring:9090", pattern=r"^https?://", description="Prometheus that KEDA asks."
     )

@@ -139,6 +139,7 @@ def _problems(settings: Settings) -> Iterator[str]:
     yield from _of_environments(settings)
     yield from _of_access(settings)
     yield from _of_reach(settings)
+    yield from _of_route(settings)
     if settings.deploy.splitter == "gateway":
         yield from gateway_problems(settings)
     for model in settings.models:
@@ -211,3 +212,21 @@ def _of_reach(settings: Settings) -> Iterator[str]:
         yield "redis.url is a socket file, which no pod has; use redis:// or rediss://"
     if wanted and not settings.deploy.network.egress:
         yield f"network policies would keep pods from {', '.join(wanted)}; add its address to deploy.network.egress"
+
+
+def _of_route(settings: Settings) -> Iterator[str]:
+    route, environments = settings.deploy.route, planned_environments(settings)
+    split = settings.deploy.splitter == "route" and len(environments) > 1
+    if route.kind == "ingress" and split:
+        yield (
+            "deploy.route.kind is ingress, which has no weights, and there are several environments; use gateway-api, "
+            "or set deploy.splitter to gateway"
+        )
+    uneven = [each for each in environments if each.share != int(each.share)]
+    if route.kind == "istio" and split and uneven:
+        yield (
+            f"environment {uneven[0].name} has {uneven[0].share:g} % of traffic, and a VirtualService knows whole per "
+            "cents only; round it, or use gateway-api"
+        )
+    if route.tls_secret and not route.host_names:
+        yield "deploy.route.tls_secret is set without host_names, which say whose certificate it is; add them"

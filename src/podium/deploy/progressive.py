@@ -31,7 +31,7 @@ def render_progressive(settings: Settings, profile: Profile, way: Way, accepted:
     problems = list(_problems(plan, way))
     if problems:
         raise ConfigurationError("\n".join(problems))
-    objects = {**base(plan), **production(plan)}
+    objects = {**production(plan), **base(plan)}
     changed, watched = _with_argo(plan, objects) if way == "argo" else _with_flagger(plan, objects)
     changed["configmap"] = configuration.config_maps(plan, judged=True)
     changed["networkpolicy"] += network.verdict_policies(plan)
@@ -94,7 +94,8 @@ def _two_versions(plan: Plan) -> Inequality:
 
 
 def _problems(plan: Plan, way: Way) -> Iterator[str]:
-    deploy, steps = plan.settings.deploy, plan.settings.rollout.steps
+    yield from _of_steps(plan.settings.rollout.steps, way)
+    deploy = plan.settings.deploy
     if plan.profile == "gpu" and not (fits := _two_versions(plan)).holds:
         yield fits.failure()
     if len(plan.environments) != 1:
@@ -107,10 +108,15 @@ def _problems(plan: Plan, way: Way) -> Iterator[str]:
         yield "the verdict counts by the servers' metrics; set deploy.monitoring to pod-monitor and make its key"
     if not deploy.network.api_server:
         yield "the verdict looks at the route; add the API server's address to deploy.network.api_server"
+    if way == "flagger" and plan.scaled:
+        yield "Flagger makes a scaler of its own for the Deployment that serves; set deploy.autoscaling.kind to none"
+    if way == "argo" and deploy.autoscaling.kind == "hpa":
+        yield "the HorizontalPodAutoscaler of a Rollout is not rendered; set deploy.autoscaling.kind to keda or none"
+
+
+def _of_steps(steps: tuple[float, ...], way: Way) -> Iterator[str]:
     uneven = [step for step in steps if step != int(step)]
     if uneven:
         yield f"rollout.steps has {uneven[0]:g}, and {way} knows whole per cents only"
     if len(steps) < 2:
         yield "rollout.steps goes to 100 at once, where nothing can be compared; add a step before"
-    if way == "flagger" and plan.scaled:
-        yield "Flagger makes a scaler of its own for the Deployment that serves; set deploy.autoscaling.kind to none"

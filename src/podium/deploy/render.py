@@ -16,7 +16,9 @@ from podium.deploy.kubernetes import (
     controller,
     deployment,
     disruption,
+    entrances,
     gateway,
+    horizontal,
     monitoring,
     namespace,
     network,
@@ -97,10 +99,12 @@ def base(plan: Plan) -> Objects:
         "configmap": configuration.config_maps(plan),
         "deployment": [*deployment.deployments(plan), *gateway.gateway_deployments(plan)],
         "httproute": route.routes(plan),
+        "ingress": entrances.ingresses(plan),
         "networkpolicy": network.network_policies(plan),
         "podmonitor": monitoring.pod_monitors(plan),
         "role": controller.roles(plan),
         "rolebinding": controller.role_bindings(plan),
+        "virtualservice": entrances.virtual_services(plan),
         "service": service.services(plan),
         "serviceaccount": accounts.service_accounts(plan),
         "statefulset": [*redis.stateful_sets(plan), *controller.controllers(plan)],
@@ -110,6 +114,8 @@ def base(plan: Plan) -> Objects:
 def production(plan: Plan) -> Objects:
     """What production has on top."""
     return {
+        "configmap": horizontal.adapter_rules(plan),
+        "horizontalpodautoscaler": horizontal.autoscalers(plan),
         "poddisruptionbudget": disruption.disruption_budgets(plan),
         "scaledobject": autoscaling.scaled_objects(plan),
     }

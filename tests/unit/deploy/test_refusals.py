@@ -132,6 +132,12 @@ REASONS: list[tuple[str, Document, Document, str]] = [
     ("two ports that are one", GATEWAYS, {"deploy": {"gateway": {"status_port": 8080}}}, "three different ports"),
     ("webhooks of a monitor that tells nobody", GATEWAYS,
      {"monitor": {"webhooks": [{"url": "https://hooks.example/x"}]}}, "monitor.webhooks are set"),
+    ("an Ingress with weights", FULL, {"deploy": {"route": {"kind": "ingress"}}}, "which has no weights"),
+    ("a part of a per cent in a mesh", FULL,
+     {"gateway": {"weights": {"blue": 99.5, "green": 0.5}}, "deploy": {"route": {"kind": "istio"}}},
+     "environment blue has 99.5 % of traffic, and a VirtualService knows whole per cents"),
+    ("a certificate for nobody", GATEWAYS, {"deploy": {"route": {"kind": "ingress", "tls_secret": "x"}}},
+     "tls_secret is set without host_names"),
     ("a wall around what is needed", OUTSIDE, {"deploy": {"network": {"egress": []}}},
      "would keep pods from the engine of model far, redis.url"),
 ]  # fmt: skip

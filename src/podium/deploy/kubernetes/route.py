@@ -18,7 +18,7 @@ _NO_LIMIT = {"request": "0s"}  # what is not set is up to the implementation; En
 def routes(plan: Plan) -> list[Manifest]:
     """One route for all environments."""
     given = plan.settings.deploy.route
-    if given.kind == "none":
+    if given.kind != "gateway-api":
         return []
     spec: dict[str, Any] = {
         "parentRefs": [{"name": given.gateway, "namespace": plan.settings.deploy.network.gateway_namespace}]
