@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 
-import typer
+import pytest
 
-from podium.cli.main import app
 from podium.deploy.lint.rules.table import CLASSES
+from support.page_commands import commands_in, unknown_options
 from support.planted_faults import FAULTS
 from support.source import ROOT
 
@@ -45,14 +44,6 @@ def test_every_class_of_rules_is_named() -> None:
     assert [name for name in CLASSES if words.get(name, name) not in said] == []
 
 
-def test_every_command_exists() -> None:
-    root = typer.main.get_command(app)
-    lines = re.findall(r"^\s*\$ (podium .*)$", PAGE, re.MULTILINE)
-    assert len(lines) >= 5
-    for line in lines:
-        words = [word for word in shlex.split(line)[1:] if word != "&"]
-        command = root
-        while words and words[0] in getattr(command, "commands", {}):
-            command = command.commands[words.pop(0)]  # type: ignore[attr-defined]
-        known = {name for parameter in command.params for name in parameter.opts}
-        assert [word for word in words if word.startswith("--") and word not in known] == [], line
+@pytest.mark.parametrize("line", commands_in(PAGE))
+def test_every_command_exists(line: str) -> None:
+    assert unknown_options(line) == []

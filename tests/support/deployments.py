@@ -11,6 +11,8 @@ from podium.config.settings import Settings
 from podium.deploy.environments import Profile
 from podium.deploy.lint.graph import Graph, Item
 from podium.deploy.lint.reading import read_sets
+from podium.deploy.losses import LOSSES, Way
+from podium.deploy.progressive import render_progressive
 from podium.deploy.render import render, write
 
 IMAGE = "registry.example/podium@sha256:" + "a" * 64
@@ -120,6 +122,37 @@ def files_of(document: Document, profile: Profile = "cpu", **deploy: Any) -> dic
 def sets_of(folder: Path, document: Document, profile: Profile = "cpu", **deploy: Any) -> dict[str, Graph]:
     """What is rendered into ``folder``, read back."""
     write(files_of(document, profile, **deploy), folder)
+    return read_sets(folder)
+
+
+ONE: Document = {
+    **FULL,
+    "gateway": {},
+    "deploy": {**FULL["deploy"], "network": {"api_server": [{"network": "10.0.0.1/32", "port": 6443}]}},
+}
+"""One environment, whose second version Argo Rollouts or Flagger make."""
+
+UNSCALED: Document = {"autoscaling": {"kind": "none"}}
+WAYS: dict[str, tuple[Way, Document]] = {
+    "argo": ("argo", {}),
+    "argo-unscaled": ("argo", UNSCALED),
+    "flagger": ("flagger", UNSCALED),
+}
+
+
+def accepted(way: Way) -> list[str]:
+    """Every loss of safety of a way."""
+    return [loss.name for loss in LOSSES[way] if loss.is_safety]
+
+
+def progressive_files(way: Way, profile: Profile = "cpu", document: Document = ONE, **deploy: Any) -> dict[str, str]:
+    """What is rendered for Argo Rollouts or Flagger, with all its losses accepted."""
+    return render_progressive(settings_of(document, **deploy), profile, way, accepted(way))
+
+
+def progressive_sets(folder: Path, way: Way, **deploy: Any) -> dict[str, Graph]:
+    """The same, read back."""
+    write(progressive_files(way, **deploy), folder)
     return read_sets(folder)
 
 

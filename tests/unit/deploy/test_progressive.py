@@ -10,45 +10,37 @@ import kubernetes_validate
 import pytest
 
 from podium.core.errors import ConfigurationError
-from podium.deploy.environments import Profile
 from podium.deploy.lint.checking import check
 from podium.deploy.lint.graph import Graph, Workload
-from podium.deploy.lint.reading import read_sets
 from podium.deploy.losses import LOSSES, Way
 from podium.deploy.progressive import render_progressive
-from podium.deploy.render import write
 from support.command import Command
 from support.crd_models import CUSTOM, check_custom
-from support.deployments import FULL, GPUS, LARGE, REDIS_IMAGE, Document, settings_of
-
-ONE: Document = {
-    **FULL,
-    "gateway": {},
-    "deploy": {**FULL["deploy"], "network": {"api_server": [{"network": "10.0.0.1/32", "port": 6443}]}},
-}
-STILL: dict[str, Any] = {"autoscaling": {"kind": "none"}}
-WAYS: list[tuple[Way, dict[str, Any]]] = [("argo", {}), ("argo", STILL), ("flagger", STILL)]
-
-
-def _accepted(way: Way) -> list[str]:
-    return [loss.name for loss in LOSSES[way] if loss.is_safety]
-
-
-def _files(way: Way, profile: Profile = "cpu", document: Document = ONE, **deploy: Any) -> dict[str, str]:
-    return render_progressive(settings_of(document, **deploy), profile, way, _accepted(way))
+from support.deployments import (
+    FULL,
+    GPUS,
+    LARGE,
+    ONE,
+    REDIS_IMAGE,
+    UNSCALED,
+    WAYS,
+    Document,
+    accepted,
+    progressive_files,
+    progressive_sets,
+    settings_of,
+)
 
 
 def _set(folder: Path, way: Way, **deploy: Any) -> Graph:
-    write(_files(way, **deploy), folder)
-    return read_sets(folder)["rollout"]
+    return progressive_sets(folder, way, **deploy)["rollout"]
 
 
-@pytest.mark.parametrize(("way", "deploy"), WAYS)
+@pytest.mark.parametrize(("way", "deploy"), WAYS.values(), ids=WAYS)
 def test_every_object_fits_its_schema_and_the_check_finds_nothing(
     way: Way, deploy: dict[str, Any], tmp_path: Path
 ) -> None:
-    write(_files(way, **deploy), tmp_path)
-    sets = read_sets(tmp_path)
+    sets = progressive_sets(tmp_path, way, **deploy)
     assert check(sets) == []
     for item in (item for graph in sets.values() for item in graph.items):
         if item.kind in CUSTOM:
@@ -58,10 +50,10 @@ def test_every_object_fits_its_schema_and_the_check_finds_nothing(
 
 
 @pytest.mark.parametrize("way", LOSSES)
-def test_a_loss_of_safety_is_refused_until_each_is_accepted(way: Way) -> None:
-    *most, last = _accepted(way)
+def test_a_loss_of_safety_is_refused_until_each_isaccepted(way: Way) -> None:
+    *most, last = accepted(way)
     with pytest.raises(ConfigurationError, match=f"(?s){last}: .*--accept-loss {last}.*splitter") as refused:
-        render_progressive(settings_of(ONE, **STILL), "cpu", way, most)
+        render_progressive(settings_of(ONE, **UNSCALED), "cpu", way, most)
     assert not any(f"{name}:" in refused.value.message for name in most)
 
 
@@ -71,7 +63,7 @@ def test_a_loss_that_there_is_not_is_no_loss() -> None:
 
 
 def test_the_rollouts_pods_are_the_deployments_and_each_step_waits_for_the_verdict(tmp_path: Path) -> None:
-    graph = _set(tmp_path, "argo", **STILL)
+    graph = _set(tmp_path, "argo", **UNSCALED)
     (rollout,) = graph.of("Rollout")
     as_deployment = {**rollout.value, "apiVersion": "apps/v1", "kind": "Deployment"}
     spec = {name: value for name, value in rollout.mapping("spec").items() if name != "strategy"}
@@ -91,7 +83,7 @@ def test_one_owner_says_how_many_pods_the_rollout_has(tmp_path: Path) -> None:
 
 def test_policies_and_monitor_mean_the_pods_that_flagger_makes(tmp_path: Path) -> None:
     """It copies the Deployment and changes the label `app` alone."""
-    graph = _set(tmp_path, "flagger", **STILL)
+    graph = _set(tmp_path, "flagger", **UNSCALED)
     target = Workload(next(item for item in graph.of("Deployment") if item.name == "podium-blue"))
     assert target.labels["app"] == "podium-blue"
     for kind in ("NetworkPolicy", "PodMonitor", "PodDisruptionBudget"):
@@ -112,7 +104,12 @@ def test_the_verdicts_account_may_look_and_nothing_else(tmp_path: Path) -> None:
 REFUSED: list[tuple[str, Way, Document, str]] = [
     ("two environments", "argo", {"gateway": FULL["gateway"]}, "leave one environment"),
     ("gateways of our own", "argo", {"deploy": {**ONE["deploy"], "splitter": "gateway"}}, "set it to route"),
-    ("no route", "flagger", {"deploy": {**ONE["deploy"], **STILL, "route": {"kind": "none"}}}, "set deploy.route.kind"),
+    (
+        "no route",
+        "flagger",
+        {"deploy": {**ONE["deploy"], **UNSCALED, "route": {"kind": "none"}}},
+        "set deploy.route.kind",
+    ),
     ("a part of a per cent", "argo", {"rollout": {"steps": [0.5, 100.0]}}, "rollout.steps has 0.5"),
     ("no step", "argo", {"rollout": {"steps": [100.0]}}, "add a step before"),
     ("two scalers", "flagger", {}, "set deploy.autoscaling.kind to none"),
@@ -123,16 +120,16 @@ REFUSED: list[tuple[str, Way, Document, str]] = [
 @pytest.mark.parametrize(("way", "extra", "said"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED])
 def test_what_could_not_run_there_is_refused(way: Way, extra: Document, said: str) -> None:
     with pytest.raises(ConfigurationError, match=said):
-        _files(way, document={**ONE, **extra})
+        progressive_files(way, document={**ONE, **extra})
 
 
 def test_both_versions_need_their_gpus() -> None:
     redis = {"redis": {"url": "redis://127.0.0.1:6379/0"}}
-    more = {**ONE["deploy"], **STILL, "redis": {"image": REDIS_IMAGE}, "monitoring": "pod-monitor"}
+    more = {**ONE["deploy"], **UNSCALED, "redis": {"image": REDIS_IMAGE}, "monitoring": "pod-monitor"}
     document = {**LARGE, **redis, "deploy": more}
     with pytest.raises(ConfigurationError, match=r"2 versions \* 2 \* pods does not hold: 7 against 8"):
-        _files("argo", "gpu", document, accelerators={**GPUS["accelerators"], "available": 7})
-    assert _files("argo", "gpu", document, **GPUS)
+        progressive_files("argo", "gpu", document, accelerators={**GPUS["accelerators"], "available": 7})
+    assert progressive_files("argo", "gpu", document, **GPUS)
 
 
 def test_the_command_writes_the_files_and_reports_every_loss(
@@ -145,7 +142,7 @@ def test_the_command_writes_the_files_and_reports_every_loss(
     refused = command(*words)
     assert refused.status == 2
     assert not (tmp_path / "k8s").exists()
-    flags = [word for name in _accepted("argo") for word in ("--accept-loss", name)]
+    flags = [word for name in accepted("argo") for word in ("--accept-loss", name)]
     done = command(*words, *flags)
     assert done.status == 0, done.err
     assert all(f"lost: {loss.name}" in done.err for loss in LOSSES["argo"])
