@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,10 @@ import pytest
 
 from support.cluster import Cluster, cluster
 from support.controlled_gateway import QUICK
-from support.deadline import until
+from support.deadline import soon, until
+from support.deployments import SMALL, sets_of
+from support.pod import Pod, server_pod
+from support.streams import ECHO, STREAMS, TIMING, Replica, Traffic, replica
 from support.upstreams import Upstream, crowd, upstream
 
 LONG_SECONDS = 60.0
@@ -134,3 +139,51 @@ def test_a_gateway_answers_questions_and_obeys_nobody(tmp_path: Path) -> None:
             assert gateway.get(path) == 404
         assert httpx.post(f"{gateway.status}/stats", timeout=10).status_code == 404
         assert gateway.get("/readyz") == 200
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_rolling_restart_behind_our_gateways_cuts_and_refuses_no_stream(tmp_path: Path) -> None:
+    """With the rendered numbers, scaled down; the cluster's part is to say who leaves when the hook begins."""
+    document = {**SMALL, "models": [ECHO]}
+    pod = server_pod(sets_of(tmp_path / "k8s", document, timing=TIMING)["overlays/production"], tmp_path)
+    config = tmp_path / "pod.yaml"
+    config.write_text(pod.config)
+    (tmp_path / "cluster").mkdir()
+    with cluster(tmp_path / "cluster") as one, ExitStack() as stack:
+        running = [stack.enter_context(replica(config)) for _ in range(2)]
+        until("both are ready", lambda: all(each.is_ready() for each in running), seconds=LONG_SECONDS)
+        one.tell_servers("blue", *(each.port for each in running))
+        until("gateways know", lambda: one.are_healthy("blue", *(r.port for r in running)), seconds=LONG_SECONDS)
+        traffic = Traffic([one.gateway])
+        statuses = asyncio.run(_restart_all(one, pod, config, running, traffic))
+    assert statuses == [0, 0]
+    assert (traffic.refused, traffic.cut) == ([], [])
+    assert traffic.whole > 2 * STREAMS
+
+
+async def _restart_all(one: Cluster, pod: Pod, config: Path, running: list[Replica], traffic: Traffic) -> list[int]:
+    statuses = []
+    limits = httpx.Limits(max_connections=None)
+    with ExitStack() as stack:
+        async with (
+            httpx.AsyncClient(trust_env=False, timeout=60.0, limits=limits) as client,
+            asyncio.TaskGroup() as group,
+        ):
+            for number in range(STREAMS):
+                group.create_task(traffic.run(client, number), name=f"stream {number}")
+            await soon("streams run", lambda: traffic.whole >= STREAMS, seconds=LONG_SECONDS)
+            for old in list(running):
+                new = stack.enter_context(replica(config))
+                while not await asyncio.to_thread(new.is_ready):  # noqa: ASYNC110 - another process has no event
+                    await asyncio.sleep(0.1)
+                running[running.index(old)] = new
+                await asyncio.to_thread(one.tell_servers, "blue", *(each.port for each in running))
+                ports = [each.port for each in running]
+                while not await asyncio.to_thread(one.are_healthy, "blue", *ports):  # noqa: ASYNC110 - same
+                    await asyncio.sleep(0.1)
+                await asyncio.sleep(pod.pre_stop_seconds)
+                old.process.send_signal(signal.SIGTERM)
+                statuses.append(await asyncio.to_thread(old.process.wait, pod.grace_seconds))
+            traffic.ending.set()
+    return statuses
