@@ -33,6 +33,22 @@ def test_the_figures_are_those_of_the_raw_file() -> None:
     assert RAW["findings_on_good_sets"] == 0
 
 
+def test_the_page_of_measurements_says_the_same() -> None:
+    page = (ROOT / "docs/benchmarks/deploy.md").read_text()
+    sets, noticed = RAW["good_sets"], RAW["noticed"]
+    for said in (
+        f"| {RAW['checkov_on_good_sets']} |",
+        f"0 problems in {sets} sets",
+        f"| {RAW['custom_resources']} fit our models",
+        f"0 findings in {sets} sets",
+        f"| {noticed['podium']} of {RAW['faults']} |",
+        f"checkov {noticed['checkov']}, kubernetes-validate {noticed['kubernetes-validate']}",
+        f"| {RAW['render_seconds']:g} s |",
+        f"checkov {RAW['recipes']['checkov']}",
+    ):
+        assert said in page, said
+
+
 def test_the_raw_file_is_of_the_faults_that_are_planted_now() -> None:
     """After a change of them: ``scripts/manifest_checkers.py`` again."""
     assert set(RAW["by_fault"]) == {f"{rule}-{n}" for rule, plants in FAULTS.items() for n in range(len(plants))}
