@@ -12,7 +12,7 @@ from podium.bench.dialects import DIALECTS, Ask
 from podium.bench.plan import Target
 from podium.core.errors import InvalidRequest, NotFound, Unavailable
 
-COUNT_SECONDS = 60.0
+COUNT_SECONDS = 20.0
 
 
 class TokenCounter(Protocol):

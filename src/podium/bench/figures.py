@@ -14,6 +14,8 @@ from podium.bench.statistics import distribution, same_arrivals, slope
 from podium.bench.summary import Counts, Distribution, Goodput, Load, Summary, Window
 
 DRIFT_SHARE = 0.1  # of the mean; a trend that moves less over the window is none
+LEAST_DRIFT_REQUESTS = 1.0  # nor is one that moves less than a request, or a millisecond
+LEAST_DRIFT_SECONDS = 0.001
 
 
 def counts_of(records: Iterable[RequestRecord]) -> Counts:
@@ -117,20 +119,22 @@ def window_of(records: Sequence[RequestRecord], plan: RunPlan) -> Window:
     ttft_slope = slope(known[:, 0], known[:, 1]) if len(known) else None
     stationary: bool | None = None
     if flight_slope is not None and ttft_slope is not None and plan.load.kind not in CHANGING:
-        drifts = _drifts(flight_slope, float(in_flight.mean()), end - begin) or _drifts(
-            ttft_slope, float(known[:, 1].mean()), end - begin
+        least_in_flight = max(LEAST_DRIFT_REQUESTS, DRIFT_SHARE * float(in_flight.mean()))
+        least_ttft = max(LEAST_DRIFT_SECONDS, DRIFT_SHARE * float(known[:, 1].mean()))
+        seconds_long = end - begin
+        stationary = not (
+            _drifts(flight_slope, seconds_long, least_in_flight) or _drifts(ttft_slope, seconds_long, least_ttft)
         )
-        stationary = not drifts
     return Window(begin=begin, end=end, stationary=stationary, in_flight_slope=flight_slope, ttft_slope=ttft_slope)
 
 
 CHANGING = frozenset({"ramp", "stages", "spike", "trace"})  # loads that are not meant to stand still
 
 
-def _drifts(found: tuple[float, float, float], mean: float, seconds: float) -> bool:
+def _drifts(found: tuple[float, float, float], seconds: float, least: float) -> bool:
     """Whether the interval of the slope leaves out 0 and the trend is worth the name."""
     low, estimate, high = found
-    return (low > 0 or high < 0) and abs(estimate) * seconds > DRIFT_SHARE * max(mean, 1e-9)
+    return (low > 0 or high < 0) and abs(estimate) * seconds > least
 
 
 def in_flight_series(
