@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import typer
 
+from podium.cli.bench.export import export
 from podium.cli.bench.run import run
 from podium.cli.bench.show import show
+from podium.cli.bench.trace import trace
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -18,3 +20,5 @@ app = typer.Typer(
 )
 app.command("run", short_help="Send a load, and measure it.")(run)
 app.command("show", short_help="Print the figures of a run.")(show)
+app.command("export", short_help="Write a run in the shape of another tool.")(export)
+app.command("trace", short_help="Make a trace out of a server's request log.")(trace)
