@@ -53,7 +53,7 @@ def rollout_answer(course: Course, reconciler: Reconciler, *, now: float) -> Rol
         reason=state.reason,
         held_from=state.held_from,
         possible=[*possible(state)],
-        cut_streams=state.cut_streams,
+        cut_streams=course.cut,
         verdict=None if reconciler.verdict is None else _verdict(reconciler.verdict),
         evidence=None if not course.points else _evidence(course, reconciler.late),
     )

@@ -10,6 +10,11 @@ from podium.gateway.topology import Endpoint, Environment, Topology
 METADATA = "podium"
 _SHIELDED = "_shielded"  # no environment's name holds an underscore
 _CONNECT = "0.250s"
+_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+_HTTP = {
+    "@type": f"type.googleapis.com/{_OPTIONS}",
+    "explicit_http_config": {"http_protocol_options": {"enable_trailers": True}},  # else they are thrown away unread
+}
 
 
 def cluster_for(name: str, stable: str) -> str:
@@ -43,6 +48,7 @@ def _cluster(environment: Environment, topology: Topology) -> dict[str, Any]:
         "name": environment.name,
         **_discovery(environment),
         "connect_timeout": _CONNECT,
+        "typed_extension_protocol_options": {_OPTIONS: _HTTP},
         "lb_policy": "LEAST_REQUEST",
         "ignore_health_on_host_removal": True,  # else a removed server that passes its check keeps its traffic
         "common_lb_config": {

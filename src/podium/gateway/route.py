@@ -15,6 +15,7 @@ USER_HEADER = "x-podium-user"
 
 _OTHER_HOST = "envoy.retry_host_predicates.previous_hosts"
 _OTHER_HOST_TYPE = "type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"
+_REPORTS = {"header": {"key": "te", "value": "trailers"}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
 _RETRY_ON = "connect-failure,refused-stream,reset-before-request,reset,gateway-error,retriable-status-codes"
 
 
@@ -34,6 +35,8 @@ def routes(topology: Topology) -> dict[str, Any]:
                 "name": "all",
                 "domains": ["*"],
                 "routes": [*pins, _split(topology)],
+                # Podium's servers report a stream's end in a trailer, to whoever asks; clients are sent none.
+                "request_headers_to_add": [_REPORTS],
                 "include_request_attempt_count": True,  # %UPSTREAM_REQUEST_ATTEMPT_COUNT% is 0 in an attempt's own line
             }
         ],

@@ -11,14 +11,12 @@ import msgspec
 
 from podium.rollout.analysis.evidence import Evidence
 from podium.rollout.analysis.interval import Interval
-from podium.rollout.analysis.policy import CountedMetric, Metric
+from podium.rollout.analysis.policy import COUNTED, CountedMetric
 from podium.rollout.analysis.stratum import Stratum
 from podium.rollout.events import Event, Started
 from podium.rollout.state import WHOLE, RolloutState
 from podium.rollout.transitions import after
 
-MEASURED: tuple[Metric, ...] = ("errors", "aborted", "ttft")
-COUNTED_HERE: tuple[CountedMetric, ...] = ("errors", "aborted")
 _MOST_POINTS = 120
 
 
@@ -26,7 +24,7 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """One closed interval, as it is kept.
 
     ``rollout`` is that rollout's number, ``units`` what the canary got of 10,000, ``began`` and ``ended`` are seconds
-    since 1970, ``undecided`` attempts whose outcome was not waited for.
+    since 1970, ``undecided`` attempts whose outcome was not waited for, ``cut`` answers of the canary that broke.
     """
 
     rollout: int
@@ -35,6 +33,7 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ended: float
     interval: Interval
     undecided: int = 0
+    cut: int = 0
 
 
 class Point(msgspec.Struct, frozen=True):
@@ -58,7 +57,8 @@ class Passed(msgspec.Struct, frozen=True, kw_only=True):
         base = self if observed.units == self.units else Passed(units=observed.units)
         counts = {
             metric: base.counts.get(metric, Stratum()) + observed.interval.counts.get(metric, Stratum())
-            for metric in COUNTED_HERE
+            for metric in COUNTED
+            if metric in base.counts or metric in observed.interval.counts
         }
         return Passed(units=observed.units, intervals=base.intervals + 1, counts=counts)
 
@@ -72,6 +72,7 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
         seen_since, seen_until: the first interval's beginning and the last one's end, seconds since 1970; what arrived
             before the end is counted. None and 0 before the first interval.
         undecided: attempts of this rollout whose outcome was not waited for.
+        cut: answers of its canary that broke after their first byte.
     """
 
     state: RolloutState = RolloutState()
@@ -81,6 +82,7 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
     seen_since: float | None = None
     seen_until: float = 0.0
     undecided: int = 0
+    cut: int = 0
 
     def after(self, event: Event) -> Self:
         """The course once ``event`` has happened.
@@ -110,6 +112,7 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
             seen_since=observed.began if self.seen_since is None else self.seen_since,
             seen_until=observed.ended,
             undecided=self.undecided + observed.undecided,
+            cut=self.cut + observed.cut,
         )
 
     @property
@@ -123,7 +126,7 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
             return self.evidence
         share = observed.units / WHOLE
         if self.evidence is None:
-            known = Evidence.start(MEASURED, share, self.state.terms.weights)
+            known = Evidence.start(self.state.terms.measured, share, self.state.terms.weights)
         elif self.evidence.sample_ratio.share != share:
             known = self.evidence.at_step(share)
         else:

@@ -12,8 +12,8 @@ from podium.config.gateway import WEIGHT_DIGITS
 from podium.config.rollout import Rollout
 from podium.core.errors import InvalidRequest
 from podium.protocols.rollouts import RolloutRequest
+from podium.rollout.analysis.policy import COUNTED, TIMED, CountedMetric
 from podium.rollout.configured import policy_of, weights_of
-from podium.rollout.course import COUNTED_HERE
 from podium.rollout.events import Started
 from podium.rollout.ports import Readiness
 from podium.rollout.state import ENDED, WHOLE, RolloutState
@@ -21,6 +21,7 @@ from podium.rollout.terms import Terms
 
 _PER_CENT = WHOLE // 100
 _DEFAULT_STEPS = 10
+_PLAIN: tuple[CountedMetric, ...] = ("errors", "aborted")
 _OVERRIDES = ("steps", "min_soak_seconds", "max_bad_rate_increase", "alpha", "max_error_rate")
 
 
@@ -54,6 +55,7 @@ def propose(wish: RolloutRequest, settings: Rollout, standing: Standing, *, now:
         strategy=wish.strategy,
         judged_by=wish.judged_by,
         policy=policy_of(chosen),
+        measured=(*COUNTED, *TIMED),
         weights=weights_of(chosen.weights),
         max_error_rate=chosen.max_error_rate,
         preview_seconds=chosen.min_soak_seconds if wish.strategy == "blue-green" else 0.0,
@@ -109,11 +111,11 @@ def _check_environment(name: str, standing: Standing) -> None:
 
 
 def _check_weights(settings: Rollout) -> None:
-    """Of the metrics that a rollout measures, one has to weigh something."""
+    """Failures that show whatever the server says of itself have to weigh something."""
     weights = weights_of(settings.weights)
-    if not any(weights[metric] for metric in COUNTED_HERE):
+    if not any(weights[metric] for metric in _PLAIN):
         raise InvalidRequest(
-            f"rollout.weights has nothing for {' or '.join(COUNTED_HERE)}, and nothing else is counted yet; give one a "
+            f"rollout.weights has nothing for {' or '.join(_PLAIN)}, so failures would count for nothing; give one a "
             "weight above 0."
         )
 

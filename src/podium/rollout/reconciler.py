@@ -233,6 +233,7 @@ class Reconciler:
                     ended=closed.ended,
                     interval=closed.interval,
                     undecided=closed.undecided,
+                    cut=closed.cut,
                 )
             )
             self.verdict = look(self._history.course)

@@ -19,6 +19,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     Attributes:
         environment, stable: the one that takes over, and the one that had all traffic before.
         policy, weights: how sure one wants to be, and what each metric weighs.
+        measured: what is measured; the default is what was, before rollouts said it.
         max_error_rate: the most that ``threshold`` lets pass, and that nobody may exceed while baking; 0 to 1.
         preview_seconds: how long the environment is reached by header only before it gets traffic.
         step_deadline_seconds, bake_seconds: how long a step, and the time at 100 %, last at most.
@@ -31,6 +32,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     strategy: Strategy = "canary"
     judged_by: JudgedBy = "evidence"
     policy: Policy = Policy()
+    measured: tuple[Metric, ...] = ("errors", "aborted", "ttft")
     weights: Mapping[Metric, float] = msgspec.field(default_factory=lambda: dict(WEIGHTS))
     max_error_rate: float = 0.05
     preview_seconds: float = 0.0
