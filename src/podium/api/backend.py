@@ -377,6 +377,9 @@ class Gatekeeper(Protocol):
         Raises Unauthenticated with one text for every cause.
         """
 
+    def is_copy(self, shown: str) -> bool:
+        """Whether ``shown`` is the key that marks the gateway's own copies of requests."""
+
 
 class CacheUse(Protocol):
     """What the response cache holds and did, for one model or for all."""

@@ -35,7 +35,8 @@ class RequestRecord:
     ``model`` is ``none`` until it is resolved by the server, so a caller cannot invent label values.
     ``tenant`` and ``key_id`` are None until the caller is known. ``cache_status``, ``age_seconds``,
     ``similarity`` and ``standings`` are those of all generations of the call together; see ``podium.api.answer_facts``.
-    ``has_text``: any piece of the answer had some. ``usage`` is what the caller was told, ``computed`` the part of it that an engine worked for.
+    ``has_text``: any piece of the answer had some. ``usage`` is what the caller was told, ``computed`` the part of it
+    that an engine worked for.
     """
 
     request_id: str

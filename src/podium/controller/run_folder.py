@@ -27,6 +27,16 @@ class RunFolder:
         return self.path / "metrics.key"
 
     @property
+    def shadow_key(self) -> Path:
+        """The key that marks the controller's copies of requests."""
+        return self.path / "shadow.key"
+
+    @property
+    def copies_socket(self) -> Path:
+        """Where Envoy sends its copies of requests."""
+        return self.path / "copy.sock"
+
+    @property
     def bootstrap(self) -> Path:
         """What Envoy starts with."""
         return self.path / "envoy.json"

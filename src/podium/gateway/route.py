@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from podium.gateway import copies
 from podium.gateway.cluster import cluster_for
 from podium.gateway.topology import Topology
 
@@ -65,6 +66,7 @@ def _split(topology: Topology) -> dict[str, Any]:
             "weighted_clusters": {"use_hash_policy": True, "clusters": weighted},
             "hash_policy": [{"header": {"header_name": USER_HEADER}}],
             "retry_policy": _retries(topology),
+            **({"request_mirror_policies": [copies.policy(topology.copied)]} if topology.copied else {}),
         },
     }
 

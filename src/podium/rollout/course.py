@@ -12,6 +12,7 @@ import msgspec
 from podium.rollout.analysis.evidence import Evidence
 from podium.rollout.analysis.interval import Interval
 from podium.rollout.analysis.policy import COUNTED, CountedMetric
+from podium.rollout.analysis.shadow_evidence import Pair, ShadowEvidence
 from podium.rollout.analysis.stratum import Stratum
 from podium.rollout.events import Event, Started
 from podium.rollout.state import WHOLE, RolloutState
@@ -24,7 +25,8 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """One closed interval, as it is kept.
 
     ``rollout`` is that rollout's number, ``units`` what the canary got of 10,000, ``began`` and ``ended`` are seconds
-    since 1970, ``undecided`` attempts whose outcome was not waited for, ``cut`` answers of the canary that broke.
+    since 1970. ``pairs``: answers to copied requests; ``undecided``: attempts whose outcome was not waited for;
+    ``cut``: answers of the canary that broke.
     """
 
     rollout: int
@@ -34,6 +36,7 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     interval: Interval
     undecided: int = 0
     cut: int = 0
+    pairs: tuple[Pair, ...] = ()
 
 
 class Point(msgspec.Struct, frozen=True):
@@ -71,6 +74,7 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
         passed: the intervals since the weights last moved.
         seen_since, seen_until: the first interval's beginning and the last one's end, seconds since 1970; what arrived
             before the end is counted. None and 0 before the first interval.
+        shadow: what answers to copied requests tell; None before the first one.
         undecided: attempts of this rollout whose outcome was not waited for.
         cut: answers of its canary that broke after their first byte.
     """
@@ -78,6 +82,7 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
     state: RolloutState = RolloutState()
     evidence: Evidence | None = None
     passed: Passed = Passed()
+    shadow: ShadowEvidence | None = None
     points: tuple[Point, ...] = ()
     seen_since: float | None = None
     seen_until: float = 0.0
@@ -96,7 +101,9 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, state=state)
 
     def observe(self, observed: Observed) -> Self:
-        """The course one interval later."""
+        """The course one interval later. Pairs are counted by themselves: nobody was assigned to an arm then."""
+        if observed.pairs:
+            return msgspec.structs.replace(self, shadow=self._shadow_after(observed.pairs))
         evidence = self._evidence_after(observed)
         point = Point(
             observed.ended,
@@ -119,6 +126,11 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
     def stands(self) -> bool:
         """Whether what is known is about the present weights."""
         return self.passed.intervals > 0 and self.passed.units == self.state.wanted_units
+
+    def _shadow_after(self, pairs: tuple[Pair, ...]) -> ShadowEvidence:
+        terms = self.state.terms.shadow
+        known = self.shadow or ShadowEvidence.start("good" if terms is None else terms.check)
+        return known.after(pairs)
 
     def _evidence_after(self, observed: Observed) -> Evidence | None:
         """With all traffic on the canary there is nothing to compare with: such an interval adds nothing."""

@@ -13,6 +13,7 @@ from podium.config.rollout import Rollout
 from podium.core.errors import InvalidRequest
 from podium.protocols.rollouts import RolloutRequest
 from podium.rollout.analysis.policy import COUNTED, TIMED, CountedMetric
+from podium.rollout.analysis.shadow_evidence import ShadowTerms
 from podium.rollout.configured import policy_of, weights_of
 from podium.rollout.events import Started
 from podium.rollout.ports import Readiness
@@ -29,13 +30,15 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """How traffic stands before a rollout.
 
     ``units``: what each environment gets, of 10,000. ``readiness`` is that of the wished environment. ``revisions`` are
-    the usual names for what runs in each environment. ``configured``: as in ``Terms``.
+    the usual names for what runs in each environment. ``configured``: as in ``Terms``. ``counting_copies``: those of
+    the two environments whose servers do not say that copies count nowhere.
     """
 
     stable: str
     units: Mapping[str, int]
     readiness: Readiness | None = None
     revisions: Mapping[str, str] = {}
+    counting_copies: tuple[str, ...] = ()
     configured: str = ""
     first_byte_seconds: float = 0.0
 
@@ -49,6 +52,7 @@ def propose(wish: RolloutRequest, settings: Rollout, standing: Standing, *, now:
     _check_environment(wish.environment, standing)
     chosen = _chosen(wish, settings)
     _check_weights(chosen)
+    shadow = ShadowTerms(share=chosen.shadow.share / 100, check=chosen.shadow.check, max_worse=chosen.shadow.max_worse)
     terms = Terms(
         environment=wish.environment,
         stable=standing.stable,
@@ -62,12 +66,13 @@ def propose(wish: RolloutRequest, settings: Rollout, standing: Standing, *, now:
         step_deadline_seconds=chosen.step_deadline_seconds,
         bake_seconds=chosen.bake_seconds,
         settle_seconds=max(chosen.settle_seconds, standing.first_byte_seconds + 1.0),
+        shadow=shadow if wish.shadow else None,
         configured=standing.configured,
     )
     revision = wish.revision if wish.revision is not None else standing.revisions[wish.environment]
     if not revision.strip():
         raise InvalidRequest("`revision` should not be empty; leave it out for the usual name.", param="revision")
-    return Started(at=now, revision=revision, steps=_units(chosen.steps), terms=terms)
+    return Started(at=now, revision=revision, steps=_units(chosen.steps), shadow=wish.shadow, terms=terms)
 
 
 def obstacles(started: Started, state: RolloutState, standing: Standing, *, supersede: bool = False) -> list[str]:
@@ -87,6 +92,11 @@ def obstacles(started: Started, state: RolloutState, standing: Standing, *, supe
         found.append("the gateway cannot be asked for servers now; try again when it runs")
     elif not standing.readiness.ready:
         found.append(f"no server of {terms.environment} passes its check; start it, or mend its endpoints")
+    found += [
+        f"the servers of {name} do not say that copies count nowhere: they are not Podium's, or have another "
+        "access.shadow_key_file; mend that, or start without shadow"
+        for name in standing.counting_copies
+    ]
     if state.phase in ENDED and standing.units.get(terms.stable, 0) != WHOLE:
         shares = ", ".join(f"{name} {units / _PER_CENT:g} %" for name, units in standing.units.items() if units)
         found.append(

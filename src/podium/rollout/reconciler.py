@@ -10,10 +10,11 @@ import msgspec
 import structlog
 
 from podium.core.errors import Conflict, PodiumError
+from podium.rollout.analysis.interval import Interval
 from podium.rollout.analysis.verdict import Advance, Hold, Rollback, Verdict
 from podium.rollout.collector import Collector
 from podium.rollout.course import Observed
-from podium.rollout.events import CanaryUnready, DeadlinePassed, Event, Judged
+from podium.rollout.events import CanaryUnready, DeadlinePassed, Event, Judged, ShadowAgreed
 from podium.rollout.history_on_demand import HistoryOnDemand
 from podium.rollout.looking import at_the_end_of_baking, look, served_everything
 from podium.rollout.outcome import Outcome
@@ -63,6 +64,7 @@ class Reconciler:
         self._ready_since: float | None = None
         self._unready_since: float | None = None
         self._seen_until = 0.0
+        self._paired_at = 0.0
         self._retry_at = 0.0
         self._woken = asyncio.Event()
         self.trouble = ""
@@ -124,6 +126,7 @@ class Reconciler:
             self.write(event, actor=ACTOR)
 
     async def _ended(self, state: RolloutState) -> Event | None:
+        await self._end_shadow(state)
         if state.phase is Phase.DONE and self._settled != state.number:
             settled = await self._tell(lambda: self._world.splitter.make_stable(state.terms.environment))
             self._settled = state.number if settled else self._settled
@@ -136,9 +139,10 @@ class Reconciler:
         unready = await self._guard(state)
         if unready is not None:
             return unready
-        judged = self._judge()
+        judged = self._judge_shadow() if state.phase is Phase.SHADOWING else self._judge()
         if judged is not None:
             return judged
+        await self._end_shadow(state)
         if self.state is state and state.phase not in _MOVING:
             await self._keep(state)
         return await self._act(state) or self._late(state)
@@ -219,6 +223,30 @@ class Reconciler:
         if self._alarmed is not state:
             self._alarmed = state
             log.error("the canary's traffic could not be taken away yet; still trying", reason=self.trouble)
+
+    async def _end_shadow(self, state: RolloutState) -> None:
+        """Requests are copied while answers are compared and at no other time."""
+        if state.phase is not Phase.SHADOWING and self._world.shadow.is_on:
+            await self._tell(self._world.shadow.end)
+
+    def _judge_shadow(self) -> Event | None:
+        """Write down the pairs since the last look, and give the verdict if it decides."""
+        now = self._world.clock()
+        if now < self._paired_at + self.state.terms.policy.interval_seconds:
+            return None
+        self._paired_at, pairs = now, self._world.shadow.take()
+        if pairs:
+            number = self.state.number
+            self._history.observe(
+                Observed(rollout=number, units=0, began=now, ended=now, interval=Interval(), pairs=pairs)
+            )
+        self.verdict = look(self._history.course)
+        match self.verdict:
+            case Rollback():
+                return Judged(at=now, verdict="ROLLBACK", reason=self.verdict.sentence)
+            case Advance():
+                return ShadowAgreed(at=now)
+        return None
 
     def _judge(self) -> Event | None:
         """Close what can be closed, write it down, and give a verdict that decides something in this phase."""

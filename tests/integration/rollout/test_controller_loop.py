@@ -83,6 +83,14 @@ def test_a_canary_that_fails_inside_its_streams_with_status_200_is_taken_back(
         assert clients.failed == []
 
 
+def test_a_shadow_of_servers_that_would_count_copies_is_refused_before_anything_is_sent(folder: Path) -> None:
+    with site(folder) as (one, green):
+        refused = one.post("/control/rollouts", 409, environment="green", shadow=True)
+        assert "the servers of blue do not say that copies count nowhere" in refused["error"]["message"]
+        assert "the servers of green do not say" in refused["error"]["message"]
+        assert green.requests == 0
+
+
 def test_without_traffic_nothing_is_promoted_and_nothing_fails_until_requests_come(folder: Path) -> None:
     with site(folder) as (one, _):
         one.start()

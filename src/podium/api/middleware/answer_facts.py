@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from podium.api.record import RequestRecord, record_of
+from podium.api.shadow import word_of
 from podium.api.standings import Header, plain_headers, structured_headers
 from podium.api.trailers import TRAILER
 from podium.protocols.answer_report import FIELD
@@ -34,7 +35,12 @@ class AnswerFacts:
         async def send_with_facts(message: Message) -> None:
             if message["type"] == "http.response.start":
                 record = record_of(scope)
-                message["headers"] = [*message.get("headers", ()), *_headers(record), *_report(scope, record)]
+                message["headers"] = [
+                    *message.get("headers", ()),
+                    *_headers(record),
+                    *_report(scope, record),
+                    *word_of(scope),
+                ]
             await send(message)
 
         await self.app(scope, receive, send_with_facts)
