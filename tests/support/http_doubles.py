@@ -262,6 +262,7 @@ class FakeStatus:
     progress: None = None
     error: str | None = None
     default: bool = True
+    active: bool = True
 
 
 def unknown_model() -> ModelNotFound:

@@ -51,12 +51,14 @@ class FakeWorld:
     streams: int | None = 0
     refusal: PodiumError | None = None
     told: list[int] = field(default_factory=list)
+    versions: list[str] = field(default_factory=list)
+    loaded: bool = True
     shadow: FakeShadow = field(default_factory=FakeShadow)
 
     @property
     def world(self) -> World:
         """This as the ports."""
-        return World(self, self, self.shadow, lambda: self.seconds)
+        return World(self, self, self.shadow, self, lambda: self.seconds)
 
     def canary_units(self, canary: str, stable: str) -> int | None:
         assert (canary, stable) == ("green", "blue")
@@ -85,3 +87,14 @@ class FakeWorld:
     async def active(self, environment: str) -> int | None:
         assert environment in {"blue", "green"}
         return self.streams
+
+    async def problems(self, environment: str, version: str) -> list[str]:
+        assert (environment, version) != ("blue", "")
+        return []
+
+    async def deployed(self, environment: str, version: str) -> bool:
+        assert environment == "green"
+        if self.refusal is not None:
+            raise self.refusal
+        self.versions.append(version)
+        return self.loaded

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from podium.access import api_keys, key_record
 from podium.access.key_directory import KeyDirectory
-from podium.access.run_keys import MONITOR, read_run_key
+from podium.access.run_keys import DEPLOYER, MONITOR, read_run_key
 from podium.access.tokens import TokenRefused, TokenVerifier
 from podium.config.access import Access
 from podium.core.errors import Unauthenticated, Unavailable
@@ -33,6 +33,7 @@ class Gatekeeper:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._metrics_digest = _digest(access.metrics_key_file, "access.metrics_key_file")
+        self._deploy_digest = _digest(access.deploy_key_file, "access.deploy_key_file")
         self._shadow_digest = _digest(access.shadow_key_file, "access.shadow_key_file")
         self._anonymous = access.anonymous
         self._directory = directory
@@ -91,6 +92,8 @@ class Gatekeeper:
             return key_record.principal(record)
         if self._metrics_digest is not None and api_keys.matches(text, self._metrics_digest):
             return MONITOR
+        if self._deploy_digest is not None and api_keys.matches(text, self._deploy_digest):
+            return DEPLOYER
         if key_id is not None and not self._directory.loaded:
             raise _not_loaded()
         raise Unauthenticated(REFUSAL)

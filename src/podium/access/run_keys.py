@@ -10,6 +10,8 @@ from podium.core.identity import Principal
 
 MONITOR = Principal(tenant="podium", key_id="monitor", roles=frozenset({"metrics"}))
 """Whoever shows the metrics key: may read metrics, and nothing else."""
+DEPLOYER = Principal(tenant="podium", key_id="deployer", roles=frozenset({"admin"}))
+"""Whoever shows the deploy key: the run's own controller, which loads models."""
 
 
 def read_run_key(path: str, setting: str) -> str | None:

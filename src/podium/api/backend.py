@@ -273,6 +273,10 @@ class ModelStatus(Protocol):
         """Why loading failed."""
 
     @property
+    def active(self) -> bool:
+        """Whether the plain name means this version."""
+
+    @property
     def default(self) -> bool:
         """Whether requests without a model name go here."""
 

@@ -26,6 +26,7 @@ from podium.controller.callers import gatekeeper_of
 from podium.controller.certificate_watch import CertificateWatch
 from podium.controller.comparer import Comparer
 from podium.controller.copies_port import CopiesPort, bind
+from podium.controller.deployer import Deployer
 from podium.controller.fleet import EnvoyFleet
 from podium.controller.monitoring import watch_of
 from podium.controller.recent_traffic import RecentAttempts
@@ -106,7 +107,9 @@ async def control(settings: Settings, folder: RunFolder, stop: asyncio.Event) ->
         shadow_key = read_run_key(settings.access.shadow_key_file, "access.shadow_key_file")
         comparer = Comparer(traffic, copies, client, shadow_key)
         fleet = EnvoyFleet(admin, client, lambda: traffic.topology)
-        world = World(GatewaySplitter(traffic), fleet, comparer, time.time)
+        deploy_key = read_run_key(settings.access.deploy_key_file, "access.deploy_key_file")
+        deployer = await stack.enter_async_context(Deployer(client, lambda: traffic.topology, deploy_key))
+        world = World(GatewaySplitter(traffic), fleet, comparer, deployer, time.time)
         overruled = is_overruled(history.state, settings.gateway)
         reconciler = Reconciler(history, world, watching_since=folder.began, overruled=overruled)
         recent = RecentAttempts()

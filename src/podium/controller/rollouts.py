@@ -53,6 +53,7 @@ class Rollouts:
         self._traffic = traffic
         self._fleet = world.fleet
         self._shadow = world.shadow
+        self._deployer = world.deployer
         self._clock = world.clock
         self._recent = recent
         self._revisions = revisions
@@ -129,8 +130,13 @@ class Rollouts:
             self._standing(),
             readiness=await self._fleet.readiness(started.terms.environment),
             counting_copies=await self._counting_copies(started),
+            undeployable=await self._undeployable(started),
         )
         return started, obstacles(started, self._history.state, standing, supersede=wish.supersede)
+
+    async def _undeployable(self, started: Started) -> tuple[str, ...]:
+        terms = started.terms
+        return tuple(await self._deployer.problems(terms.environment, terms.version)) if terms.version else ()
 
     async def _counting_copies(self, started: Started) -> tuple[str, ...]:
         if not started.shadow:

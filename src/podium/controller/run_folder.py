@@ -32,6 +32,11 @@ class RunFolder:
         return self.path / "shadow.key"
 
     @property
+    def deploy_key(self) -> Path:
+        """The key with which the controller loads models."""
+        return self.path / "deploy.key"
+
+    @property
     def copies_socket(self) -> Path:
         """Where Envoy sends its copies of requests."""
         return self.path / "copy.sock"

@@ -18,6 +18,8 @@ class RolloutRequest(WireModel):
     Attributes:
         environment: the one that takes over; the present stable one is the other side.
         revision: a name for what runs there; by default one that follows from it. Once aborted, never started again.
+        version: NAME@VERSION of a model that the environment's servers load before anything moves. Without it they
+            serve what they serve.
         strategy: ``canary`` takes ``steps``, ``blue-green`` goes from none to all, ``linear`` takes ``step_count``
             equal steps over ``duration_seconds``.
         judged_by: ``evidence``, or ``threshold``: a step passes when the canary's error rate in it is at most
@@ -29,6 +31,7 @@ class RolloutRequest(WireModel):
 
     environment: str
     revision: str | None = None
+    version: str | None = None
     strategy: Strategy = "canary"
     steps: list[float] | None = None
     step_count: int | None = None

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from podium.rollout.course import Course
 from podium.rollout.events import Acknowledged, CanaryReady, DeadlinePassed, Drained, Event, SplitAgreed, Warmed
 from podium.rollout.looking import seen
-from podium.rollout.ports import Fleet, Shadow, TrafficSplitter
+from podium.rollout.ports import Deployer, Fleet, Shadow, TrafficSplitter
 from podium.rollout.state import Phase, RolloutState
 
 _WARM_ANSWERS = 3
@@ -26,6 +26,7 @@ class World:
     splitter: TrafficSplitter
     fleet: Fleet
     shadow: Shadow
+    deployer: Deployer
     clock: Callable[[], float]
 
 
@@ -33,7 +34,10 @@ Action = Callable[[World, Course], Awaitable[Event | None]]
 
 
 async def _prepare(world: World, course: Course) -> Event | None:
-    """Ready are all servers of the environment, or a part of it would be judged."""
+    """Ready are all servers of the environment, with the wanted version, or something else would be judged."""
+    terms = course.state.terms
+    if terms.version and not await world.deployer.deployed(terms.environment, terms.version):
+        return None
     readiness = await world.fleet.readiness(course.state.terms.environment)
     if readiness is None or not readiness.ready or readiness.ready < readiness.servers:
         return None

@@ -57,6 +57,19 @@ class Shadow(Protocol):
         """Whether its servers say that copies count in no quota, and that their answers are not kept."""
 
 
+class Deployer(Protocol):
+    """Loads versions of models, named as NAME@VERSION, on the servers of an environment."""
+
+    async def problems(self, environment: str, version: str) -> list[str]:
+        """Why it could not be loaded there, in sentences; changes nothing."""
+
+    async def deployed(self, environment: str, version: str) -> bool:
+        """Whether every server has it loaded, and takes the plain name for it; begins that where it is not so.
+
+        Raises a ``PodiumError`` with the server's own words where loading has failed; it is not tried again.
+        """
+
+
 class Fleet(Protocol):
     """Sees the servers as the gateway does. None means that the gateway cannot be asked now."""
 

@@ -31,7 +31,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
     ``units``: what each environment gets, of 10,000. ``readiness`` is that of the wished environment. ``revisions`` are
     the usual names for what runs in each environment. ``configured``: as in ``Terms``. ``counting_copies``: those of
-    the two environments whose servers do not say that copies count nowhere.
+    the two environments whose servers do not say that copies count nowhere. ``undeployable``: why the wished version
+    cannot be loaded.
     """
 
     stable: str
@@ -39,6 +40,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     readiness: Readiness | None = None
     revisions: Mapping[str, str] = {}
     counting_copies: tuple[str, ...] = ()
+    undeployable: tuple[str, ...] = ()
     configured: str = ""
     first_byte_seconds: float = 0.0
 
@@ -50,6 +52,7 @@ def propose(wish: RolloutRequest, settings: Rollout, standing: Standing, *, now:
         InvalidRequest: no rollout could ever be like this; with what was given and what is allowed.
     """
     _check_environment(wish.environment, standing)
+    _check_version(wish.version)
     chosen = _chosen(wish, settings)
     _check_weights(chosen)
     shadow = ShadowTerms(share=chosen.shadow.share / 100, check=chosen.shadow.check, max_worse=chosen.shadow.max_worse)
@@ -67,9 +70,10 @@ def propose(wish: RolloutRequest, settings: Rollout, standing: Standing, *, now:
         bake_seconds=chosen.bake_seconds,
         settle_seconds=max(chosen.settle_seconds, standing.first_byte_seconds + 1.0),
         shadow=shadow if wish.shadow else None,
+        version=wish.version or "",
         configured=standing.configured,
     )
-    revision = wish.revision if wish.revision is not None else standing.revisions[wish.environment]
+    revision = wish.revision if wish.revision is not None else wish.version or standing.revisions[wish.environment]
     if not revision.strip():
         raise InvalidRequest("`revision` should not be empty; leave it out for the usual name.", param="revision")
     return Started(at=now, revision=revision, steps=_units(chosen.steps), shadow=wish.shadow, terms=terms)
@@ -97,6 +101,7 @@ def obstacles(started: Started, state: RolloutState, standing: Standing, *, supe
         "access.shadow_key_file; mend that, or start without shadow"
         for name in standing.counting_copies
     ]
+    found += standing.undeployable
     if state.phase in ENDED and standing.units.get(terms.stable, 0) != WHOLE:
         shares = ", ".join(f"{name} {units / _PER_CENT:g} %" for name, units in standing.units.items() if units)
         found.append(
@@ -118,6 +123,12 @@ def _check_environment(name: str, standing: Standing) -> None:
             + (f": {', '.join(others)}." if others else "; there is no other one, add it to gateway.environments."),
             param="environment",
         )
+
+
+def _check_version(version: str | None) -> None:
+    name, at, number = (version or "m@1").rpartition("@")
+    if not (name and at and number):
+        raise InvalidRequest(f"`version` should be NAME@VERSION; given: {version}.", param="version")
 
 
 def _check_weights(settings: Rollout) -> None:

@@ -29,6 +29,8 @@ RETRY_SECONDS = 1.0
 """After a gateway refused or was not there."""
 UNREADY_SECONDS = 5.0
 """A canary without a ready server for so long is rolled back; a shorter time may be one check that came too late."""
+VERSION_SECONDS = 5.0
+"""How often servers are asked whether they still serve the version that was deployed."""
 LOADING_SECONDS = 1800.0
 """How long servers of a run that has just begun may take; until they were ready once, their absence says nothing."""
 _MOVING = frozenset({Phase.APPLYING, Phase.ABORTING})
@@ -58,13 +60,14 @@ class Reconciler:
         self._collected_since: float | None = None
         self._users: set[int] = set()
         self._number = -1
-        self._settled = history.state.number if overruled else 0
+        self._settled = self._overruled = history.state.number if overruled else 0
         self._alarmed: RolloutState | None = None
         self._is_seen = False
         self._ready_since: float | None = None
         self._unready_since: float | None = None
         self._seen_until = 0.0
         self._paired_at = 0.0
+        self._looked_at = 0.0
         self._retry_at = 0.0
         self._woken = asyncio.Event()
         self.trouble = ""
@@ -130,6 +133,8 @@ class Reconciler:
         if state.phase is Phase.DONE and self._settled != state.number:
             settled = await self._tell(lambda: self._world.splitter.make_stable(state.terms.environment))
             self._settled = state.number if settled else self._settled
+        if state.phase is Phase.DONE and state.number != self._overruled:
+            await self._keep_version(state)
         if state.phase is Phase.SUPERSEDED and state.next is not None:
             event = msgspec.structs.replace(state.next, at=self._world.clock())
             return event if self._is_possible(event) else None
@@ -145,6 +150,7 @@ class Reconciler:
         await self._end_shadow(state)
         if self.state is state and state.phase not in _MOVING:
             await self._keep(state)
+        await self._keep_version(state)
         return await self._act(state) or self._late(state)
 
     async def _guard(self, state: RolloutState) -> Event | None:
@@ -172,6 +178,19 @@ class Reconciler:
         terms, splitter = state.terms, self._world.splitter
         if splitter.canary_units(terms.environment, terms.stable) != state.wanted_units:
             await self._tell(lambda: splitter.split(terms.environment, terms.stable, state.wanted_units))
+
+    async def _keep_version(self, state: RolloutState) -> None:
+        """A server that was restarted begins with the version that it was configured with."""
+        terms, now = state.terms, self._world.clock()
+        leaving = state.phase in LEAVING or state.phase in {Phase.PREPARING, Phase.ROLLED_BACK, Phase.SUPERSEDED}
+        if not terms.version or leaving or now < self._looked_at + VERSION_SECONDS:
+            return
+        self._looked_at = now
+
+        async def look() -> None:
+            await self._world.deployer.deployed(terms.environment, terms.version)
+
+        await self._tell(look)
 
     async def _act(self, state: RolloutState) -> Event | None:
         found: list[Event | None] = []

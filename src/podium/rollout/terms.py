@@ -25,6 +25,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         preview_seconds: how long the environment is reached by header only before it gets traffic.
         step_deadline_seconds, bake_seconds: how long a step, and the time at 100 %, last at most.
         settle_seconds: an interval is judged at the latest so long after its end.
+        version: the model that its servers load first, as NAME@VERSION; empty: they serve what they serve.
         shadow: how answers to copied requests are compared first; None: they are not.
         configured: what the configuration said about traffic then; when it says something else later, it counts again.
     """
@@ -41,5 +42,6 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     step_deadline_seconds: float = 3600.0
     bake_seconds: float = 1800.0
     settle_seconds: float = 30.0
+    version: str = ""
     shadow: ShadowTerms | None = None
     configured: str = ""

@@ -82,7 +82,11 @@ def with_endpoints(settings: Settings, replicas: list[Replica], fronts: Mapping[
 
 def with_run_keys(settings: Settings, folder: RunFolder) -> Settings:
     """The settings with the keys of the run itself, made here, unless they name some."""
-    made = {"metrics_key_file": folder.metrics_key, "shadow_key_file": folder.shadow_key}
+    made = {
+        "metrics_key_file": folder.metrics_key,
+        "shadow_key_file": folder.shadow_key,
+        "deploy_key_file": folder.deploy_key,
+    }
     missing = {setting: path for setting, path in made.items() if not getattr(settings.access, setting)}
     for path in missing.values():
         path.touch(mode=0o600)

@@ -452,3 +452,29 @@ def test_a_shadow_that_cannot_be_compared_is_held_with_the_reason_and_copies_not
         assert one.history.state.reason == "a server of green counts copies"
         one.reconciler.write(e.Approved(at=one.fake.seconds), actor="alice")
         assert one.phase is Phase.APPLYING
+
+
+def test_a_version_is_on_every_server_before_the_canary_is_ready_and_is_looked_after_from_then_on(file: Path) -> None:
+    with driven(file, FakeWorld(loaded=False)) as one:
+        terms = msgspec.structs.replace(TERMS, version="m@2")
+        one.reconciler.write(msgspec.structs.replace(START, terms=terms), actor="alice")
+        assert one.turn(3) is Phase.PREPARING
+        one.fake.loaded = True
+        assert one.turn(3) is Phase.ACKED
+        asked = len(one.fake.versions)
+        one.fake.seconds += 6
+        one.turn(3)
+        assert len(one.fake.versions) == asked + 1
+        assert set(one.fake.versions) == {"m@2"}
+
+
+def test_a_version_that_cannot_be_loaded_is_aborted_at_the_deadline_with_the_servers_words(file: Path) -> None:
+    with driven(file) as one:
+        terms = msgspec.structs.replace(TERMS, version="m@2")
+        one.reconciler.write(msgspec.structs.replace(START, terms=terms), actor="alice")
+        one.fake.refusal = GatewayUnavailable("no such folder")
+        one.turn()
+        one.fake.seconds += 1800
+        one.turn()
+        assert one.phase is Phase.ABORTING
+        assert one.history.state.reason == "the canary was not ready in time: no such folder"

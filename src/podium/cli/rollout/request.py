@@ -21,6 +21,10 @@ RevisionOption = Annotated[
     str | None,
     typer.Option("--revision", help="A name for what runs there; one that was aborted never starts again."),
 ]
+VersionOption = Annotated[
+    str | None,
+    typer.Option("--version", help="A model's version that its servers load first.", metavar="NAME@VERSION"),
+]
 StrategyOption = Annotated[
     Strategy,
     typer.Option("--strategy", help="canary: by --steps. blue-green: none, then all. linear: equal steps over a time."),
@@ -78,6 +82,7 @@ def request_of(
     environment: EnvironmentArgument,
     *,
     revision: RevisionOption = None,
+    version: VersionOption = None,
     strategy: StrategyOption = "canary",
     steps: StepsOption = None,
     step_count: StepCountOption = None,
@@ -94,6 +99,7 @@ def request_of(
     return RolloutRequest(
         environment=environment,
         revision=revision,
+        version=version,
         strategy=strategy,
         steps=steps_in(steps),
         step_count=step_count,
