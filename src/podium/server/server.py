@@ -35,7 +35,7 @@ from podium.models.registry import Models
 from podium.models.runnable import SourcePolicy
 from podium.models.semantic import SemanticAnswers
 from podium.models.served import Surroundings
-from podium.models.uncounted import Uncounted
+from podium.models.uncounted import CopiesUncounted, Uncounted
 from podium.server.guards import Guards
 from podium.telemetry import logs
 from podium.telemetry.metrics import ServerMetrics
@@ -81,14 +81,15 @@ class PodiumServer:
         if semantic is not None:
             own = Embedder(OneShots(self.models, Uncounted(), default_timeout_seconds=0.0))
             guards.sharing.semantic = SemanticAnswers(semantic, guards.cache, own)
+        quotas = CopiesUncounted(guards.quotas)
         dispatcher = Dispatcher(
             self.models,
-            guards.quotas,
+            quotas,
             guards.sharing,
             default_max_tokens=server.default_max_tokens,
             default_timeout_seconds=server.default_timeout_seconds,
         )
-        one_shots = OneShots(self.models, guards.quotas, default_timeout_seconds=server.default_timeout_seconds)
+        one_shots = OneShots(self.models, quotas, default_timeout_seconds=server.default_timeout_seconds)
         metrics = ServerMetrics(self.models.list, version=version("podium"), shared=guards.shared_state())
         backend = Backend(
             dispatcher=dispatcher,
