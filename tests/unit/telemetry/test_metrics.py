@@ -41,4 +41,4 @@ def test_the_last_progress_of_an_engine_is_a_time_of_day(seconds: float) -> None
 
 
 def test_every_gauge_of_a_model_is_told() -> None:
-    assert {name for name, _, _ in MODEL_GAUGES} <= set(scraped(Model(stalled_seconds=0.0)))
+    assert {metric.name for metric, _ in MODEL_GAUGES} <= set(scraped(Model(stalled_seconds=0.0)))
