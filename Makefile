@@ -97,12 +97,14 @@ check-rules: install-test
 
 check-docs: install-test
 	$(BIN)/python scripts/reference.py --check
+	$(BIN)/python scripts/dashboard.py --check
 
 # -- keep ------------------------------------------------------------------------------------------------------
 
 .PHONY: docs format lock clean
-docs: install-test ## write docs/reference anew from the code
+docs: install-test ## write docs/reference and the Grafana dashboard anew from the code
 	$(BIN)/python scripts/reference.py
+	$(BIN)/python scripts/dashboard.py
 
 format: install-test ## let ruff mend what it can
 	$(BIN)/ruff check --fix --quiet
