@@ -62,6 +62,10 @@ class Metric:
         """Counters whose values are read elsewhere at each scrape; add them with ``add_metric``."""
         return CounterMetricFamily(self.name, self.help, labels=self.labels)
 
+    def family(self) -> CounterMetricFamily | GaugeMetricFamily:
+        """``counters`` or ``gauges``, as the metric's kind is."""
+        return self.counters() if self.kind == "counter" else self.gauges()
+
     def gauges(self) -> GaugeMetricFamily:
         """Gauges whose values are read elsewhere at each scrape; add them with ``add_metric``."""
         return GaugeMetricFamily(self.name, self.help, labels=self.labels)

@@ -55,6 +55,19 @@ class FinishedRequest(Protocol):
     def e2e_seconds(self) -> float: ...
 
 
+class TokenCounts(Protocol):
+    """Output tokens of a model: ``sampled`` is the sum of the others."""
+
+    @property
+    def sampled(self) -> int: ...
+    @property
+    def delivered(self) -> int: ...
+    @property
+    def discarded(self) -> int: ...
+    @property
+    def unread(self) -> int: ...
+
+
 class ModelGauges(Protocol):
     """What is told of a model at each scrape."""
 
@@ -75,6 +88,8 @@ class ModelGauges(Protocol):
     @property
     def restarts(self) -> int: ...
     @property
+    def tokens(self) -> TokenCounts: ...
+    @property
     def memory_bytes(self) -> int | None: ...
     @property
     def kv_cache_usage_ratio(self) -> float: ...
@@ -93,6 +108,13 @@ MODEL_GAUGES: tuple[tuple[Metric, Callable[[ModelGauges], float]], ...] = (
     (table.KV_CACHE_USAGE, lambda model: model.kv_cache_usage_ratio),
     (table.MODEL_MEMORY, lambda model: model.memory_bytes or 0),
     (table.LAST_PROGRESS, lambda model: time.time() - model.stalled_seconds),
+    (table.TOKENS_UNREAD, lambda model: model.tokens.unread),
+)
+MODEL_COUNTERS: tuple[tuple[Metric, Callable[[ModelGauges], float]], ...] = (
+    (table.WORKER_RESTARTS, lambda model: model.restarts),
+    (table.TOKENS_SAMPLED, lambda model: model.tokens.sampled),
+    (table.TOKENS_DELIVERED, lambda model: model.tokens.delivered),
+    (table.TOKENS_DISCARDED, lambda model: model.tokens.discarded),
 )
 
 
@@ -165,15 +187,13 @@ class _ModelCollector(Collector):
 
     def collect(self) -> Iterator[Family]:
         models = list(self._models())
-        for metric, value in MODEL_GAUGES:
-            family = metric.gauges()
+        for metric, value in (*MODEL_GAUGES, *MODEL_COUNTERS):
+            family = metric.family()
             for model in models:
                 family.add_metric([model.name, model.version], value(model))
             yield family
-        restarts, state = table.WORKER_RESTARTS.counters(), table.MODEL_STATE.gauges()
+        state = table.MODEL_STATE.gauges()
         for model in models:
-            restarts.add_metric([model.name, model.version], model.restarts)
             for known in MODEL_STATES:
                 state.add_metric([model.name, model.version, known], float(model.state == known))
-        yield restarts
         yield state

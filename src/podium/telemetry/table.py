@@ -67,6 +67,19 @@ OUTPUT_TOKENS = Metric(
     "Tokens that an engine computed; not those of kept or shared answers.",
     _MODEL,
 )
+TOKENS_SAMPLED = Metric(
+    "podium_output_tokens_sampled_total",
+    "counter",
+    "Tokens that workers sent: those delivered, discarded and unread together.",
+    _MODEL,
+)
+TOKENS_DELIVERED = Metric(
+    "podium_output_tokens_delivered_total", "counter", "Tokens that were read for an answer.", _MODEL
+)
+TOKENS_DISCARDED = Metric(
+    "podium_output_tokens_discarded_total", "counter", "Tokens that came when nobody read the answer any more.", _MODEL
+)
+TOKENS_UNREAD = Metric("podium_output_tokens_unread", "gauge", "Tokens that wait to be read.", _MODEL)
 
 # -- models, read at each scrape -------------------------------------------------------------------------------
 

@@ -155,12 +155,20 @@ def _of_prometheus_alone(job: str) -> tuple[Condition, ...]:
         f"abs({by_instance} ({table.REQUESTS_RECEIVED.name})\n"
         f"- {by_instance} ({table.REQUESTS.name})\n- {by_instance} ({table.REQUESTS_IN_FLIGHT.name}))"
     )
+    tokens = (
+        f"abs({by_instance} ({table.TOKENS_SAMPLED.name})\n- {by_instance} ({table.TOKENS_DELIVERED.name})\n"
+        f"- {by_instance} ({table.TOKENS_DISCARDED.name})\n- {by_instance} ({table.TOKENS_UNREAD.name}))"
+    )
     failed = selector(table.MODEL_STATE, 'state="failed"')
     lost = total("increase", selector(table.WEBHOOK_DELIVERIES, 'result!="delivered"'), "15m", ("receiver",))
     return (
         Condition(
             "AccountingBroken", "ticket", law, "> 0",
             "{{ $labels.instance }}: received, ended and running requests differ by " + _COUNT + ".", for_seconds=600,
+        ),
+        Condition(
+            "TokenAccountingBroken", "ticket", tokens, "> 0",
+            "{{ $labels.instance }}: the whereabouts of " + _COUNT + " tokens are not known.", for_seconds=600,
         ),
         Condition(
             "ModelLoadFailed", "page", f"max by (model) ({failed})", "== 1",

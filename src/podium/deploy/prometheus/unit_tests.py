@@ -172,6 +172,7 @@ def _level_scenes(given: Thresholds) -> dict[str, Scene]:
         "StoreAway": levels({store: 1}, {store: 0}),
         "RetryOverflow": levels({verdict: 1}, {verdict: 0}),
         "AccountingBroken": levels(_accounts(7, 4, 2), _accounts(7, 5, 2)),
+        "TokenAccountingBroken": levels(_tokens(7, 4, 1), _tokens(7, 5, 1)),
     }
 
 
@@ -229,6 +230,16 @@ def _accounts(received: int, ended: int, running: int) -> Series:
         f'{table.REQUESTS_RECEIVED.name}{{instance="a",{_ROUTE}}}': received,
         f'{table.REQUESTS.name}{{instance="a",{_MODEL},{_ROUTE},outcome="ok"}}': ended,
         f'{table.REQUESTS_IN_FLIGHT.name}{{instance="a",{_ROUTE}}}': running,
+    }
+
+
+def _tokens(sampled: int, delivered: int, discarded: int) -> Series:
+    at = f'{{instance="a",{_MODEL}}}'
+    return {
+        table.TOKENS_SAMPLED.name + at: sampled,
+        table.TOKENS_DELIVERED.name + at: delivered,
+        table.TOKENS_DISCARDED.name + at: discarded,
+        table.TOKENS_UNREAD.name + at: sampled - 6,
     }
 
 
