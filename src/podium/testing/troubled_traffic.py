@@ -79,7 +79,7 @@ class TroubledTraffic:
 
     async def _trouble(self) -> None:
         await asyncio.sleep(self._random.uniform(0.5, 1.5) * TROUBLE_SECONDS)
-        if self._random.random() < 0.5:
+        if self.done["kill"] <= self.done["reload"]:
             self.done["kill"] += 1
             for worker in psutil.Process(self.pid).children():
                 with contextlib.suppress(ProcessLookupError):
