@@ -139,7 +139,10 @@ class Computed(msgspec.Struct, frozen=True, tag="computed"):
 
 
 class Step(msgspec.Struct, frozen=True, tag="step"):
-    """Everything that one engine step produced, for the whole batch."""
+    """Everything that one engine step produced, for the whole batch.
+
+    ``discarded_tokens``: of sequences that had been aborted when they came, since the last message.
+    """
 
     chunks: list[tuple[int, Chunk]]
     refused: list[Refused]
@@ -147,6 +150,7 @@ class Step(msgspec.Struct, frozen=True, tag="step"):
     step: int
     seconds: float
     computed: list[Computed] = []
+    discarded_tokens: int = 0
 
 
 class Heartbeat(msgspec.Struct, frozen=True, tag="heartbeat"):

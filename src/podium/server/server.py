@@ -38,6 +38,7 @@ from podium.models.served import Surroundings
 from podium.models.uncounted import CopiesUncounted, Uncounted
 from podium.server.guards import Guards
 from podium.telemetry import logs
+from podium.telemetry.gpus import nvml_gpus
 from podium.telemetry.metrics import ServerMetrics
 
 log = structlog.get_logger(__name__)
@@ -90,7 +91,9 @@ class PodiumServer:
             default_timeout_seconds=server.default_timeout_seconds,
         )
         one_shots = OneShots(self.models, quotas, default_timeout_seconds=server.default_timeout_seconds)
-        metrics = ServerMetrics(self.models.list, version=version("podium"), shared=guards.shared_state())
+        metrics = ServerMetrics(
+            self.models.list, version=version("podium"), shared=guards.shared_state(), gpus=nvml_gpus()
+        )
         backend = Backend(
             dispatcher=dispatcher,
             embedder=Embedder(one_shots),
