@@ -10,7 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from podium.api.errors import Dialect, dialect_of
-from podium.protocols import anthropic, native, native_use, ollama, openai, openai_answers, tasks
+from podium.protocols import anthropic, native, native_use, ollama, openai, openai_answers, tasks, text_tasks
 from podium.protocols.wire import WireModel
 
 _REFERENCE = "#/components/schemas/"
@@ -39,6 +39,10 @@ _REQUESTS: tuple[type[WireModel], ...] = (
     openai.EmbeddingsRequest,
     tasks.RerankRequest,
     tasks.ClassifyRequest,
+    text_tasks.TokenClassificationRequest,
+    text_tasks.ZeroShotRequest,
+    text_tasks.FillMaskRequest,
+    text_tasks.QuestionAnsweringRequest,
     anthropic.MessagesRequest,
     anthropic.CountTokensRequest,
     ollama.OllamaGenerateRequest,
@@ -58,6 +62,10 @@ _ANSWERS = (
     openai_answers.EmbeddingList,
     tasks.RerankAnswer,
     tasks.ClassifyAnswer,
+    text_tasks.TokenClassificationAnswer,
+    text_tasks.ZeroShotAnswer,
+    text_tasks.FillMaskAnswer,
+    text_tasks.QuestionAnsweringAnswer,
     anthropic.MessageAnswer,
     anthropic.TokenCount,
     ollama.OllamaLine,

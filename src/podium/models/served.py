@@ -343,7 +343,8 @@ async def _generate_once(handle: EngineHandle) -> None:
 
 
 async def _embed_once(handle: EngineHandle) -> None:
-    await handle.compute(await handle.tokenize_inputs((WARM_UP_TEXT,)))
+    tokens = await handle.tokenize_inputs((WARM_UP_TEXT,))
+    await handle.compute(tokens.inputs)
 
 
 def refuse_unsupported(sampling: SamplingParams, unsupported: Mapping[str, str], engine: str) -> None:
