@@ -278,6 +278,7 @@ class ServedModel:
             engine=runnable.choice.engine.model_dump(),
             max_model_len=config.max_model_len,
             chat_template=template,
+            tool_format=config.tool_format,
             trust_remote_code=config.trust_remote_code,
             heartbeat_seconds=server.heartbeat_seconds,
             one_shot=runnable.one_shot,
