@@ -78,6 +78,7 @@ class ClusterPlace:
                 revisions=_revisions(settings),
                 log=self.gateway_log,
                 fleet=lambda topology: _PodFleet(envoys, client, topology),
+                client=client,
                 handlers=(intake.handler, health_handler()),
                 populated=lambda topology: replace(topology.with_servers(pods.endpoints()), watched=True),
                 watcher=lambda watcher: _AfterAll(watcher, intake),

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+
+import httpx
 
 from podium.config.settings import Settings
 from podium.controller.attempts_reader import Watcher
@@ -32,6 +35,8 @@ class Site:
         revisions: usual names of what runs, by environment.
         log: the path of the attempts log as the gateways know it.
         fleet: sees the servers.
+        client: asks them, and gateways.
+        copies: where gateways send copies of requests; None where they cannot reach the controller so.
         populated: a topology with the servers that are known by other means than the settings.
         watcher: hears of attempts when everything of all gateways has come.
         loops: what else must run.
@@ -43,6 +48,8 @@ class Site:
     revisions: Mapping[str, str]
     log: str
     fleet: Callable[[Callable[[], Topology]], Fleet]
+    client: httpx.AsyncClient
+    copies: Path | None = None
     handlers: tuple[Any, ...] = ()
     populated: Callable[[Topology], Topology] = field(default=lambda topology: topology)
     watcher: Callable[[Watcher], Watcher] = field(default=lambda watcher: watcher)
@@ -61,4 +68,6 @@ async def this_machine(settings: Settings, folder: RunFolder) -> AsyncIterator[S
             revisions=usual_revisions(folder, settings),
             log=str(folder.attempts_log),
             fleet=lambda topology: EnvoyFleet(admin, client, topology),
+            client=client,
+            copies=folder.copies_socket,
         )

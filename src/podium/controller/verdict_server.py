@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import uvicorn
 
-from podium.access.metrics_key import read_metrics_key
+from podium.access.run_keys import read_run_key
 from podium.aio import tasks
 from podium.api.verdict_app import create_verdict_app
 from podium.cluster.account import ServiceAccount
@@ -111,7 +111,7 @@ def main(arguments: Sequence[str]) -> int:
             admin_port=given.admin_port,
             host=host.strip("[]"),
             port=int(port),
-            key=read_metrics_key(given.key_file),
+            key=read_run_key(given.key_file, "--key-file"),
         )
         asyncio.run(server.run())
     except PodiumError as error:

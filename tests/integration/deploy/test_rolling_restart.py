@@ -60,9 +60,9 @@ async def _restart_all(pod: Pod, folder: Path, *, hook_seconds: float) -> tuple[
     statuses = []
     with ExitStack() as stack:
         replicas = [stack.enter_context(replica(config)) for _ in range(2)]
-        until("both are ready", lambda: all(each.is_ready() for each in replicas), seconds=60)
+        until("both are ready", lambda: all(each.is_ready() for each in replicas), seconds=120)
         traffic = Traffic([each.url for each in replicas])
-        limits = httpx.Limits(max_connections=None)
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)  # else one may close as it is used
         async with (
             httpx.AsyncClient(trust_env=False, timeout=60.0, limits=limits) as client,
             asyncio.TaskGroup() as group,
