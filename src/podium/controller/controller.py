@@ -30,11 +30,13 @@ from podium.controller.deployer import Deployer
 from podium.controller.fleet import EnvoyFleet
 from podium.controller.monitoring import watch_of
 from podium.controller.recent_traffic import RecentAttempts
+from podium.controller.restarts_file import RestartsFile
 from podium.controller.resuming import is_overruled, resumed
 from podium.controller.revisions import usual_revisions
 from podium.controller.rollouts import Rollouts
 from podium.controller.run_folder import RunFolder
 from podium.controller.splitter import GatewaySplitter
+from podium.controller.stable_samples import StableSamples
 from podium.controller.traffic_view import TrafficView
 from podium.controller.watching import AttemptsWatcher
 from podium.core.errors import ConfigurationError
@@ -105,11 +107,12 @@ async def control(settings: Settings, folder: RunFolder, stop: asyncio.Event) ->
         traffic = Traffic(topology, discovery, kept)
         copies = CopiesPort()
         shadow_key = read_run_key(settings.access.shadow_key_file, "access.shadow_key_file")
+        past = StableSamples()
         comparer = Comparer(traffic, copies, client, shadow_key)
-        fleet = EnvoyFleet(admin, client, lambda: traffic.topology)
+        fleet = EnvoyFleet(admin, client, lambda: traffic.topology, RestartsFile(folder.restarts))
         deploy_key = read_run_key(settings.access.deploy_key_file, "access.deploy_key_file")
         deployer = await stack.enter_async_context(Deployer(client, lambda: traffic.topology, deploy_key))
-        world = World(GatewaySplitter(traffic), fleet, comparer, deployer, time.time)
+        world = World(GatewaySplitter(traffic), fleet, comparer, deployer, past, time.time)
         overruled = is_overruled(history.state, settings.gateway)
         reconciler = Reconciler(history, world, watching_since=folder.began, overruled=overruled)
         recent = RecentAttempts()
@@ -131,7 +134,7 @@ async def control(settings: Settings, folder: RunFolder, stop: asyncio.Event) ->
             version=version("podium"),
             monitoring=watch.view,
         )
-        watcher = AttemptsWatcher(reconciler, recent)
+        watcher = AttemptsWatcher(reconciler, recent, past)
         reader = AttemptsReader(folder.attempts_log, attempts, admin, watcher=watcher)
         loops = {"attempts reader": reader.run(), "rollouts": reconciler.run(), "monitor": watch.run()}
         loops |= {
