@@ -56,6 +56,7 @@ class FakeWorld:
     versions: list[str] = field(default_factory=list)
     loaded: bool = True
     restarted: int = 0
+    draining: list[str] = field(default_factory=list)
     slow: dict[TimedMetric, Thresholds] = field(default_factory=dict)
     shadow: FakeShadow = field(default_factory=FakeShadow)
 
@@ -74,6 +75,11 @@ class FakeWorld:
             raise self.refusal
         self.told.append(units)
         self.units = units
+
+    async def set_draining(self, environment: str) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+        self.draining.append(environment)
 
     async def make_stable(self, environment: str) -> None:
         if self.refusal is not None:

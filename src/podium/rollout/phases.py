@@ -86,7 +86,12 @@ async def _drain_stable(world: World, course: Course) -> Event | None:
 
 
 async def _drain_canary(world: World, course: Course) -> Event | None:
-    return await _drain(world, course.state, course.state.terms.environment)
+    environment = course.state.terms.environment
+    await world.splitter.set_draining(environment)
+    drained = await _drain(world, course.state, environment)
+    if drained is not None:
+        await world.splitter.set_draining("")  # whoever wants to know what was wrong can look at it again
+    return drained
 
 
 async def _drain(world: World, state: RolloutState, environment: str) -> Event | None:

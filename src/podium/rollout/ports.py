@@ -29,6 +29,12 @@ class TrafficSplitter(Protocol):
         Raises a ``PodiumError`` with the gateway's own words otherwise; then the split before stands.
         """
 
+    async def set_draining(self, environment: str) -> None:
+        """No new request reaches ``environment``, by whatever way, until this is told with an empty name.
+
+        Raises as ``split``. Doing it again changes nothing.
+        """
+
     async def make_stable(self, environment: str) -> None:
         """From now on ``environment`` takes over what others fail. Shares stay; nobody is moved.
 

@@ -230,6 +230,8 @@ def test_streams_that_outlast_the_longest_wait_go_on_and_are_told(file: Path) ->
         one.fake.seconds += 601
         assert one.turn() is Phase.ROLLED_BACK
         assert (one.history.state.left_streams, one.history.state.cut_streams) == (2, 0)
+        assert set(one.fake.draining[:-1]) == {"green"}
+        assert one.fake.draining[-1] == ""
 
 
 def test_the_time_at_full_traffic_does_not_end_before_a_request_has_come(file: Path) -> None:
