@@ -5,25 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import MutableMapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from podium.core.generation import Usage
+from podium.core.outcome import Outcome
 from podium.core.standing import CacheStatus, Standing
 from podium.protocols.answer_report import AnswerReport, End
-
-Outcome = Literal[
-    "ok",
-    "client_error",
-    "unauthorized",
-    "rate_limited",
-    "overloaded",
-    "unavailable",
-    "deadline",
-    "cancelled",
-    "stream_error",
-    "server_error",
-]
-"""How a request ended; exactly one of these, for ever."""
 
 _KEY = "podium.record"
 
