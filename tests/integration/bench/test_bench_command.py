@@ -9,32 +9,23 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from podium.bench.record import Outcome
 from podium.bench.result import load, load_records
 from podium.testing.simulator.behaviour import Behaviour
 from podium.testing.simulator.process import simulator
-from support.command import PODIUM, environment, podium
+from support.command import PODIUM, Command, environment, podium
 from support.deadline import until
 
 QUICK = ("--warm-up", "1s", "--duration", "3s", "--min-window", "1s", "--min-samples", "1", "--output-tokens", "6")
 
 
-def test_a_run_prints_its_stamp_and_keeps_every_request(tmp_path: Path) -> None:
+def test_a_run_prints_its_stamp_and_keeps_every_request(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    here, run = Command(capsys), str(tmp_path / "runs/a")
+    load_words = ("--concurrency", "2", "--requests", "40")
     with simulator(Behaviour(ttft=0.01, itl=0.002)) as server:
-        ended = podium(
-            "bench",
-            "run",
-            "--url",
-            server.url,
-            "--concurrency",
-            "2",
-            "--requests",
-            "40",
-            *QUICK,
-            "--out",
-            "runs/a",
-            cwd=tmp_path,
-        )
+        ended = podium("bench", "run", "--url", server.url, *load_words, *QUICK, "--out", "runs/a", cwd=tmp_path)
         told = [truth for truth in server.truths().values() if truth.tokens == 6]
     assert ended.status in {0, 20}, ended.err  # whether this machine was quiet enough is not what is tested
     assert ended.out.startswith("VALID" if ended.status == 0 else "INVALID")
@@ -42,12 +33,12 @@ def test_a_run_prints_its_stamp_and_keeps_every_request(tmp_path: Path) -> None:
     assert {record.outcome for record in records} == {Outcome.OK}
     assert sum(not record.warm_up for record in records) == load(tmp_path / "runs/a").counts.offered == 40
     assert len(told) >= len(records)
-    again = podium("bench", "show", "runs/a", cwd=tmp_path)
+    again = here("bench", "show", run)
     assert (again.status, again.out.splitlines()[0]) == (ended.status, ended.out.splitlines()[0])
-    replaced = podium("bench", "run", "--url", server.url, "--rate", "1", "--out", "runs/a", cwd=tmp_path)
+    replaced = here("bench", "run", "--url", server.url, "--model", "m", "--rate", "1", "--out", run)
     assert replaced.status == 1
     assert "never replaced" in replaced.err
-    assert podium("bench", "export", "runs/a", "--as", "csv", cwd=tmp_path).status == 0
+    assert here("bench", "export", run, "--as", "csv").status == 0
     assert len((tmp_path / "runs/a/csv.csv").read_text().splitlines()) == len(records) + 1
 
 
@@ -94,7 +85,8 @@ def test_ctrl_c_leaves_a_whole_report_of_what_was_measured(tmp_path: Path) -> No
     assert sum(record.outcome is Outcome.OK for record in records) > 50
 
 
-def test_wrong_options_are_named(tmp_path: Path) -> None:
+def test_wrong_options_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = ("--url", "http://127.0.0.1:9", "--model", "m", "--out", str(tmp_path / "a"))
     for arguments, words in (
         ((), "one of --concurrency, --rate, --stages and --trace is needed"),
         (("--rate", "1", "--concurrency", "1"), "--concurrency and --rate"),
@@ -104,6 +96,6 @@ def test_wrong_options_are_named(tmp_path: Path) -> None:
         (("--rate", "1", "--objective", "speed=1"), "--objective speed=1"),
         (("--concurrency", "1", "--turns", "3"), "conversations need the chat dialect"),
     ):
-        ended = podium("bench", "run", "--url", "http://127.0.0.1:9", "--model", "m", *arguments, cwd=tmp_path)
+        ended = Command(capsys)("bench", "run", *target, *arguments)
         assert ended.status in {1, 2}
         assert words in ended.err

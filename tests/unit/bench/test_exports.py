@@ -149,7 +149,8 @@ def test_requests_are_a_row_each_and_no_file_is_replaced(tmp_path: Path) -> None
     with (tmp_path / "requests.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 100
-    assert (rows[3]["index"], rows[3]["outcome"], float(rows[3]["scheduled_at"])) == ("3", "ok", pytest.approx(2.3))
+    assert (rows[3]["index"], rows[3]["outcome"]) == ("3", "ok")
+    assert float(rows[3]["scheduled_at"]) == pytest.approx(2.3)
     with pytest.raises(Conflict):
         requests_csv(RECORDS, tmp_path / "requests.csv")
     with pytest.raises(Conflict):

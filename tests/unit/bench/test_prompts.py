@@ -14,6 +14,10 @@ from podium.core.errors import InvalidRequest
 from support.load_plans import plan_for
 
 
+def drawing(seed: int) -> random.Random:
+    return random.Random(seed)  # noqa: S311 - texts, not secrets
+
+
 class Counter:
     """Counts by a function."""
 
@@ -26,7 +30,7 @@ class Counter:
         return self.count(text)
 
 
-VOCABULARIES = {
+VOCABULARIES: dict[str, Callable[[str], int]] = {
     "words": lambda text: len(text.split()),
     "words and a template": lambda text: len(text.split()) + 11,
     "bytes": len,
@@ -39,7 +43,7 @@ VOCABULARIES = {
 def test_a_text_has_exactly_the_asked_tokens(count: Callable[[str], int], tokens: int) -> None:
     words = learn(Counter(count), [tokens])
     for seed in range(20):
-        assert count(text_of(words, tokens, random.Random(seed))) == tokens + words.overhead
+        assert count(text_of(words, tokens, drawing(seed))) == tokens + words.overhead
 
 
 def test_a_vocabulary_in_which_nothing_adds_up_is_an_error_and_not_a_guess() -> None:
@@ -86,7 +90,7 @@ def test_requests_of_a_trace_share_the_text_of_the_blocks_that_they_share() -> N
 
 
 def test_lengths_stay_within_their_bounds() -> None:
-    draw = random.Random(1)
+    draw = drawing(1)
     drawn = [length(Length(mean=10, std=8, least=5, most=12), draw) for _ in range(200)]
     assert (min(drawn), max(drawn)) == (5, 12)
     assert Load(kind="closed").open_loop is False

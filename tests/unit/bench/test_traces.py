@@ -40,7 +40,7 @@ def test_a_mooncake_trace_is_sorted_and_in_seconds(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "{}\n", "TIMESTAMP,ContextTokens,GeneratedTokens\nnever,1,2\n", "hello\n"])
 def test_what_is_no_trace_is_refused_with_its_line(tmp_path: Path, text: str) -> None:
     (tmp_path / "trace").write_text(text)
-    with pytest.raises(InvalidRequest, match="line|no request"):
+    with pytest.raises(InvalidRequest, match=r"line|no request"):
         read_trace(tmp_path / "trace")
     with pytest.raises(NotFound):
         read_trace(tmp_path / "nothing")
