@@ -169,17 +169,20 @@ class EngineHandle:
         assert isinstance(answer, Text)  # noqa: S101 - this is a bug: the worker answers in kind
         return answer.text
 
-    async def tokenize_inputs(self, inputs: tuple[Input, ...], *, param: str = "input") -> tuple[InputIds, ...]:
+    async def tokenize_inputs(
+        self, inputs: tuple[Input, ...], *, param: str = "input", spans: bool = False
+    ) -> InputTokens:
         """Token ids of each input of a one-shot request. Raises what the worker refuses, in terms of ``param``."""
-        answer = await self._call(TokenizeInputs(id=next(self._ids), inputs=inputs, param=param))
+        answer = await self._call(TokenizeInputs(id=next(self._ids), inputs=inputs, param=param, spans=spans))
         assert isinstance(answer, InputTokens)  # noqa: S101 - this is a bug: the worker answers in kind
-        return answer.inputs
+        return answer
 
     async def compute(self, inputs: tuple[InputIds, ...]) -> Vectors:
-        """One vector for each input, which are not empty and within the context. Cancelling aborts it."""
+        """The vectors of each input, which are not empty and within the context. Cancelling aborts it."""
         answer = await self._call(Compute(id=next(self._ids), inputs=inputs))
         assert isinstance(answer, Computed)  # noqa: S101 - this is a bug: the worker answers in kind
-        vectors: Vectors = np.frombuffer(answer.vectors, dtype="<f4").reshape(len(inputs), -1)
+        assert self.ready is not None  # noqa: S101 - this is a bug: it has computed
+        vectors: Vectors = np.frombuffer(answer.vectors, dtype="<f4").reshape(-1, self.ready.facts.dimensions)
         return vectors
 
     # flights

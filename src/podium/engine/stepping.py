@@ -99,19 +99,22 @@ class Stepper:
         self._requests[prepared.request_id] = running
         try:
             for index, sequence in enumerate(prepared.sequences):
-                self._start(running, index, sequence, prepared.prompt_text)
+                self._start(running, index, sequence, prepared)
         except PodiumError as error:
             self._refuse(running, error.code, error.message, error.param)
         except Exception:  # noqa: BLE001 - boundary: one request in the worker; the engine refused it in its own words
             traceback.print_exc()
             self._refuse(running, "engine_error", "The engine did not accept the request.", None)
 
-    def _start(self, running: _Running, index: int, sequence: EngineSequence, prompt_text: str) -> None:
+    def _start(self, running: _Running, index: int, sequence: EngineSequence, prepared: Prepared) -> None:
         self._engine.submit(sequence)
         if self._engine.facts.text_engine:
             running.choices[sequence.id] = TextAssembler(index)
         else:
-            running.choices[sequence.id] = ChoiceAssembler(index, sequence, self._tokenizer, prompt_text)
+            calls = None if prepared.tools is None else prepared.tools.parser()
+            running.choices[sequence.id] = ChoiceAssembler(
+                index, sequence, self._tokenizer, prepared.prompt_text, calls
+            )
         self._by_sequence[sequence.id] = running
 
     def _refuse(self, running: _Running, code: str, message: str, param: str | None) -> None:

@@ -278,6 +278,7 @@ class ServedModel:
             engine=runnable.choice.engine.model_dump(),
             max_model_len=config.max_model_len,
             chat_template=template,
+            tool_format=config.tool_format,
             trust_remote_code=config.trust_remote_code,
             heartbeat_seconds=server.heartbeat_seconds,
             one_shot=runnable.one_shot,
@@ -343,7 +344,8 @@ async def _generate_once(handle: EngineHandle) -> None:
 
 
 async def _embed_once(handle: EngineHandle) -> None:
-    await handle.compute(await handle.tokenize_inputs((WARM_UP_TEXT,)))
+    tokens = await handle.tokenize_inputs((WARM_UP_TEXT,))
+    await handle.compute(tokens.inputs)
 
 
 def refuse_unsupported(sampling: SamplingParams, unsupported: Mapping[str, str], engine: str) -> None:
