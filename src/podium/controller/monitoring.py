@@ -34,11 +34,12 @@ class Watch:
 
     monitor: Monitor
     deliveries: Deliveries
+    objective: float
 
     @property
     def view(self) -> MonitorView:
         """What the monitoring routes show."""
-        return MonitorView(self.monitor, self.deliveries)
+        return MonitorView(self.monitor, self.deliveries, objective=self.objective)
 
     async def run(self) -> None:
         """Watch and tell until cancelled."""
@@ -70,7 +71,7 @@ async def watch_of(settings: Settings, folder: RunFolder, admin: EnvoyAdmin) -> 
             deliveries.tell(episode)
 
         book = AlertBook(rules_of(settings.monitor), tell, past=history.load(time.time()))
-        yield Watch(Monitor(targets, catalog, book, history=history), deliveries)
+        yield Watch(Monitor(targets, catalog, book, history=history), deliveries, settings.monitor.objective)
 
 
 def _model_names(settings: Settings, folder: RunFolder) -> list[str]:

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from podium.cli.top import figures
 from podium.cli.top.picture import picture
-from podium.protocols.monitoring import DashboardAnswer, EpisodeBody, ModelBody, ProblemBody, ReplicaBody
+from podium.protocols.monitoring import BudgetBody, DashboardAnswer, EpisodeBody, ModelBody, ProblemBody, ReplicaBody
 
 UNKNOWN = [None, None]
 POINTS = ("good", "bad", "excluded", "ttft_p50", "ttft_p95", "ttft_p99", "inter_token_p50", "inter_token_p95",
@@ -28,7 +28,9 @@ def answer(**known: object) -> DashboardAnswer:
     lists = ("models", "models_without_history", "environments", "replicas", "firing", "past", "alerts", "problems")
     usual = {
         "at": 0.0, "age_seconds": 0.4, "span": "5m", "step_seconds": 2, "count": 2, "status": "healthy",
-        "kept_bytes": 1, **dict.fromkeys(series, UNKNOWN), **{name: [] for name in lists},
+        "kept_bytes": 1,
+        "budget": BudgetBody(objective=0.99, left=None, windows=[]),
+        **dict.fromkeys(series, UNKNOWN), **{name: [] for name in lists},
     }  # fmt: skip
     return DashboardAnswer(**{**usual, **known})  # type: ignore[arg-type]
 

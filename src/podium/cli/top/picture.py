@@ -58,6 +58,8 @@ def _head(answer: DashboardAnswer, address: str) -> RenderableType:
     grid = Table.grid(padding=(0, 2))
     grid.add_row("requests/s", rate(newest(ended)), line(ended, _LINE_COLUMNS))
     grid.add_row("bad/s", rate(newest(answer.bad)), Text(line(answer.bad, _LINE_COLUMNS), style="red"))
+    left = answer.budget.left
+    grid.add_row("budget left", share(left), f"of a day, at {answer.budget.objective:.4g} good")
     grid.add_row("in flight", count(newest(answer.in_flight)), line(answer.in_flight, _LINE_COLUMNS))
     return Group(first, grid)
 
