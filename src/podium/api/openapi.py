@@ -10,7 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from podium.api.errors import Dialect, dialect_of
-from podium.protocols import anthropic, inference, native, native_use, ollama, openai, openai_answers, tasks
+from podium.protocols import anthropic, inference, native, native_use, ollama, openai, openai_answers, responses, tasks
 from podium.protocols.wire import WireModel
 
 _REFERENCE = "#/components/schemas/"
@@ -38,6 +38,7 @@ _REQUESTS: tuple[type[WireModel], ...] = (
     openai.ChatCompletionRequest,
     openai.CompletionRequest,
     openai.EmbeddingsRequest,
+    responses.ResponsesRequest,
     tasks.RerankRequest,
     tasks.ClassifyRequest,
     anthropic.MessagesRequest,
@@ -61,6 +62,7 @@ _ANSWERS = (
     openai_answers.ChatCompletion,
     openai_answers.Completion,
     openai_answers.EmbeddingList,
+    responses.ResponseObject,
     tasks.RerankAnswer,
     tasks.ClassifyAnswer,
     anthropic.MessageAnswer,

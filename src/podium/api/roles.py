@@ -13,6 +13,7 @@ ROLES: dict[tuple[str, str], Role] = {
     ("/batch_generate", "POST"): "infer",
     ("/v1/chat/completions", "POST"): "infer",
     ("/v1/completions", "POST"): "infer",
+    ("/v1/responses", "POST"): "infer",
     ("/v1/messages", "POST"): "infer",
     ("/v1/messages/count_tokens", "POST"): "infer",
     ("/api/generate", "POST"): "infer",
