@@ -107,6 +107,7 @@ async def _run(dispatcher: Dispatcher, request: GenerationRequest, record: Reque
         async for chunk in generation:
             choices[chunk.index].add(chunk)
             usage = usage.add(chunk)
+    record.has_text = record.has_text or any(any(choice.texts) for choice in choices)
     note_end(record, generation, usage, choices[0].finish_reason)
     if any(choice.finish_reason is None for choice in choices):
         raise EngineError(UNFINISHED)

@@ -33,7 +33,7 @@ from podium.api.openai import chat, completions, embeddings, responses, tokenize
 from podium.api.openai import models as openai_models
 from podium.api.openapi import describe
 from podium.api.routes import RouteLabels
-from podium.api.tasks import classify, rerank
+from podium.api.tasks import classify, fill_mask, question_answering, rerank, token_classification, zero_shot
 
 DESCRIPTION = (
     "Text generation, embeddings, reranking and classification for production: Podium's own routes, and OpenAI's."
@@ -54,6 +54,10 @@ _ROUTERS = (
     ollama_models.router,
     rerank.router,
     classify.router,
+    token_classification.router,
+    zero_shot.router,
+    fill_mask.router,
+    question_answering.router,
     infer.router,
     inference_generate.router,
     repository.router,

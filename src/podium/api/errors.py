@@ -11,9 +11,9 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from podium.api.record import Outcome
 from podium.api.refusals import MethodNotAllowed
 from podium.core.errors import PodiumError, RateLimited
+from podium.core.outcome import Outcome
 from podium.protocols import anthropic, inference, native, ollama, openai_answers
 
 INTERNAL_MESSAGE = "The server failed on this request. Its log tells why, under the request id of this answer."

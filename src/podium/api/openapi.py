@@ -10,7 +10,18 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from podium.api.errors import Dialect, dialect_of
-from podium.protocols import anthropic, inference, native, native_use, ollama, openai, openai_answers, responses, tasks
+from podium.protocols import (
+    anthropic,
+    inference,
+    native,
+    native_use,
+    ollama,
+    openai,
+    openai_answers,
+    responses,
+    tasks,
+    text_tasks,
+)
 from podium.protocols.wire import WireModel
 
 _REFERENCE = "#/components/schemas/"
@@ -41,6 +52,10 @@ _REQUESTS: tuple[type[WireModel], ...] = (
     responses.ResponsesRequest,
     tasks.RerankRequest,
     tasks.ClassifyRequest,
+    text_tasks.TokenClassificationRequest,
+    text_tasks.ZeroShotRequest,
+    text_tasks.FillMaskRequest,
+    text_tasks.QuestionAnsweringRequest,
     anthropic.MessagesRequest,
     anthropic.CountTokensRequest,
     ollama.OllamaGenerateRequest,
@@ -65,6 +80,10 @@ _ANSWERS = (
     responses.ResponseObject,
     tasks.RerankAnswer,
     tasks.ClassifyAnswer,
+    text_tasks.TokenClassificationAnswer,
+    text_tasks.ZeroShotAnswer,
+    text_tasks.FillMaskAnswer,
+    text_tasks.QuestionAnsweringAnswer,
     anthropic.MessageAnswer,
     anthropic.TokenCount,
     ollama.OllamaLine,

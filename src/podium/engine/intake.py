@@ -77,7 +77,9 @@ class Intake:
                 strings = tuple(map(self._tokenizer.token_text, token_ids)) if message.strings else ()
                 self._send(Tokens(id=request_id, token_ids=token_ids, strings=strings))
             case TokenizeInputs(id=request_id, inputs=inputs, param=param):
-                self._send(InputTokens(id=request_id, inputs=self._preparation.tokenize_inputs(inputs, param)))
+                encoded = self._preparation.tokenize_inputs(inputs, param)
+                spans = tuple(one.spans for one in encoded) if message.spans else ()
+                self._send(InputTokens(id=request_id, inputs=tuple(one.ids for one in encoded), spans=spans))
             case Detokenize(id=request_id, token_ids=token_ids):
                 self._tokenizer.check_ids(token_ids)
                 self._send(Text(id=request_id, text=self._tokenizer.decode(token_ids)))

@@ -10,11 +10,11 @@ import msgspec
 
 from podium.core.errors import ContextLengthExceeded, InvalidRequest
 from podium.core.generation import ChatPrompt, Constraint, Prompt, SamplingParams, TextPrompt, TokensPrompt
-from podium.core.one_shot import Input, InputIds, PairPrompt
+from podium.core.one_shot import Input, PairPrompt, WindowedPrompt
 from podium.engine.chat_template import ChatTemplate
 from podium.engine.interface import EngineFacts, EngineSequence
 from podium.engine.messages import Abort, Compute, Shutdown, Submit
-from podium.engine.tokenizer import Tokenizer
+from podium.engine.tokenizer import Encoded, Tokenizer
 from podium.engine.tool_calls.format import ToolFormat
 from podium.engine.tool_calls.use import ToolUse, held_to_calls, tool_use, with_known_ids
 
@@ -83,20 +83,30 @@ class Preparation:
                 # The template writes the special tokens itself.
                 return tuple(self._tokenizer.encode(self._render(prompt), add_special_tokens=False))
 
-    def tokenize_inputs(self, inputs: Sequence[Input], param: str) -> tuple[InputIds, ...]:
-        """Token ids of each input. Raises ``InvalidRequest`` for an empty one, ``ContextLengthExceeded``."""
-        return tuple(self._input_ids(f"{param}.{position}", given) for position, given in enumerate(inputs))
+    def tokenize_inputs(self, inputs: Sequence[Input], param: str) -> list[Encoded]:
+        """Each input as tokens, a windowed one as several.
 
-    def _input_ids(self, param: str, given: Input) -> InputIds:
-        match given:
-            case TextPrompt(text):
-                found = InputIds(tuple(self._tokenizer.encode(text)))
-            case PairPrompt(first, second):
-                found = self._tokenizer.encode_pair(first, second)
-            case TokensPrompt(token_ids):
-                self._tokenizer.check_ids(token_ids, param=param)
-                found = InputIds(token_ids)
-        length = len(found.token_ids)
+        Raises ``InvalidRequest`` for an empty one, ``ContextLengthExceeded``.
+        """
+        texts = [given.text for given in inputs if isinstance(given, TextPrompt)]
+        encoded = iter(self._tokenizer.encode_texts(texts))
+        found: list[Encoded] = []
+        for position, given in enumerate(inputs):
+            where = f"{param}.{position}"
+            match given:
+                case TextPrompt():
+                    found.append(self._checked(where, given, next(encoded)))
+                case PairPrompt(first, second):
+                    found.append(self._checked(where, given, self._tokenizer.encode_pair(first, second)))
+                case TokensPrompt(token_ids):
+                    self._tokenizer.check_ids(token_ids, param=where)
+                    found.append(self._checked(where, given, Encoded.of_ids(token_ids)))
+                case WindowedPrompt():
+                    found += self._tokenizer.encode_windows(given, self._facts.max_model_len)
+        return found
+
+    def _checked(self, param: str, given: Input, found: Encoded) -> Encoded:
+        length = len(found.ids.token_ids)
         if not length:
             raise InvalidRequest(f"`{param}` has no tokens; give at least one.", param=param)
         if length > self._facts.max_model_len:

@@ -48,6 +48,7 @@ class Stepper:
         self._aborted_early: dict[int, None] = {}
         self._step_started: float | None = None
         self._closing = False
+        self._discarded_tokens = 0
 
     @property
     def unfinished(self) -> int:
@@ -148,13 +149,26 @@ class Stepper:
         gauges, before = self._engine.gauges(), self.gauges
         self.gauges = gauges
         if chunks or refused or gauges != before:  # engines that poll have many steps with nothing to tell
-            seconds = time.monotonic() - started
-            self._send(Step(chunks=chunks, refused=refused, gauges=gauges, step=self.steps, seconds=seconds))
+            self._tell(chunks, refused, time.monotonic() - started)
+
+    def _tell(self, chunks: list[tuple[int, Chunk]], refused: list[Refused], seconds: float) -> None:
+        discarded, self._discarded_tokens = self._discarded_tokens, 0
+        self._send(
+            Step(
+                chunks=chunks,
+                refused=refused,
+                gauges=self.gauges,
+                step=self.steps,
+                seconds=seconds,
+                discarded_tokens=discarded,
+            )
+        )
 
     def _collect(self, output: SequenceOutput, chunks: list[tuple[int, Chunk]], refused: list[Refused]) -> None:
         running = self._by_sequence.get(output.sequence_id)
-        if running is None:
-            return  # aborted while the step ran
+        if running is None:  # aborted while the step ran
+            self._discarded_tokens += output.token_count or len(output.token_ids)
+            return
         if output.error is not None:
             code, message = output.error
             self._drop_without_engine(running, output.sequence_id)

@@ -24,6 +24,7 @@ from podium.api.admin_app import create_admin_app
 from podium.api.app import create_app
 from podium.api.backend import Backend
 from podium.api.connection import connections
+from podium.api.text_tasks import TextTasks
 from podium.config.models import Model
 from podium.config.server import Server
 from podium.config.settings import Settings
@@ -31,15 +32,20 @@ from podium.core.errors import ConfigurationError
 from podium.models.classification import Classifier
 from podium.models.dispatch import Dispatcher
 from podium.models.embedding import Embedder
+from podium.models.fill_mask import MaskFiller
 from podium.models.memory import available_bytes
 from podium.models.one_shot import OneShots
+from podium.models.question_answering import QuestionAnswerer
 from podium.models.registry import Models
 from podium.models.runnable import SourcePolicy
 from podium.models.semantic import SemanticAnswers
 from podium.models.served import Surroundings
-from podium.models.uncounted import Uncounted
+from podium.models.token_classification import TokenClassifier
+from podium.models.uncounted import CopiesUncounted, Uncounted
+from podium.models.zero_shot import ZeroShotClassifier
 from podium.server.guards import Guards
 from podium.telemetry import logs
+from podium.telemetry.gpus import nvml_gpus
 from podium.telemetry.metrics import ServerMetrics
 
 if TYPE_CHECKING:
@@ -86,19 +92,28 @@ class PodiumServer:
         if semantic is not None:
             own = Embedder(OneShots(self.models, Uncounted(), default_timeout_seconds=0.0))
             guards.sharing.semantic = SemanticAnswers(semantic, guards.cache, own)
+        quotas = CopiesUncounted(guards.quotas)
         dispatcher = Dispatcher(
             self.models,
-            guards.quotas,
+            quotas,
             guards.sharing,
             default_max_tokens=server.default_max_tokens,
             default_timeout_seconds=server.default_timeout_seconds,
         )
-        one_shots = OneShots(self.models, guards.quotas, default_timeout_seconds=server.default_timeout_seconds)
-        metrics = ServerMetrics(self.models.list, version=version("podium"), shared=guards.shared_state())
+        one_shots = OneShots(self.models, quotas, default_timeout_seconds=server.default_timeout_seconds)
+        metrics = ServerMetrics(
+            self.models.list, version=version("podium"), shared=guards.shared_state(), gpus=nvml_gpus()
+        )
         backend = Backend(
             dispatcher=dispatcher,
             embedder=Embedder(one_shots),
             classifier=Classifier(one_shots),
+            text_tasks=TextTasks(
+                token_classifier=TokenClassifier(one_shots),
+                zero_shot=ZeroShotClassifier(one_shots),
+                mask_filler=MaskFiller(one_shots),
+                question_answerer=QuestionAnswerer(one_shots),
+            ),
             models=self.models,
             server=server,
             access=settings.access,

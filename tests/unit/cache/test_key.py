@@ -96,7 +96,17 @@ def test_every_kind_of_content_is_among_those_whose_fields_are_tested() -> None:
 
 
 def test_of_a_caller_only_the_tenant_has_an_effect_and_all_its_fields_were_looked_at() -> None:
-    assert names(Principal) == {"tenant", "key_id", "roles", "models", "quotas", "weight", "priority", "allowance"}
+    assert names(Principal) == {
+        "tenant",
+        "key_id",
+        "roles",
+        "models",
+        "quotas",
+        "weight",
+        "priority",
+        "allowance",
+        "uncounted",
+    }
 
 
 @pytest.mark.parametrize(("kind", "field"), FIELDS, ids=lambda value: getattr(value, "name", None) or value.__name__)
