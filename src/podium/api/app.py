@@ -6,7 +6,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
-from podium.api import docs, health, metrics
+from podium.api import cloud, docs, health, metrics
 from podium.api.anthropic import messages
 from podium.api.application import Application, within
 from podium.api.backend import Backend
@@ -62,6 +62,7 @@ _ROUTERS = (
     inference_generate.router,
     repository.router,
     metadata.router,
+    cloud.router,
     openai_models.router,
     tokenize.router,
     health.router,

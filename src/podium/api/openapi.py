@@ -12,6 +12,7 @@ from pydantic.json_schema import models_json_schema
 from podium.api.errors import Dialect, dialect_of
 from podium.protocols import (
     anthropic,
+    cloud,
     inference,
     native,
     native_use,
@@ -62,6 +63,8 @@ _REQUESTS: tuple[type[WireModel], ...] = (
     ollama.OllamaChatRequest,
     ollama.OllamaEmbedRequest,
     ollama.OllamaShowRequest,
+    cloud.InvocationRequest,
+    cloud.PredictRequest,
     inference.InferRequest,
     inference.InferGenerateRequest,
     inference.RepositoryIndexRequest,
@@ -91,6 +94,7 @@ _ANSWERS = (
     ollama.OllamaModels,
     ollama.OllamaModel,
     ollama.OllamaVersion,
+    cloud.PredictAnswer,
     inference.InferServerMetadata,
     inference.InferModelMetadata,
     inference.InferState,
