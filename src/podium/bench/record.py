@@ -82,6 +82,7 @@ class RequestRecord(msgspec.Struct, omit_defaults=True, kw_only=True):
     warm_up: bool = False  # sent in the warm-up: in no figure
 
     scheduled_at: float
+    begun_at: float | None = None  # taken up by the client: written, or connecting began
     sent_at: float | None = None
     connected_at: float | None = None  # only when this request opened the connection
     headers_at: float | None = None
