@@ -33,7 +33,7 @@ class Server:
         return self.capacity + math.log(1 - self.percent / 100) / self.limit_seconds
 
     def run(self, rate: float, draw: np.random.Generator) -> Probe:
-        """A Poisson stream at ``rate`` through the queue, empty at first; what is sent in the warm-up does not count."""
+        """A Poisson stream at ``rate`` through the queue, empty at first; the warm-up does not count."""
         warm_up = round(rate * self.warm_up_seconds)
         window = max(self.window_seconds, self.least_requests / rate)
         count = warm_up + round(rate * window)

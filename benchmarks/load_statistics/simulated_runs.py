@@ -1,4 +1,4 @@
-"""Runs of a load test as they would come from a machine: requests that differ, runs that differ, a machine that drifts."""
+"""Runs as they would come from a machine: requests that differ, runs that differ, a machine that drifts."""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ class Machine:
     requests: int = 600
 
 
-def simulated_runs(count: int, speed: NDArray[np.float64], machine: Machine, draw: np.random.Generator) -> list[RunResult]:
+def simulated_runs(
+    count: int, speed: NDArray[np.float64], machine: Machine, draw: np.random.Generator
+) -> list[RunResult]:
     """``count`` runs one after another; ``speed[i]`` is how long run i takes against normal (1.05: 5 % longer)."""
     drift = np.cumsum(draw.normal(0, machine.drift, count))
     shared = draw.normal(0, machine.noise, count) + drift
@@ -69,7 +71,7 @@ def distribution_of(values: NDArray[np.float64]) -> Distribution:
 
 def run_of(**figures: Distribution | float) -> RunResult:
     """A valid run with these members of its summary; all others are empty."""
-    members: dict[str, object] = {name: _EMPTY for name in _DISTRIBUTIONS} | {name: 0.0 for name in _RATES} | figures
+    members: dict[str, object] = dict.fromkeys(_DISTRIBUTIONS, _EMPTY) | dict.fromkeys(_RATES, 0.0) | figures
     summary = Summary(
         window=Window(begin=0, end=60, stationary=True), counts=Counts(offered=1, ok=1), load=Load(), **members
     )  # type: ignore[arg-type]

@@ -39,7 +39,12 @@ METRICS: dict[str, Metric] = {
     for metric in (
         Metric("output_throughput", "higher", "per second", lambda summary: summary.output_throughput),
         Metric("request_throughput", "higher", "per second", lambda summary: summary.request_throughput),
-        Metric("goodput", "higher", "per second", lambda summary: summary.goodput and summary.goodput.per_second),
+        Metric(
+            "goodput",
+            "higher",
+            "per second",
+            lambda summary: None if summary.goodput is None else summary.goodput.per_second,
+        ),
     )
 }
 """Every figure that can be compared, by its name. Latencies are those from the planned time on."""

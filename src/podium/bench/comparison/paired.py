@@ -42,7 +42,8 @@ def p_values(differences: NDArray[np.float64]) -> NDArray[np.float64]:
     sums = _subsets(len(differences)) @ differences
     below = 1 + np.count_nonzero(sums <= 0, axis=0)  # 1: the empty subset has no mean and counts as one pattern
     above = 1 + np.count_nonzero(sums >= 0, axis=0)
-    return np.minimum(1.0, 2 * np.minimum(below, above) / (len(sums) + 1))
+    found: NDArray[np.float64] = np.minimum(1.0, 2 * np.minimum(below, above) / (len(sums) + 1))
+    return found
 
 
 def fewest_pairs(alpha: float) -> int:

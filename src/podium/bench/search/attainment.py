@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 from podium.bench.search.history import Criterion
 
 _STRETCHES = {10: 2.2, 20: 1.45, 40: 1.2}
-"""Into how many stretches a run is cut, and how much wider so few of them make an interval: (t / z) squared at 0.05 %."""
+"""Into how many stretches a run is cut, and how much wider so few make an interval: (t / z) squared at 0.05 %."""
 _FEWEST_IN_STRETCH = 10
 _MOST_LAG = 0.8
 
 
 def criterion(name: str, bad: NDArray[np.bool_], allowed: float) -> Criterion:
-    """The demand "at most the share ``allowed`` of requests is bad". ``bad``: requests in the order of their schedule."""
+    """The demand that at most the share ``allowed`` is bad. ``bad``: requests in the order of their schedule."""
     effect = _design_effect(bad.astype(np.float64))
     return Criterion(name=name, bad=float(bad.sum()) / effect, count=len(bad) / effect, allowed=allowed)
 

@@ -24,10 +24,15 @@ class Criterion(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Probe(msgspec.Struct, frozen=True, kw_only=True):
-    """One run at a rate, in requests per second. ``overloaded``: the queue grew for as long as the run lasted."""
+    """One run at a rate, in requests per second.
+
+    ``overloaded``: the queue grew and the server did not keep up, so it fails. ``drifting``: queue and TTFT rose within
+    the window, so the run cannot pass.
+    """
 
     rate: float
     criteria: list[Criterion]
     overloaded: bool = False
+    drifting: bool = False
     seconds: float = 0.0
     run: str = ""  # folder of the run

@@ -79,7 +79,8 @@ def state_at(probes: Sequence[Probe], plan: Plan) -> State:
         return State.FAILS
     passes = all(upper_bound(one.bad, one.count, alpha) <= one.allowed for one in pooled)
     each_agrees = all(one.share <= one.allowed for probe in probes for one in probe.criteria)
-    return State.PASSES if passes and each_agrees else State.UNCLEAR
+    drifting = any(probe.drifting for probe in probes)
+    return State.PASSES if passes and each_agrees and not drifting else State.UNCLEAR
 
 
 def _pooled(probes: Sequence[Probe]) -> list[Criterion]:
@@ -151,21 +152,23 @@ def _settle(history: Sequence[Probe], plan: Plan, passed: float, failed: float) 
             if len(_at(history, rate)) < plan.tests + 1:
                 return rate
     why = f"{passed:g}/s passed although {failed:g}/s failed: the target does not behave the same from run to run"
-    return Found(
-        passes=None, fails=None, confidence=plan.confidence, estimate=None, runs=len(history), seconds=_time(history), why=why
-    )
+    return _answer(history, plan, None, None, why)
 
 
 def _found(history: Sequence[Probe], plan: Plan, known: dict[float, State], why: str) -> Found:
     passed = max((rate for rate, state in known.items() if state is State.PASSES), default=None)
     failed = min((rate for rate, state in known.items() if state is State.FAILS), default=None)
+    return _answer(history, plan, passed, failed, why)
+
+
+def _answer(history: Sequence[Probe], plan: Plan, passed: float | None, failed: float | None, why: str) -> Found:
     return Found(
         passes=passed,
         fails=failed,
         confidence=plan.confidence,
         estimate=None if passed is None or failed is None else estimate(history, passed, failed),
         runs=len(history),
-        seconds=_time(history),
+        seconds=sum(probe.seconds for probe in history),
         why=why,
     )
 
@@ -178,7 +181,3 @@ def _why(plan: Plan, passed: float | None, failed: float | None) -> str:
     if failed / passed <= 1 + plan.tolerance:
         return "as narrow as asked"
     return "no narrower with runs of this length: between the edges nothing can be told; make the runs longer"
-
-
-def _time(history: Sequence[Probe]) -> float:
-    return sum(probe.seconds for probe in history)
