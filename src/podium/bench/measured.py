@@ -14,6 +14,7 @@ from podium.bench.progress import Progress
 from podium.bench.record import RequestRecord
 from podium.bench.result import Reason, RunResult, save
 from podium.bench.run import Run
+from podium.bench.sampling import Sampling, save_samples
 
 CLIENT_REASONS = frozenset(
     {Reason.CALIBRATION, Reason.SCHEDULE_DELAY, Reason.CLIENT_CPU, Reason.LOAD_NOT_DELIVERED, Reason.WORKER_LOST}
@@ -42,12 +43,15 @@ class Bench:
     folder: Path
     command: Sequence[str] = ()
     watch: Callable[[Progress], None] | None = None
+    metrics_url: str | None = None  # of the server, to sample beside the run
 
     def measure(self, plan: RunPlan, name: str, tags: dict[str, str] | None = None) -> Measured:
         """Measure ``plan`` and save it as ``name``. Raises as ``Run.go``; Ctrl-C loses this run alone."""
         run = Run(plan, name=name, command=self.command, watch=self.watch, tags=tags or {})
-        result, records = asyncio.run(run.go())
+        with Sampling(self.metrics_url) as sampling:
+            result, records = asyncio.run(run.go())
         save(self.folder / name, result, records)
+        save_samples(self.folder / name, sampling.samples)
         return Measured(plan, result, records)
 
     def set_aside(self, name: str, new_name: str) -> None:

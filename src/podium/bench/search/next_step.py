@@ -70,17 +70,21 @@ def next_step(history: Sequence[Probe], plan: Plan) -> float | Found:
 
 
 def state_at(probes: Sequence[Probe], plan: Plan) -> State:
-    """What the runs at one rate say together."""
-    if any(probe.overloaded for probe in probes):
+    """What the runs at one rate say together. Runs that contradict each other say nothing."""
+    if all(probe.overloaded for probe in probes):
         return State.FAILS
     alpha = (1 - plan.confidence) / plan.most_runs
     pooled = _pooled(probes)
-    if any(lower_bound(one.bad, one.count, alpha) > one.allowed for one in pooled):
+    missed = any(lower_bound(one.bad, one.count, alpha) > one.allowed for one in pooled)
+    kept = all(upper_bound(one.bad, one.count, alpha) <= one.allowed for one in pooled)
+    if missed and not any(_looks_good(probe) for probe in probes):
         return State.FAILS
-    passes = all(upper_bound(one.bad, one.count, alpha) <= one.allowed for one in pooled)
-    each_agrees = all(one.share <= one.allowed for probe in probes for one in probe.criteria)
-    drifting = any(probe.drifting for probe in probes)
-    return State.PASSES if passes and each_agrees and not drifting else State.UNCLEAR
+    steady = all(_looks_good(probe) and not probe.drifting for probe in probes)
+    return State.PASSES if kept and steady else State.UNCLEAR
+
+
+def _looks_good(probe: Probe) -> bool:
+    return not probe.overloaded and all(one.share <= one.allowed for one in probe.criteria)
 
 
 def _pooled(probes: Sequence[Probe]) -> list[Criterion]:

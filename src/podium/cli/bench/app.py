@@ -6,6 +6,7 @@ import typer
 
 from podium.cli.bench.compare import compare
 from podium.cli.bench.find_max import find_max
+from podium.cli.bench.report import report
 from podium.cli.bench.run import run
 from podium.cli.bench.show import show
 
@@ -22,3 +23,4 @@ app.command("run", short_help="Send a load, and measure it.")(run)
 app.command("show", short_help="Print the figures of a run.")(show)
 app.command("compare", short_help="Say whether B is worse than A, with proof.")(compare)
 app.command("find-max", short_help="Find the highest rate that keeps objectives.")(find_max)
+app.command("report", short_help="Write runs as one HTML file.")(report)

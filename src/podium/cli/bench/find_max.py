@@ -76,7 +76,7 @@ def find_max(
     given: dict[str, Any] = locals()
     objectives = [parse_objective(text) for text in slo]
     plan = Plan(start=start, least=least, most=most, tolerance=tolerance, confidence=confidence, most_runs=most_runs)
-    run = plan_of(given, rate=start, requests=None)
+    run = plan_of(given, rate=start, requests=None, min_window="0", min_samples=1)
     folder = folder_for(out, "find-max")
     run = prepared(run, tokenizer, asyncio.run)
 
