@@ -72,9 +72,9 @@ def draw(chart: Chart) -> str:
     parts = [*shades, *_grid(chart, x, y, floor), *_references(chart, x, y, floor)]
     parts += [_drawn(line, x, y, tone) for tone, line in enumerate(chart.lines) if line.points()]
     words = f"{chart.title}: {_in_words(chart)}"
+    opened = f'<svg viewBox="0 0 {chart.width} {chart.height}" role="img" aria-label="{escape(words)}">'
     return (
-        f'<figure class="chart"><figcaption>{escape(chart.title)}</figcaption>'
-        f'<svg viewBox="0 0 {chart.width} {chart.height}" role="img" aria-label="{escape(words)}">{"".join(parts)}</svg>'
+        f'<figure class="chart"><figcaption>{escape(chart.title)}</figcaption>{opened}{"".join(parts)}</svg>'
         f"{_legend(chart)}</figure>"
     )
 

@@ -37,9 +37,7 @@ def invalid_banner(results: Sequence[RunResult]) -> str:
     if not bad:
         return ""
     rows = [(result.name, "; ".join(f"{one.reason}: {one.detail}" for one in result.invalid)) for result in bad]
-    words = (
-        f"<strong>INVALID</strong> {len(bad)} of {len(results)} runs must not be believed; they have no figures here."
-    )
+    words = f"<strong>INVALID</strong> {len(bad)} of {len(results)} runs must not be believed and show no figures."
     return f'<div class="banner invalid" role="alert">{words}{table(["run", "why"], rows)}</div>'
 
 

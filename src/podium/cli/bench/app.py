@@ -9,6 +9,7 @@ from podium.cli.bench.find_max import find_max
 from podium.cli.bench.report import report
 from podium.cli.bench.run import run
 from podium.cli.bench.show import show
+from podium.cli.bench.sweep import sweep
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -24,3 +25,4 @@ app.command("show", short_help="Print the figures of a run.")(show)
 app.command("compare", short_help="Say whether B is worse than A, with proof.")(compare)
 app.command("find-max", short_help="Find the highest rate that keeps objectives.")(find_max)
 app.command("report", short_help="Write runs as one HTML file.")(report)
+app.command("sweep", short_help="Measure server configurations under loads.")(sweep)
