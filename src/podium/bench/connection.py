@@ -98,6 +98,8 @@ class Connection(asyncio.Protocol):
             exchange.event_stream = value.lower().startswith(b"text/event-stream")
         elif lower == b"x-request-id":
             exchange.server_request_id = value.decode("latin-1")[:128]
+        elif lower == b"x-podium-cache":
+            exchange.cache = value.decode("latin-1")[:32]
         elif lower == b"server-timing":
             exchange.server_timing = value.decode("latin-1")[:512]
 

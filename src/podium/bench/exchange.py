@@ -32,6 +32,7 @@ class Exchange(msgspec.Struct, kw_only=True, gc=False, eq=False):
     event_stream: bool = False
     server_request_id: str = ""
     server_timing: str = ""
+    cache: str = ""
     pieces: list[tuple[float, bytes]] = []
     bytes_sent: int = 0
     bytes_received: int = 0

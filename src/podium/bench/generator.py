@@ -167,14 +167,15 @@ class Generator:
         try:
             connection = await self._connect()
         except (OSError, TimeoutError) as error:
-            if self._opening.pop(exchange, exchange) is exchange and exchange.ended_at is None:
+            if exchange in self._opening:  # else the run was stopped meanwhile
+                del self._opening[exchange]
                 exchange.failure, exchange.detail = connect_failure(error)
                 self._end(exchange)
             return
-        self._opening.pop(exchange, None)
-        if exchange.ended_at is not None:  # the run was stopped meanwhile
+        if exchange not in self._opening:
             connection.abort()
             return
+        del self._opening[exchange]
         exchange.connected_at = monotonic()
         self._busy[connection] = None
         connection.pending = data

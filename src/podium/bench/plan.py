@@ -18,6 +18,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     headers: dict[str, str] = {}
     verify_tls: bool = True
     ca_file: str | None = None
+    allow_cached: bool = False  # else every request asks for an answer that is computed for it
 
 
 class Load(msgspec.Struct, frozen=True, kw_only=True):

@@ -45,6 +45,7 @@ def record_of(exchange: Exchange, dialect: Dialect, start: float, worker: int) -
         cancel_after_tokens=exchange.cancel_after_tokens,
         bytes_sent=exchange.bytes_sent,
         bytes_received=exchange.bytes_received,
+        cache=exchange.cache,
         server_seconds=server_timing(exchange.server_timing),
     )
     said = _Said(record)

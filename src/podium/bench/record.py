@@ -110,6 +110,7 @@ class RequestRecord(msgspec.Struct, omit_defaults=True, kw_only=True):
     cancel_after_tokens: int | None = None
     bytes_sent: int = 0
     bytes_received: int = 0
+    cache: str = ""  # what the server said of its response cache: hit, miss, bypass, ...
     server_seconds: dict[str, float] = {}  # phases that the server told: queue, prefill, decode, flush, ...
 
     @property

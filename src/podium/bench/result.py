@@ -35,6 +35,7 @@ class Reason(StrEnum):
     PROMPT_LENGTHS = "prompt_lengths"
     TOO_FEW_SAMPLES = "too_few_samples"
     TOKEN_COUNTS = "token_counts"  # noqa: S105 - usage and frames disagree
+    CACHED_ANSWERS = "cached_answers"  # answers that nobody computed
     NO_WARM_UP = "no_warm_up"
     NOTHING_SUCCEEDED = "nothing_succeeded"
     INTERRUPTED = "interrupted"

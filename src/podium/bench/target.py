@@ -62,6 +62,7 @@ def request_head(target: Target, path: str) -> bytes:
         f"host: {parts.netloc.rpartition('@')[2]}",
         "content-type: application/json",
         "accept: text/event-stream",
+        *([] if target.allow_cached else ["cache-control: no-cache, no-store"]),
         *(f"{name}: {value}" for name, value in target.headers.items()),
         "x-request-id: ",
     ]

@@ -12,6 +12,7 @@ from podium.bench.summary import Summary
 
 ARRIVALS_P_VALUE = 0.01
 CLIENT_BOUND = 0.8  # of what the no-op server was driven at: above it a closed loop measures the client
+KEPT = frozenset({"hit", "semantic", "attach"})  # what x-podium-cache says of an answer that was not computed
 _PAST_TELLING = 1e-9
 
 
@@ -31,6 +32,7 @@ def reasons(
         *_window(plan, summary),
         *_samples(plan, summary),
         *_lengths(plan, records),
+        *_cached(plan, records),
     ]
 
 
@@ -134,6 +136,16 @@ def _lengths(plan: RunPlan, records: Sequence[RequestRecord]) -> Iterator[Invali
             Reason.TOKEN_COUNTS,
             f"in {len(differing)} of {len(ok)} answers usage contradicts the frames (request {one.index}: usage "
             f"{one.output_tokens_reported}, counted {one.output_tokens_counted}, token frames {one.frames})",
+        )
+
+
+def _cached(plan: RunPlan, records: Sequence[RequestRecord]) -> Iterator[Invalidity]:
+    kept = sum(record.cache in KEPT and not record.warm_up for record in records)
+    if kept and not plan.target.allow_cached:
+        yield _why(
+            Reason.CACHED_ANSWERS,
+            f"{kept} answers came from the server's response cache although they were asked for anew; use another "
+            "--seed, or measure the cache on purpose with --allow-cached",
         )
 
 

@@ -72,6 +72,7 @@ def plan_from(given: Mapping[str, Any]) -> RunPlan:
             headers=headers,
             verify_tls=verify,
             ca_file=ca,
+            allow_cached=given["allow_cached"],
         ),
         load=load_of(given),
         workload=workload_of(given),

@@ -61,6 +61,7 @@ def run(
     timeout: o.TimeoutOption = 600.0,
     min_window: o.MinWindowOption = "30s",
     min_samples: o.MinSamplesOption = 64,
+    allow_cached: o.AllowCachedOption = False,
     insecure: o.InsecureOption = False,
     ca_file: o.CaFileOption = None,
     key_file: KeyFileOption = None,

@@ -76,6 +76,9 @@ MinWindowOption = Annotated[
     str, typer.Option("--min-window", help="Shortest window to be believed; 600s for published figures.")
 ]
 MinSamplesOption = Annotated[int, typer.Option("--min-samples", help="Fewest good requests to be believed.", min=1)]
+AllowCachedOption = Annotated[
+    bool, typer.Option("--allow-cached", help="Let the server answer from its response cache.")
+]
 InsecureOption = Annotated[bool, typer.Option("--insecure", help="Do not check the target's certificate.")]
 CaFileOption = Annotated[Path | None, typer.Option("--ca-file", help="Certificates to trust, PEM.", exists=True)]
 OutOption = Annotated[
