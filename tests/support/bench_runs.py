@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,20 +14,7 @@ from podium.bench.summary import Counts, Distribution, Percentile, Summary, Wind
 from podium.bench.summary import Load as Delivered
 
 EMPTY = Distribution()
-_DISTRIBUTIONS = [
-    "schedule_delay",
-    "ttft_scheduled",
-    "ttft_sent",
-    "ttfo_scheduled",
-    "e2e_scheduled",
-    "e2e_sent",
-    "itl",
-    "tpot",
-    "ntpot",
-    "output_tokens",
-    "prompt_tokens",
-    "tokens_per_frame",
-]
+_DISTRIBUTIONS = tuple(name for name, kind in typing.get_type_hints(Summary).items() if kind is Distribution)
 _RATES = ("request_throughput", "completed_per_second", "output_throughput", "prompt_throughput")
 PLAN = RunPlan(
     target=Target(url="http://127.0.0.1:1", model="m"),

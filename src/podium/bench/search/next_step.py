@@ -32,7 +32,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     confidence: float = 0.99
     most_runs: int = 24
     tests: int = 2  # each edge is run so often before it is believed
-    looks: int = 4  # so many runs near the limit where the interval stays wider than asked
+    looks: int = 3  # so many runs near the limit where the interval stays wider than asked
 
 
 class State(StrEnum):
@@ -127,8 +127,8 @@ def _between(known: dict[float, State], plan: Plan, passed: float | None, failed
     gaps = [(passed, min(unclear)), (max(unclear), failed)] if unclear else [(passed, failed)]
     low, high = max(gaps, key=lambda gap: gap[1] / gap[0])
     # Half of the tolerance on each side of what is unclear makes the whole; an interval that will stay wide needs no
-    # finer steps than a sixth of it.
-    enough = max(1 + plan.tolerance / len(gaps), (failed / passed) ** (1 / 6))
+    # finer steps than a fifth of it.
+    enough = max(1 + plan.tolerance / len(gaps), (failed / passed) ** (1 / 5))
     return math.sqrt(low * high) if high / low > enough else None
 
 
