@@ -16,7 +16,7 @@ from podium.bench.comparison.verdict import Comparison, Verdict, compare
 
 @dataclass(frozen=True)
 class Alarms:
-    """Of ``comparisons``: how many called any figure different, and how many called one worse."""
+    """Of ``comparisons``: how many called any figure different, one worse, all of them worse."""
 
     change: float
     noise: float
@@ -24,6 +24,7 @@ class Alarms:
     comparisons: int
     different: int
     worse: int
+    in_all: int
 
 
 def count_alarms(change: float, machine: Machine, comparisons: int, seed: int) -> Alarms:
@@ -35,9 +36,9 @@ def count_alarms(change: float, machine: Machine, comparisons: int, seed: int) -
     different = sum(
         any(difference.verdict in {Verdict.WORSE, Verdict.BETTER} for difference in one.differences) for one in found
     )
-    return Alarms(
-        change, _noise(machine), pairs, comparisons, different, sum(one.verdict is Verdict.WORSE for one in found)
-    )
+    worse = sum(one.verdict is Verdict.WORSE for one in found)
+    in_all = sum(all(difference.verdict is Verdict.WORSE for difference in one.differences) for one in found)
+    return Alarms(change, _noise(machine), pairs, comparisons, different, worse, in_all)
 
 
 def _comparison(change: float, machine: Machine, pairs: int, seed: int) -> Comparison:

@@ -16,7 +16,7 @@ _MOST_LAG = 0.8
 def criterion(name: str, bad: NDArray[np.bool_], allowed: float) -> Criterion:
     """The demand that at most the share ``allowed`` is bad. ``bad``: requests in the order of their schedule."""
     effect = _design_effect(bad.astype(np.float64))
-    return Criterion(name=name, bad=float(bad.sum()) / effect, count=len(bad) / effect, allowed=allowed)
+    return Criterion(name=name, bad=float(bad.sum()) / effect, count=len(bad) / effect, allowed=allowed, effect=effect)
 
 
 def _design_effect(bad: NDArray[np.float64]) -> float:

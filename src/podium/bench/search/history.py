@@ -16,6 +16,7 @@ class Criterion(msgspec.Struct, frozen=True, kw_only=True):
     bad: float
     count: float
     allowed: float
+    effect: float = 1.0  # so many requests say as much as one independent one; ``count`` is already divided by it
 
     @property
     def share(self) -> float:

@@ -20,6 +20,8 @@ from podium.bench.search.estimate import estimate
 from podium.bench.search.history import Criterion, Probe
 
 _STEP = 2.0
+_NEARBY = 1.2  # rates within this factor have bursts of about the same size
+_NEAR_THE_LIMIT = 1.5  # of what is allowed; above it a growing queue is taken for a burst
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,16 +71,21 @@ def next_step(history: Sequence[Probe], plan: Plan) -> float | Found:
     return rate if rate is not None else _found(history, plan, known, _why(plan, passed, failed))
 
 
-def state_at(probes: Sequence[Probe], plan: Plan) -> State:
-    """What the runs at one rate say together. Runs that contradict each other say nothing."""
+def state_at(probes: Sequence[Probe], plan: Plan, history: Sequence[Probe] = ()) -> State:
+    """What the runs at one rate say together. Runs that contradict each other say nothing.
+
+    ``history``: every run; what those at nearby rates show of how bad requests come in bursts is held against passing,
+    since a run that happens to have no burst cannot show it.
+    """
     if all(probe.overloaded for probe in probes):
         return State.FAILS
     alpha = (1 - plan.confidence) / plan.most_runs
     pooled = _pooled(probes)
     missed = any(lower_bound(one.bad, one.count, alpha) > one.allowed for one in pooled)
-    kept = all(upper_bound(one.bad, one.count, alpha) <= one.allowed for one in pooled)
     if missed and not any(_looks_good(probe) for probe in probes):
         return State.FAILS
+    careful = [_as_bursty_as(one, history, probes[0].rate) for one in pooled]
+    kept = all(upper_bound(one.bad, one.count, alpha) <= one.allowed for one in careful)
     steady = all(_looks_good(probe) and not probe.drifting for probe in probes)
     return State.PASSES if kept and steady else State.UNCLEAR
 
@@ -87,19 +94,33 @@ def _looks_good(probe: Probe) -> bool:
     return not probe.overloaded and all(one.share <= one.allowed for one in probe.criteria)
 
 
+def _as_bursty_as(pooled: Criterion, history: Sequence[Probe], rate: float) -> Criterion:
+    """The criterion with no more effective requests than the burstiest run at a nearby rate would leave."""
+    near = [
+        one.effect
+        for probe in history
+        if rate / _NEARBY <= probe.rate <= rate * _NEARBY and not probe.overloaded
+        for one in probe.criteria
+        if one.name == pooled.name and one.share <= _NEAR_THE_LIMIT * one.allowed
+    ]
+    scale = max([1.0, *(effect / pooled.effect for effect in near)])
+    return msgspec.structs.replace(pooled, bad=pooled.bad / scale, count=pooled.count / scale)
+
+
 def _pooled(probes: Sequence[Probe]) -> list[Criterion]:
     every = sorted((one for probe in probes for one in probe.criteria), key=lambda one: one.name)
     found = []
     for name, group in groupby(every, key=lambda one: one.name):
         same = list(group)
         bad, count = sum(one.bad for one in same), sum(one.count for one in same)
-        found.append(Criterion(name=name, bad=bad, count=count, allowed=same[0].allowed))
+        effect = sum(one.count * one.effect for one in same) / count if count else 1.0
+        found.append(Criterion(name=name, bad=bad, count=count, allowed=same[0].allowed, effect=effect))
     return found
 
 
 def _states(history: Sequence[Probe], plan: Plan) -> dict[float, State]:
     rates = sorted({probe.rate for probe in history})
-    return {rate: state_at(_at(history, rate), plan) for rate in rates}
+    return {rate: state_at(_at(history, rate), plan, history) for rate in rates}
 
 
 def _at(history: Sequence[Probe], rate: float) -> list[Probe]:
