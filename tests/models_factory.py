@@ -161,6 +161,65 @@ def make_classifier(folder: Path, name: str, *, seed: int = 7) -> Path:
     return folder
 
 
+HEADS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "names": (
+        "AutoModelForTokenClassification",
+        "bert",
+        {"id2label": {0: "O", 1: "B-PER", 2: "I-PER", 3: "B-LOC", 4: "I-LOC"}},
+    ),
+    "nli": (
+        "AutoModelForSequenceClassification",
+        "bert",
+        {"id2label": {0: "contradiction", 1: "neutral", 2: "entailment"}},
+    ),
+    "masks": ("AutoModelForMaskedLM", "distilbert", {}),
+    "reader": ("AutoModelForQuestionAnswering", "bert", {}),
+}
+"""By name: transformers' class, shape, and what its configuration says of the labels."""
+
+
+def make_head(folder: Path, name: str, *, seed: int = 7) -> Path:
+    """Write an encoder with a head of ``HEADS`` and a WordPiece tokenizer, as such ones have, into ``folder``."""
+    torch, transformers = _libraries()
+    torch.manual_seed(seed)
+    kind, shape, members = HEADS[name]
+    config = ENCODERS[shape](transformers)
+    config.update({"label2id": {label: number for number, label in members.get("id2label", {}).items()}, **members})
+    model = getattr(transformers, kind).from_config(config)
+    _spread(torch, model)
+    model.eval().save_pretrained(folder)
+    make_word_pieces(folder)
+    return folder
+
+
+def make_word_pieces(folder: Path) -> None:
+    """Train a WordPiece tokenizer with [CLS], [SEP] and [MASK], that tells segments, and write it into ``folder``."""
+    from tokenizers import (  # noqa: PLC0415
+        Tokenizer,
+        decoders,
+        models,
+        normalizers,
+        pre_tokenizers,
+        processors,
+        trainers,
+    )
+
+    _, transformers = _libraries()
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece()
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    tokenizer.train_from_iterator(
+        _CORPUS, trainers.WordPieceTrainer(vocab_size=VOCABULARY, special_tokens=special, show_progress=False)
+    )
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))  # their places in ``special``
+    transformers.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, model_max_length=CONTEXT, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]",
+        sep_token="[SEP]", mask_token="[MASK]", model_input_names=["input_ids", "attention_mask", "token_type_ids"],
+    ).save_pretrained(folder)  # fmt: skip
+
+
 def make_checkpoint(folder: Path, shape: str, *, seed: int = 7, with_chat_template: bool = False) -> Path:
     """Write a checkpoint of ``shape`` (a key of ``SHAPES``) with its tokenizer into ``folder``."""
     torch, transformers = _libraries()

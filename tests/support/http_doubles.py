@@ -6,19 +6,21 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
 from podium.api.backend import Backend, RequestObserver
 from podium.api.record import RequestRecord
+from podium.api.text_tasks import TextTasks
 from podium.config.access import Access
 from podium.config.server import Server
 from podium.core.errors import ModelNotFound, PodiumError, Unauthenticated
 from podium.core.generation import Chunk, GenerationRequest, Prompt, TextPrompt, TokenLogprob, TokensPrompt
 from podium.core.identity import LOCAL, Principal
-from podium.core.one_shot import Input, OneShotRequest, PairPrompt, Vectors
+from podium.core.one_shot import Input, OneShotRequest, PairPrompt, Vectors, WindowedPrompt
 from podium.core.standing import CacheStatus, Standing
+from podium.core.task_answers import Entity, Filling, FoundAnswer, LabelScore
 
 WORDS = ("The", " sea", " was", " calm", ".")
 
@@ -54,6 +56,8 @@ def story(request: GenerationRequest, words: Sequence[str] = WORDS) -> list[Chun
 def prompt_tokens(prompt: Prompt | Input) -> int:
     if isinstance(prompt, PairPrompt):
         return len(prompt.first.split()) + len(prompt.second.split())
+    if isinstance(prompt, WindowedPrompt):
+        return len(prompt.question.split()) + len(prompt.text.split())
     if isinstance(prompt, TokensPrompt):
         return len(prompt.token_ids)
     return len(prompt.text.split()) if isinstance(prompt, TextPrompt) else len(prompt.messages)
@@ -246,6 +250,66 @@ class FakeClassifier(FakeEmbedder):
 
 
 @dataclass
+class FakeFound:
+    """What came of a request for a task that finds something in texts."""
+
+    computed: FakeEmbedded
+    labels: tuple[Any, ...] = ()
+    entities: tuple[tuple[Entity, ...], ...] = ()
+    mask_token: str = "[MASK]"
+    masks: tuple[tuple[tuple[Filling, ...], ...], ...] = ()
+    windows: int = 1
+    answers: tuple[FoundAnswer, ...] = ()
+
+
+class FakeTextTasks(FakeEmbedder):
+    """Finds the first word of each text, as ``X``; labels fit in their order; masks are filled by tokens 7, 6, 5.
+
+    ``asked`` keeps what was asked beside the request.
+    """
+
+    def __init__(self, models: FakeModels | None = None) -> None:
+        super().__init__(models)
+        self.asked: list[tuple[object, ...]] = []
+
+    async def tag(self, request: OneShotRequest, *asked: object) -> FakeFound:
+        found = FakeFound(await self._note(request, *asked), ("O", "X"))
+        found.entities = tuple((Entity("X", 0.75, 0, len(_text(one).split()[0])),) for one in request.inputs)
+        return found
+
+    async def label(
+        self, request: OneShotRequest, labels: Sequence[str], hypothesis: str, *, multi_label: bool
+    ) -> FakeFound:
+        computed = await self._note(request, tuple(labels), hypothesis, multi_label)
+        row = tuple(LabelScore(label, 1 / (2 + place)) for place, label in enumerate(labels))
+        return FakeFound(computed, labels=(row,) * len(request.inputs))
+
+    async def fill(self, request: OneShotRequest, top_k: int) -> FakeFound:
+        found = FakeFound(await self._note(request, top_k))
+        filled = tuple(Filling(7 - place, f"w{7 - place}", 0.5 / (1 + place)) for place in range(top_k))
+        found.masks = tuple((filled,) * _text(one).count("[MASK]") for one in request.inputs)
+        return found
+
+    async def answer(self, request: OneShotRequest, *, top_k: int, most_tokens: int, allow_none: bool) -> FakeFound:
+        found = FakeFound(await self._note(request, top_k, most_tokens, allow_none), windows=2)
+        found.answers = (FoundAnswer(0.5, 0, 4), FoundAnswer(0.25, 0, 0))[:top_k]
+        return found
+
+    async def _note(self, request: OneShotRequest, *asked: object) -> FakeEmbedded:
+        computed = await self.embed(request)
+        self.asked.append(asked)
+        return computed
+
+    def tasks(self) -> TextTasks:
+        return TextTasks(self, self, self, self)
+
+
+def _text(given: Input) -> str:
+    assert isinstance(given, TextPrompt)
+    return given.text
+
+
+@dataclass
 class FakeStatus:
     name: str = "demo"
     version: str = "1"
@@ -262,6 +326,7 @@ class FakeStatus:
     progress: None = None
     error: str | None = None
     default: bool = True
+    active: bool = True
 
 
 def unknown_model() -> ModelNotFound:
@@ -331,6 +396,9 @@ class FakeModels:
         return self.state
 
 
+COPY_KEY = "the gateway's"
+
+
 @dataclass
 class FakeGatekeeper:
     """Knows the keys of a table; a caller that gives none is ``anonymous``, or refused when that is None.
@@ -351,6 +419,9 @@ class FakeGatekeeper:
         if credentials or self.anonymous is None:
             raise Unauthenticated("A valid key is required. Send it as `Authorization: Bearer KEY`.")
         return self.anonymous
+
+    def is_copy(self, shown: str) -> bool:
+        return shown == COPY_KEY
 
 
 @dataclass
@@ -428,6 +499,7 @@ def fake_backend(
     dispatcher: FakeDispatcher | None = None,
     embedder: FakeEmbedder | None = None,
     classifier: FakeClassifier | None = None,
+    text_tasks: FakeTextTasks | None = None,
     draining: Callable[[], bool] = lambda: False,
 ) -> Backend:
     """A backend on a fake dispatcher that shares its models. Callers without a key may do everything."""
@@ -436,6 +508,7 @@ def fake_backend(
         dispatcher=dispatcher,
         embedder=embedder or FakeEmbedder(dispatcher.models),
         classifier=classifier or FakeClassifier(dispatcher.models),
+        text_tasks=(text_tasks or FakeTextTasks(dispatcher.models)).tasks(),
         models=dispatcher.models,
         server=server or Server(),
         access=access or Access(),

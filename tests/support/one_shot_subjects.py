@@ -10,14 +10,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from podium.config.engine import EchoEngine, OpenVINOEngine, TransformersEngine
-from podium.config.models import Embedding
+from podium.config.engine import EchoEngine, Engine, OpenVINOEngine, TransformersEngine
+from podium.config.models import Embedding, Model
+from podium.core.one_shot import Task
 from podium.engine.adapters.table import load_one_shot_adapter
 from podium.engine.interface import LoadContext
 from podium.engine.one_shot import EmbeddingPlan, OneShotEngine, OneShotLoad
+from podium.models.checkpoint import inspect
+from podium.models.runnable import plan_of
 from podium.models.sentence_embedding import embedding_plan
-from podium.models.sequence_classification import classification_plan
 from podium.models.task import task_of
+from podium.models.task_plans import classification_plan
 from support.require import require
 from support.sentence_models import minilm_folder
 
@@ -25,9 +28,8 @@ MINILM = "minilm"
 _CONVERT_ALL = """
 import pathlib, sys
 from podium.models.convert_process import convert
-TASK = sys.argv[1]
-for source, output in zip(sys.argv[2::2], sys.argv[3::2]):
-    convert(pathlib.Path(source), pathlib.Path(output), "f32", lambda line: None, trust=False, task=TASK)
+for task, source, output in zip(sys.argv[1::3], sys.argv[2::3], sys.argv[3::3]):
+    convert(pathlib.Path(source), pathlib.Path(output), "f32", lambda line: None, trust=False, task=task)
 """
 
 
@@ -87,6 +89,27 @@ class Encoders:
             _convert("classify", pairs)
         return self._ir(name)
 
+    def torch_head(self, name: str) -> Path:
+        """Safetensors and tokenizer of an encoder with another head."""
+        import models_factory  # noqa: PLC0415
+
+        folder = self.folder / name
+        if not folder.is_dir():
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                models_factory.make_head(folder, name)
+        return folder
+
+    def openvino_head(self, name: str) -> Path:
+        """The same weights as IR at f32. The first call converts all, in one process."""
+        import models_factory  # noqa: PLC0415
+
+        if not (self._ir(name) / "openvino_model.xml").is_file():
+            _convert_each(
+                [(task_in(self.torch_head(one)), self.torch_head(one), self._ir(one)) for one in models_factory.HEADS]
+            )
+        return self._ir(name)
+
     def plan(self, shape: str, settings: Embedding) -> EmbeddingPlan:
         """What the checkpoint says, under ``settings``."""
         return embedding_plan(settings, self.torch(shape))
@@ -98,8 +121,17 @@ class Encoders:
 
 
 def _convert(task: str, pairs: list[tuple[Path, Path]]) -> None:
-    arguments = [str(path) for pair in pairs for path in pair]
-    subprocess.run([sys.executable, "-c", _CONVERT_ALL, task, *arguments], check=True, capture_output=True)
+    _convert_each([(task, *pair) for pair in pairs])
+
+
+def _convert_each(triples: list[tuple[str, Path, Path]]) -> None:
+    arguments = [str(one) for triple in triples for one in triple]
+    subprocess.run([sys.executable, "-c", _CONVERT_ALL, *arguments], check=True, capture_output=True)
+
+
+def task_in(folder: Path) -> Task:
+    """What a checkpoint does, as a server infers it."""
+    return task_of(folder, json.loads((folder / "config.json").read_text()))[0]
 
 
 Loader = Callable[[Encoders, str, Embedding], OneShotEngine]
@@ -156,6 +188,20 @@ def _classification(folder: Path) -> OneShotLoad:
     task, _ = task_of(folder, config)
     assert task in {"classify", "rerank"}
     return OneShotLoad(classification_plan(task, config))
+
+
+def load_head(encoders: Encoders, engine: str, name: str) -> OneShotEngine:
+    """An encoder of ``models_factory.HEADS``, as a server would load it. Needs podium[hf]."""
+    _require_hf()
+    folder = encoders.torch_head(name)
+    settings: Engine = OpenVINOEngine(threads=1)
+    if engine == "transformers":
+        settings = TransformersEngine(device="cpu", precision="f32", threads=1)
+    runnable_plan = plan_of(Model(name=name, source=str(folder)), inspect(folder))
+    source = encoders.openvino_head(name) if engine == "openvino" else folder
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return load_one_shot_adapter(engine).load_one_shot(source, settings, _CONTEXT, OneShotLoad(runnable_plan))
 
 
 CLASSIFIER_LOADERS: dict[str, Callable[[Encoders, str], OneShotEngine]] = {

@@ -10,6 +10,8 @@ from podium.api import docs, health, metrics
 from podium.api.anthropic import messages
 from podium.api.application import Application, within
 from podium.api.backend import Backend
+from podium.api.inference import generate as inference_generate
+from podium.api.inference import infer, metadata, repository
 from podium.api.locality import Locality
 from podium.api.middleware import answer_facts
 from podium.api.middleware.access_log import AccessLog
@@ -31,7 +33,7 @@ from podium.api.openai import chat, completions, embeddings, tokenize
 from podium.api.openai import models as openai_models
 from podium.api.openapi import describe
 from podium.api.routes import RouteLabels
-from podium.api.tasks import classify, rerank
+from podium.api.tasks import classify, fill_mask, question_answering, rerank, token_classification, zero_shot
 
 DESCRIPTION = (
     "Text generation, embeddings, reranking and classification for production: Podium's own routes, and OpenAI's."
@@ -51,6 +53,14 @@ _ROUTERS = (
     ollama_models.router,
     rerank.router,
     classify.router,
+    token_classification.router,
+    zero_shot.router,
+    fill_mask.router,
+    question_answering.router,
+    infer.router,
+    inference_generate.router,
+    repository.router,
+    metadata.router,
     openai_models.router,
     tokenize.router,
     health.router,

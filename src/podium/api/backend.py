@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, Self
 
+from podium.api.embedded import Embedded
 from podium.api.record import RequestRecord
+from podium.api.text_tasks import TextTasks
 from podium.config.access import Access
 from podium.config.server import Server
 from podium.core.generation import Chunk, GenerationRequest, Prompt
@@ -128,38 +130,6 @@ class Dispatcher(Protocol):
         """Facts of the model's tokenizer. Raises ModelNotReady while there is none."""
 
 
-class Embedded(Protocol):
-    """Vectors, and who computed them."""
-
-    @property
-    def model(self) -> str:
-        """Name of the model, resolved from an alias."""
-
-    @property
-    def version(self) -> str:
-        """Version of the model."""
-
-    @property
-    def engine(self) -> str:
-        """Engine kind."""
-
-    @property
-    def vectors(self) -> Vectors:
-        """One row for each input, in order."""
-
-    @property
-    def prompt_tokens(self) -> int:
-        """Tokens of all inputs."""
-
-    @property
-    def queue_seconds(self) -> float:
-        """Wait before the engine took the first of them."""
-
-    @property
-    def standings(self) -> Sequence[Standing]:
-        """The caller's quotas after this request was admitted; empty where none apply."""
-
-
 class Embedder(Protocol):
     """Takes embedding requests to models."""
 
@@ -273,6 +243,10 @@ class ModelStatus(Protocol):
         """Why loading failed."""
 
     @property
+    def active(self) -> bool:
+        """Whether the plain name means this version."""
+
+    @property
     def default(self) -> bool:
         """Whether requests without a model name go here."""
 
@@ -376,6 +350,9 @@ class Gatekeeper(Protocol):
         ``local``: the server listens on a loopback address and was addressed by one of its names. Never waits.
         Raises Unauthenticated with one text for every cause.
         """
+
+    def is_copy(self, shown: str) -> bool:
+        """Whether ``shown`` is the key that marks the gateway's own copies of requests."""
 
 
 class CacheUse(Protocol):
@@ -484,6 +461,7 @@ class Backend:
     dispatcher: Dispatcher
     embedder: Embedder
     classifier: Classifier
+    text_tasks: TextTasks
     models: Models
     server: Server
     access: Access

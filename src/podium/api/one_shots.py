@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from starlette.requests import Request
 
-from podium.api.backend import Embedded
 from podium.api.context import backend_of
+from podium.api.embedded import Embedded
 from podium.api.principal import principal_of
 from podium.api.record import record_of
 from podium.api.sampling import timeout_seconds

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator
 
 from podium.config.engine import AutoEngine, Engine
 from podium.config.frozen import Group
+from podium.core.one_shot import Task
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,127}\Z")
 
@@ -50,7 +51,7 @@ class Model(Group):
     )
     version: str = Field("1", description="Version label; `name@version` in requests selects it.")
     aliases: tuple[str, ...] = Field((), description="Other names for the same model, unique in the server.")
-    task: Literal["auto", "generate", "embed", "classify", "rerank"] = Field(
+    task: Literal["auto"] | Task = Field(
         "auto", description="What the model does; `auto` reads its config (and is `generate` where there is none)."
     )
     embedding: Embedding = Field(Embedding(), description="For the task `embed`.")
@@ -65,6 +66,11 @@ class Model(Group):
     )
     max_model_len: int = Field(0, ge=0, description="Context limit in tokens; 0 takes the checkpoint's.")
     chat_template_file: str | None = Field(None, description="Jinja file to use instead of the checkpoint's template.")
+    tool_format: Literal["auto", "hermes", "llama3", "mistral", "none"] = Field(
+        "auto",
+        description="How the model writes calls of tools: `hermes` (also Qwen), `llama3`, `mistral`; `auto` reads its "
+        "chat template, `none` refuses tools.",
+    )
     trust_remote_code: bool = Field(
         False, description="Run Python code that comes with the checkpoint. Leave off unless you wrote that code."
     )

@@ -1,7 +1,7 @@
-"""What a one-shot task is: inputs in, one vector for each out, in a single pass of the model.
+"""What a one-shot task is: inputs in, rows of numbers for each out, in a single pass of the model.
 
-Embedding, classifying and reranking differ in what an input is made of and in what the numbers mean, not in their way
-through the server.
+The tasks differ in what an input is made of, in what it has a row for (itself, each of its tokens, each of its masks)
+and in what the numbers mean, not in their way through the server.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 from podium.core.generation import TextPrompt, TokensPrompt
 from podium.core.identity import LOCAL, Principal
 
-OneShotTask = Literal["embed", "classify", "rerank"]
-Task = Literal["generate", "embed", "classify", "rerank"]
+OneShotTask = Literal[
+    "embed", "classify", "rerank", "zero_shot", "token_classification", "fill_mask", "question_answering"
+]
+Task = Literal["generate", OneShotTask]
 """What a model does; a model does one thing."""
 
 
@@ -27,9 +29,25 @@ class PairPrompt(msgspec.Struct, frozen=True, tag="pair"):
     second: str
 
 
-Input: TypeAlias = TextPrompt | TokensPrompt | PairPrompt
+class WindowedPrompt(msgspec.Struct, frozen=True, tag="windowed"):
+    """A question and a text, of any length, to look for its answer in.
+
+    The text is cut into windows of as many tokens as the model's context holds beside the question, at most
+    ``window_tokens`` of both (0: no other bound); neighbours share ``stride_tokens``. Each is an input of its own.
+    """
+
+    question: str
+    text: str
+    window_tokens: int = 0
+    stride_tokens: int = 128
+
+
+Input: TypeAlias = TextPrompt | TokensPrompt | PairPrompt | WindowedPrompt
 Vectors: TypeAlias = NDArray[np.float32]
-"""float32, shape (inputs, dimensions)."""
+"""float32, shape (rows, dimensions); a row for each input unless ``RowsOf`` says otherwise."""
+
+RowsOf = Literal["input", "token", "mask"]
+"""What an input has rows for: itself; each of its tokens; each of its tokens that are the mask token."""
 
 
 class InputIds(NamedTuple):
@@ -40,6 +58,23 @@ class InputIds(NamedTuple):
 
     token_ids: tuple[int, ...]
     second_from: int = 0
+
+
+class Spans(NamedTuple):
+    """Where the tokens of an input stand in its text: of a pair, the second one.
+
+    ``starts`` and ``ends`` count characters; both are ``SPECIAL`` for the tokens around the text, ``ELSEWHERE`` for
+    those of another text. ``words`` numbers the tokenizer's words (-1: none). ``inside``: the token goes on with what
+    transformers' token classification takes for a word.
+    """
+
+    starts: tuple[int, ...]
+    ends: tuple[int, ...]
+    words: tuple[int, ...]
+    inside: tuple[bool, ...]
+
+
+SPECIAL, ELSEWHERE = -1, -2
 
 
 class OneShotRequest(msgspec.Struct, frozen=True):

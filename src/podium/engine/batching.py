@@ -20,11 +20,17 @@ IDLE_SECONDS = 1.0
 
 
 class _Rows:
-    """The answer of one request as it fills."""
+    """The answer of one request as it fills: the vectors of each of its inputs."""
 
-    def __init__(self, inputs: int, dimensions: int) -> None:
-        self.vectors: Vectors = np.empty((inputs, dimensions), dtype="<f4")
+    def __init__(self, inputs: int) -> None:
+        self.vectors: list[Vectors] = [_NONE] * inputs
         self.missing = inputs
+
+    def whole(self) -> bytes:
+        return b"".join(rows.astype("<f4", copy=False).tobytes() for rows in self.vectors)
+
+
+_NONE: Vectors = np.empty((0, 0), dtype="<f4")
 
 
 class Batcher:
@@ -82,7 +88,7 @@ class Batcher:
     def _handle(self, command: Command) -> None:
         match command:
             case Compute(id=request_id, inputs=inputs):
-                self._requests[request_id] = _Rows(len(inputs), self._engine.facts.dimensions)
+                self._requests[request_id] = _Rows(len(inputs))
                 self._queue.add(request_id, inputs)
             case Abort(id=request_id):
                 self._forget(request_id)
@@ -137,7 +143,10 @@ class Batcher:
     def _collect(
         self, batch: list[WaitingInput], vectors: Vectors, computed: list[Computed], refused: list[Refused]
     ) -> None:
-        for waiting, row in zip(batch, vectors, strict=True):
+        facts, end = self._engine.facts, 0
+        for waiting in batch:
+            begin, end = end, end + facts.rows(waiting.ids)
+            row = vectors[begin:end]
             rows = self._requests.get(waiting.request_id)
             if rows is None:
                 continue  # aborted, or refused for another input
@@ -149,7 +158,7 @@ class Batcher:
             rows.missing -= 1
             if not rows.missing:
                 del self._requests[waiting.request_id]
-                computed.append(Computed(id=waiting.request_id, vectors=rows.vectors.tobytes()))
+                computed.append(Computed(id=waiting.request_id, vectors=rows.whole()))
 
     def _refuse(self, request_ids: Iterable[int], error: PodiumError) -> list[Refused]:
         """Refusals of those that still wait; the rest of their inputs leaves the queue."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from podium.core.errors import PodiumError
+from podium.core.generation import ChatPrompt
 from podium.engine.messages import (
     Abort,
     Compute,
@@ -50,7 +51,7 @@ class Intake:
     def take(self, message: ToWorker) -> None:
         """Handle one message; returns at once, the work goes to a thread."""
         match message:
-            case Submit(sampling=sampling) if sampling.constraint is not None:
+            case Submit() if _is_constrained(message):
                 self._constrained_pool.submit(self._answer, message)
             case Submit() | Tokenize() | Detokenize() | TokenizeInputs():
                 self._pool.submit(self._answer, message)
@@ -76,7 +77,14 @@ class Intake:
                 strings = tuple(map(self._tokenizer.token_text, token_ids)) if message.strings else ()
                 self._send(Tokens(id=request_id, token_ids=token_ids, strings=strings))
             case TokenizeInputs(id=request_id, inputs=inputs, param=param):
-                self._send(InputTokens(id=request_id, inputs=self._preparation.tokenize_inputs(inputs, param)))
+                encoded = self._preparation.tokenize_inputs(inputs, param)
+                spans = tuple(one.spans for one in encoded) if message.spans else ()
+                self._send(InputTokens(id=request_id, inputs=tuple(one.ids for one in encoded), spans=spans))
             case Detokenize(id=request_id, token_ids=token_ids):
                 self._tokenizer.check_ids(token_ids)
                 self._send(Text(id=request_id, text=self._tokenizer.decode(token_ids)))
+
+
+def _is_constrained(message: Submit) -> bool:
+    forces_a_call = isinstance(message.prompt, ChatPrompt) and message.prompt.forces_a_call
+    return message.sampling.constraint is not None or forces_a_call

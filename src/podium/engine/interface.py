@@ -12,8 +12,8 @@ from typing import Protocol
 
 import msgspec
 
-from podium.core.generation import ChatPrompt, FinishReason, SamplingParams, TextPrompt, TokenLogprob
-from podium.core.one_shot import Task
+from podium.core.generation import ChatPrompt, FinishReason, SamplingParams, TextPrompt, TokenLogprob, ToolCallDelta
+from podium.core.one_shot import InputIds, RowsOf, Task
 
 
 class EngineFacts(msgspec.Struct, frozen=True):
@@ -23,6 +23,7 @@ class EngineFacts(msgspec.Struct, frozen=True):
     a request by name. ``text_engine``: prompts are passed on as text and text comes back (``remote``).
     A one-shot engine has a ``task`` of its own, and ``dimensions`` is the length of its vectors; its sequences
     are inputs. A classifier's vectors have a number for each of ``labels``; ``multi_label`` as in its plan.
+    ``rows_of`` says what an input has vectors for; ``mask_token_id`` is -1 where there is none.
     """
 
     engine: str
@@ -38,6 +39,19 @@ class EngineFacts(msgspec.Struct, frozen=True):
     dimensions: int = 0
     labels: tuple[str, ...] = ()
     multi_label: bool = False
+    rows_of: RowsOf = "input"
+    mask_token_id: int = -1
+    mask_token: str = ""
+
+    def rows(self, ids: InputIds) -> int:
+        """How many vectors an input has."""
+        match self.rows_of:
+            case "input":
+                return 1
+            case "token":
+                return len(ids.token_ids)
+            case "mask":
+                return ids.token_ids.count(self.mask_token_id)
 
 
 class EngineSequence(msgspec.Struct, frozen=True):
@@ -74,7 +88,7 @@ class SequenceOutput(msgspec.Struct):
     for: one entry for each prompt token, the first with ``logprob`` None. ``finish_reason`` ends the
     sequence. ``error`` ends it too: (error code, message). ``cached_tokens``: prompt tokens that were not
     computed anew, None when the engine does not tell. ``text``, ``text_logprobs`` (token id -1 where
-    only the token's text is known), ``token_count`` and ``prompt_tokens`` are for text engines only.
+    only the token's text is known), ``token_count``, ``prompt_tokens`` and ``tool_calls`` are for text engines only.
     """
 
     sequence_id: int
@@ -88,6 +102,7 @@ class SequenceOutput(msgspec.Struct):
     text_logprobs: Sequence[TokenLogprob] | None = None
     token_count: int = 0
     prompt_tokens: int = 0
+    tool_calls: tuple[ToolCallDelta, ...] = ()
 
 
 class EngineGauges(msgspec.Struct, frozen=True, array_like=True):

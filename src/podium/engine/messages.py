@@ -6,14 +6,15 @@ A frame is a 4-byte big-endian length and one msgpack-encoded message. The socke
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from podium.core.generation import Chunk, Prompt, SamplingParams
-from podium.core.one_shot import Input, InputIds
+from podium.core.one_shot import Input, InputIds, Spans
 from podium.engine.interface import EngineFacts, EngineGauges
 from podium.engine.one_shot import OneShotLoad
+from podium.engine.tool_calls.format import ToolFormat
 
 LENGTH_BYTES = 4
 MAX_FRAME_BYTES = 256 * 1024**2
@@ -32,6 +33,7 @@ class Load(msgspec.Struct, frozen=True, tag="load"):
     engine: dict[str, Any]
     max_model_len: int = 0
     chat_template: str | None = None
+    tool_format: ToolFormat | Literal["auto", "none"] = "auto"
     trust_remote_code: bool = False
     heartbeat_seconds: float = 0.5
     one_shot: OneShotLoad | None = None
@@ -69,15 +71,19 @@ class Detokenize(msgspec.Struct, frozen=True, tag="detokenize"):
 
 
 class TokenizeInputs(msgspec.Struct, frozen=True, tag="tokenize_inputs"):
-    """Tokenize the inputs of a one-shot request. Answered by ``InputTokens`` or ``Refused``, which names ``param``."""
+    """Tokenize the inputs of a one-shot request. Answered by ``InputTokens`` or ``Refused``, which names ``param``.
+
+    ``spans``: with the places of the tokens in the text.
+    """
 
     id: int
     inputs: tuple[Input, ...]
     param: str = "input"
+    spans: bool = False
 
 
 class Compute(msgspec.Struct, frozen=True, tag="compute"):
-    """One vector for each input. Answered by ``Computed`` in a ``Step``, or ``Refused``."""
+    """The vectors of each input. Answered by ``Computed`` in a ``Step``, or ``Refused``."""
 
     id: int
     inputs: tuple[InputIds, ...]
@@ -132,14 +138,17 @@ class Refused(msgspec.Struct, frozen=True, tag="refused"):
 
 
 class Computed(msgspec.Struct, frozen=True, tag="computed"):
-    """Answer to ``Compute``: float32, little endian, shape (inputs, dimensions), row by row."""
+    """Answer to ``Compute``: float32, little endian, shape (rows, dimensions), row by row."""
 
     id: int
     vectors: bytes
 
 
 class Step(msgspec.Struct, frozen=True, tag="step"):
-    """Everything that one engine step produced, for the whole batch."""
+    """Everything that one engine step produced, for the whole batch.
+
+    ``discarded_tokens``: of sequences that had been aborted when they came, since the last message.
+    """
 
     chunks: list[tuple[int, Chunk]]
     refused: list[Refused]
@@ -147,6 +156,7 @@ class Step(msgspec.Struct, frozen=True, tag="step"):
     step: int
     seconds: float
     computed: list[Computed] = []
+    discarded_tokens: int = 0
 
 
 class Heartbeat(msgspec.Struct, frozen=True, tag="heartbeat"):
@@ -172,10 +182,14 @@ class Tokens(msgspec.Struct, frozen=True, tag="tokens"):
 
 
 class InputTokens(msgspec.Struct, frozen=True, tag="input_tokens"):
-    """Answer to ``TokenizeInputs``: the token ids of each input."""
+    """Answer to ``TokenizeInputs``: the token ids of each input, of a windowed one those of each window.
+
+    ``spans``: as many where they were asked for, else none.
+    """
 
     id: int
     inputs: tuple[InputIds, ...]
+    spans: tuple[Spans, ...] = ()
 
 
 class Text(msgspec.Struct, frozen=True, tag="text"):

@@ -10,11 +10,13 @@ import msgspec
 
 from podium.core.errors import ContextLengthExceeded, InvalidRequest
 from podium.core.generation import ChatPrompt, Constraint, Prompt, SamplingParams, TextPrompt, TokensPrompt
-from podium.core.one_shot import Input, InputIds, PairPrompt
+from podium.core.one_shot import Input, PairPrompt, WindowedPrompt
 from podium.engine.chat_template import ChatTemplate
 from podium.engine.interface import EngineFacts, EngineSequence
 from podium.engine.messages import Abort, Compute, Shutdown, Submit
-from podium.engine.tokenizer import Tokenizer
+from podium.engine.tokenizer import Encoded, Tokenizer
+from podium.engine.tool_calls.format import ToolFormat
+from podium.engine.tool_calls.use import ToolUse, held_to_calls, tool_use, with_known_ids
 
 
 class Prepared(msgspec.Struct):
@@ -23,6 +25,7 @@ class Prepared(msgspec.Struct):
     request_id: int
     sequences: list[EngineSequence]
     prompt_text: str
+    tools: ToolUse | None = None
 
 
 Command = Prepared | Compute | Abort | Shutdown
@@ -38,11 +41,13 @@ class Preparation:
         facts: EngineFacts,
         eos_token_ids: frozenset[int],
         check_constraint: Callable[[Constraint], None],
+        tool_format: ToolFormat | None = None,
     ) -> None:
         self._tokenizer = tokenizer
         self._facts = facts
         self._eos = eos_token_ids
         self._check_constraint = check_constraint
+        self._tool_format = tool_format
         self._next_id = itertools.count(1)
         template = tokenizer.chat_template
         self._template = ChatTemplate(template, tokenizer.special_tokens) if template else None
@@ -51,18 +56,20 @@ class Preparation:
         """Raises ``InvalidRequest`` and its kind when the request can never run on this model."""
         if self._facts.text_engine:
             return self._pass_on(submit)
-        token_ids = self.tokenize(submit.prompt)
+        prompt, sampling = submit.prompt, submit.sampling
+        tools = tool_use(prompt, self._tool_format) if isinstance(prompt, ChatPrompt) else None
+        token_ids = self.tokenize(prompt)
         if not token_ids:
             raise InvalidRequest("The prompt has no tokens; give at least one.", param="prompt")
-        self._tokenizer.check_ids(tuple(submit.sampling.logit_bias) + submit.sampling.stop_token_ids)
+        self._tokenizer.check_ids(tuple(sampling.logit_bias) + sampling.stop_token_ids)
         max_tokens = self._max_tokens(len(token_ids), submit)
-        if submit.sampling.constraint is not None:
-            self._check_constraint(submit.sampling.constraint)
-        sequences = [
-            self._sequence(submit.sampling, choice, token_ids, max_tokens) for choice in range(submit.sampling.n)
-        ]
-        prompt_text = self._text(submit.prompt) if submit.sampling.echo else ""
-        return Prepared(request_id=submit.id, sequences=sequences, prompt_text=prompt_text)
+        if isinstance(prompt, ChatPrompt) and tools is not None:
+            sampling = held_to_calls(sampling, prompt, tools, self._facts.unsupported)
+        if sampling.constraint is not None:
+            self._check_constraint(sampling.constraint)
+        sequences = [self._sequence(sampling, choice, token_ids, max_tokens) for choice in range(sampling.n)]
+        prompt_text = self._text(prompt) if sampling.echo else ""
+        return Prepared(request_id=submit.id, sequences=sequences, prompt_text=prompt_text, tools=tools)
 
     def tokenize(self, prompt: Prompt, *, add_special_tokens: bool = True) -> tuple[int, ...]:
         """Token ids of a prompt."""
@@ -76,20 +83,30 @@ class Preparation:
                 # The template writes the special tokens itself.
                 return tuple(self._tokenizer.encode(self._render(prompt), add_special_tokens=False))
 
-    def tokenize_inputs(self, inputs: Sequence[Input], param: str) -> tuple[InputIds, ...]:
-        """Token ids of each input. Raises ``InvalidRequest`` for an empty one, ``ContextLengthExceeded``."""
-        return tuple(self._input_ids(f"{param}.{position}", given) for position, given in enumerate(inputs))
+    def tokenize_inputs(self, inputs: Sequence[Input], param: str) -> list[Encoded]:
+        """Each input as tokens, a windowed one as several.
 
-    def _input_ids(self, param: str, given: Input) -> InputIds:
-        match given:
-            case TextPrompt(text):
-                found = InputIds(tuple(self._tokenizer.encode(text)))
-            case PairPrompt(first, second):
-                found = self._tokenizer.encode_pair(first, second)
-            case TokensPrompt(token_ids):
-                self._tokenizer.check_ids(token_ids, param=param)
-                found = InputIds(token_ids)
-        length = len(found.token_ids)
+        Raises ``InvalidRequest`` for an empty one, ``ContextLengthExceeded``.
+        """
+        texts = [given.text for given in inputs if isinstance(given, TextPrompt)]
+        encoded = iter(self._tokenizer.encode_texts(texts))
+        found: list[Encoded] = []
+        for position, given in enumerate(inputs):
+            where = f"{param}.{position}"
+            match given:
+                case TextPrompt():
+                    found.append(self._checked(where, given, next(encoded)))
+                case PairPrompt(first, second):
+                    found.append(self._checked(where, given, self._tokenizer.encode_pair(first, second)))
+                case TokensPrompt(token_ids):
+                    self._tokenizer.check_ids(token_ids, param=where)
+                    found.append(self._checked(where, given, Encoded.of_ids(token_ids)))
+                case WindowedPrompt():
+                    found += self._tokenizer.encode_windows(given, self._facts.max_model_len)
+        return found
+
+    def _checked(self, param: str, given: Input, found: Encoded) -> Encoded:
+        length = len(found.ids.token_ids)
         if not length:
             raise InvalidRequest(f"`{param}` has no tokens; give at least one.", param=param)
         if length > self._facts.max_model_len:
@@ -115,7 +132,9 @@ class Preparation:
                 "This model has no chat template. Use /v1/completions, or set models[].chat_template_file.",
                 param="messages",
             )
-        return self._template.render(prompt)
+        tool_use(prompt, self._tool_format)
+        known = with_known_ids(prompt.messages, self._tool_format)
+        return self._template.render(msgspec.structs.replace(prompt, messages=known))
 
     def _max_tokens(self, prompt_tokens: int, submit: Submit) -> int:
         context = self._facts.max_model_len

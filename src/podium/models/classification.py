@@ -34,7 +34,7 @@ class Classifier:
 
     async def classify(self, request: OneShotRequest) -> Classified:
         """Of each input. Raises what ``OneShots.compute`` raises."""
-        return _classified(await self._one_shots.compute(request, "classify", "rerank"))
+        return _classified(await self._one_shots.compute(request, "classify", "rerank", "zero_shot"))
 
     async def rank(self, request: OneShotRequest) -> Classified:
         """The relevance of each pair, the only label. Raises as above; classifiers of other labels are refused."""

@@ -30,6 +30,10 @@ _CLASSES: dict[Task, str] = {
     "embed": "OVModelForFeatureExtraction",
     "classify": "OVModelForSequenceClassification",
     "rerank": "OVModelForSequenceClassification",
+    "zero_shot": "OVModelForSequenceClassification",
+    "token_classification": "OVModelForTokenClassification",
+    "fill_mask": "OVModelForMaskedLM",
+    "question_answering": "OVModelForQuestionAnswering",
 }
 
 Tell = Callable[[Line], None]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -13,7 +14,8 @@ import numpy as np
 from podium.cache.key import ModelIdentity
 from podium.config.models import Model
 from podium.core.errors import DeadlineExceeded
-from podium.core.one_shot import InputIds, OneShotRequest, OneShotTask, Vectors
+from podium.core.generation import TokensPrompt
+from podium.core.one_shot import InputIds, OneShotRequest, OneShotTask, Spans, Vectors
 from podium.core.standing import Standing
 from podium.engine.admission import AdmissionGate
 from podium.engine.handle import EngineHandle
@@ -28,7 +30,8 @@ from podium.models.registry import Models
 class Computed:
     """Vectors in the order of the inputs, and who computed them. ``queue_seconds``: before the first was computed.
 
-    ``identity`` is None until the model's files are known by content.
+    ``inputs`` and ``spans`` (where they were asked for) are the inputs as the model read them. ``identity`` is None
+    until the model's files are known by content.
     """
 
     model: str
@@ -39,6 +42,15 @@ class Computed:
     queue_seconds: float
     standings: Sequence[Standing]
     identity: ModelIdentity | None
+    inputs: tuple[InputIds, ...] = ()
+    spans: tuple[Spans, ...] = ()
+
+    def by_input(self) -> Iterator[Vectors]:
+        """The vectors of each input, in their order."""
+        end = 0
+        for ids in self.inputs:
+            begin, end = end, end + self.facts.rows(ids)
+            yield self.vectors[begin:end]
 
     @property
     def engine(self) -> str:
@@ -55,6 +67,7 @@ class _Asked:
     handle: EngineHandle
     gate: AdmissionGate
     inputs: tuple[InputIds, ...]
+    facts: EngineFacts
     slice_inputs: int
     deadline: float | None
 
@@ -85,8 +98,10 @@ class OneShots:
         self._quotas = quotas
         self._default_timeout_seconds = default_timeout_seconds
 
-    async def compute(self, request: OneShotRequest, *tasks: OneShotTask, check: Check = accept) -> Computed:
-        """All vectors, or none.
+    async def compute(
+        self, request: OneShotRequest, *tasks: OneShotTask, check: Check = accept, spans: bool = False
+    ) -> Computed:
+        """All vectors, or none; ``spans``: and where the tokens stand in the texts.
 
         Refused before any computing: models that are unknown or not the caller's (``ModelNotFound``) or do none of
         ``tasks`` (``UnsupportedTask``), what ``check`` refuses, inputs that are empty or too long, used-up quotas
@@ -104,9 +119,9 @@ class OneShots:
                     hold.callback(served.release)
                     refuse_other_task(self._models, request.caller, ready.facts, *tasks)
                     check(served.config, ready.facts)
-                    inputs = await handle.tokenize_inputs(request.inputs, param=request.param)
+                    read = await handle.tokenize_inputs(request.inputs, param=request.param, spans=spans)
                     most = ready.facts.max_batch_sequences
-                    asked = _Asked(request, served.config.name, handle, gate, inputs, most, deadline)
+                    asked = _Asked(request, served.config.name, handle, gate, read.inputs, ready.facts, most, deadline)
                     lease = await self._reserve(asked)
                     vectors, started = await _compute(asked, lease)
         except TimeoutError as error:
@@ -120,7 +135,20 @@ class OneShots:
             queue_seconds=started - arrived,
             standings=lease.standings,
             identity=served.identity,
+            inputs=read.inputs,
+            spans=read.spans,
         )
+
+    async def token_texts(self, request: OneShotRequest, token_ids: Iterable[int]) -> dict[int, str]:
+        """The text of each token of the request's model."""
+        served = await self._models.find_loaded(permitted(self._models, request.caller, request.model))
+        handle, _, _ = served.use()
+        ids = tuple(token_ids)
+        try:
+            tokens = await handle.tokenize(TokensPrompt(ids), add_special_tokens=False)
+        finally:
+            served.release()
+        return dict(zip(ids, tokens.strings, strict=True))
 
     async def _reserve(self, asked: _Asked) -> Lease:
         caller = asked.request.caller
@@ -156,10 +184,11 @@ async def _compute(asked: _Asked, lease: Lease) -> tuple[Vectors, float]:
                 permit.release(computed_tokens)
             used_tokens += tokens
             lease.note(used_tokens, 0)
-            rows.update(zip(positions, vectors, strict=True))
+            ends = itertools.accumulate(asked.facts.rows(ids) for ids in inputs)
+            rows.update(zip(positions, np.split(vectors, list(ends)[:-1]), strict=True))
     finally:
         lease.settle(used_tokens, 0)
-    return np.stack([rows[position] for position in range(len(rows))]), started or time.monotonic()
+    return np.concatenate([rows[position] for position in range(len(rows))]), started or time.monotonic()
 
 
 def _work(asked: _Asked, permits: int, tokens: int) -> Work:

@@ -14,6 +14,10 @@ _INSTEAD = {
     "embed": "It computes embeddings: use /v1/embeddings.",
     "classify": "It classifies texts: use /v1/classify.",
     "rerank": "It tells how relevant a text is to a question: use /v1/rerank.",
+    "zero_shot": "It tells which of given labels fit a text: use /v1/zero-shot-classification, or /v1/classify.",
+    "token_classification": "It finds entities in texts: use /v1/token-classification.",
+    "fill_mask": "It fills masks in texts: use /v1/fill-mask.",
+    "question_answering": "It finds answers in texts: use /v1/question-answering.",
 }
 
 

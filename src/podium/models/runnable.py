@@ -22,9 +22,9 @@ from podium.models.converter import Precision
 from podium.models.file_hashes import verify_files
 from podium.models.selection import Choice, Machine, choose
 from podium.models.sentence_embedding import embedding_plan, one_shot_load
-from podium.models.sequence_classification import classification_plan
 from podium.models.small_json import read_json
 from podium.models.source import resolve_source
+from podium.models.task_plans import classification_plan, fill_mask_plan, token_plan
 
 # KV cache, activations and code beside the weights: measured on GPT-2 124M with openvino and transformers.
 WORKER_OVERHEAD_BYTES = 300 * 1024**2
@@ -87,23 +87,33 @@ def _one_shot(model: Model, checkpoint: Checkpoint) -> OneShotLoad:
             f"models[].max_model_len is {model.max_model_len}, and the checkpoint has positions for "
             f"{checkpoint.max_model_len} tokens; lower it."
         )
-    plan = _plan(model, checkpoint)
+    plan = plan_of(model, checkpoint)
     lengths = [length for length in (plan.max_model_len, checkpoint.max_model_len) if length]
     return one_shot_load(model, replace(plan, max_model_len=min(lengths, default=0)))
 
 
-def _plan(model: Model, checkpoint: Checkpoint) -> Plan:
+def plan_of(model: Model, checkpoint: Checkpoint) -> Plan:
+    """What the numbers of a checkpoint of a one-shot task mean, by its files and the settings."""
+    config = read_json(checkpoint.path, CONFIG, dict[str, Any])
     match checkpoint.task:
-        case "classify" | "rerank" as task:
-            return classification_plan(task, read_json(checkpoint.path, CONFIG, dict[str, Any]))
+        case "classify" | "rerank" | "zero_shot" as task:
+            return classification_plan(task, config)
+        case "token_classification" | "question_answering" as task:
+            return token_plan(task, config)
+        case "fill_mask":
+            return fill_mask_plan(checkpoint.path, config.get("vocab_size"))
         case _:
             return embedding_plan(model.embedding, checkpoint.path)
 
 
 def _plan_without_files(model: Model) -> Plan:
     match model.task:
-        case "classify" | "rerank" as task:
+        case "classify" | "rerank" | "zero_shot" as task:
             return classification_plan(task)
+        case "token_classification" | "question_answering" as task:
+            return token_plan(task)
+        case "fill_mask":
+            return fill_mask_plan()
         case _:
             return embedding_plan(model.embedding)
 

@@ -9,18 +9,33 @@ from typing import Any, Literal
 from podium.core.errors import UnsupportedArchitecture
 from podium.core.one_shot import Task
 from podium.models.sentence_embedding import MODULES
-from podium.models.sequence_classification import label_names
+from podium.models.task_plans import entailment_of, label_names
 
 CAUSAL_SUFFIXES = ("ForCausalLM", "LMHeadModel")
 _ENCODERS = (
     "Bert", "Roberta", "XLMRoberta", "MPNet", "DistilBert", "Albert", "Camembert", "Electra", "Deberta", "DebertaV2",
     "ModernBert", "NomicBert", "Ernie",
 )  # fmt: skip
-_ENCODER_ARCHITECTURES = frozenset(name + suffix for name in _ENCODERS for suffix in ("Model", "ForMaskedLM"))
-_CLASSIFIERS = frozenset(name + "ForSequenceClassification" for name in _ENCODERS)
+
+
+def _with_head(suffix: str) -> frozenset[str]:
+    return frozenset(name + suffix for name in _ENCODERS)
+
+
+_EMBEDDERS = _with_head("Model")
+_CLASSIFIERS = _with_head("ForSequenceClassification")
+_HEADS: dict[Task, frozenset[str]] = {
+    "classify": _CLASSIFIERS,
+    "rerank": _CLASSIFIERS,
+    "zero_shot": _CLASSIFIERS,
+    "token_classification": _with_head("ForTokenClassification"),
+    "fill_mask": _with_head("ForMaskedLM"),
+    "question_answering": _with_head("ForQuestionAnswering"),
+}
 _SUPPORTED = (
     "supported are causal language models (architectures that end in ForCausalLM or LMHeadModel), text encoders that "
-    "embed (BertModel, XLMRobertaModel, MPNetModel and the like) and such encoders with ForSequenceClassification"
+    "embed (BertModel, XLMRobertaModel, MPNetModel and the like) and such encoders with ForSequenceClassification, "
+    "ForTokenClassification, ForQuestionAnswering or ForMaskedLM"
 )
 
 
@@ -28,15 +43,15 @@ def task_of(folder: Path, config: dict[str, Any], wanted: Literal["auto"] | Task
     """The task and the architecture that does it.
 
     Asked for nothing, a folder of sentence-transformers or an encoder embeds, one with a classification head
-    classifies (with a single output it reranks), a causal language model generates. Asked to embed, any
-    architecture may that is not an encoder-decoder. Raises ``UnsupportedArchitecture``.
+    classifies (with a single output it reranks, with one for entailment it is there for zero-shot labels), one with
+    another head does what that is for. A causal language model generates. Asked to embed, any architecture may that is
+    not an encoder-decoder. Raises ``UnsupportedArchitecture``.
     """
     names = _architectures(config)
     fitting: dict[Task, Sequence[str]] = {
         "generate": [name for name in names if name.endswith(CAUSAL_SUFFIXES)],
         "embed": names,
-        "classify": [name for name in names if name in _CLASSIFIERS],
-        "rerank": [name for name in names if name in _CLASSIFIERS],
+        **{task: [name for name in names if name in heads] for task, heads in _HEADS.items()},
     }
     task = _inferred(folder, config, names) if wanted == "auto" else wanted
     if not fitting[task] or config.get("is_encoder_decoder"):
@@ -45,14 +60,24 @@ def task_of(folder: Path, config: dict[str, Any], wanted: Literal["auto"] | Task
         raise UnsupportedArchitecture(
             f"The model cannot rerank, only classify: it has {len(label_names(config))} outputs, and relevance is one."
         )
+    if task == "zero_shot" and entailment_of(label_names(config)) < 0:
+        raise UnsupportedArchitecture(
+            "The model cannot do zero_shot, only classify: none of its labels (id2label) begins with “entail”."
+        )
     return task, fitting[task][0]
 
 
 def _inferred(folder: Path, config: dict[str, Any], names: Sequence[str]) -> Task:
     if any(name in _CLASSIFIERS for name in names):
-        return "rerank" if len(label_names(config)) == 1 else "classify"
-    if any(name in _ENCODER_ARCHITECTURES for name in names) or (folder / MODULES).is_file():
+        labels = label_names(config)
+        return "rerank" if len(labels) == 1 else "classify" if entailment_of(labels) < 0 else "zero_shot"
+    for task in ("token_classification", "question_answering"):
+        if any(name in _HEADS[task] for name in names):
+            return task
+    if any(name in _EMBEDDERS for name in names) or (folder / MODULES).is_file():
         return "embed"
+    if any(name in _HEADS["fill_mask"] for name in names):
+        return "fill_mask"
     return "generate"
 
 

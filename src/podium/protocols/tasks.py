@@ -65,7 +65,9 @@ Documents = Annotated[tuple[str, ...], PlainValidator(_documents), WithJsonSchem
 Inputs = Annotated[tuple[str | Pair, ...], PlainValidator(_inputs), WithJsonSchema(_INPUTS_SCHEMA)]
 
 
-class _OneShotMembers(WireModel):
+class OneShotMembers(WireModel):
+    """What every request to a one-shot model may say."""
+
     model: str | None = Field(
         None, max_length=256, description="Model name, alias or name@version; none is the default."
     )
@@ -73,7 +75,7 @@ class _OneShotMembers(WireModel):
     priority: int | None = Field(None, ge=-100, le=100, description="Higher is served first; none is 0.")
 
 
-class RerankRequest(_OneShotMembers):
+class RerankRequest(OneShotMembers):
     """``POST /v1/rerank``."""
 
     query: str = Field(min_length=1, description="What the documents should be about.")
@@ -85,7 +87,7 @@ class RerankRequest(_OneShotMembers):
     )
 
 
-class ClassifyRequest(_OneShotMembers):
+class ClassifyRequest(OneShotMembers):
     """``POST /v1/classify``."""
 
     input: Inputs = Field(description="A text, or texts and pairs of texts that are read together; at most 2048.")

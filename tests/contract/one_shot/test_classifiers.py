@@ -25,7 +25,7 @@ PAIRS = [
 def inputs(folder: Path, *, pairs: bool) -> list[InputIds]:
     tokenizer = Tokenizer.from_folder(folder)
     if pairs:
-        return [tokenizer.encode_pair(first, second) for first, second in PAIRS]
+        return [tokenizer.encode_pair(first, second).ids for first, second in PAIRS]
     return [InputIds(tuple(tokenizer.encode(first))) for first, _ in PAIRS]
 
 

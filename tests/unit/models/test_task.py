@@ -10,8 +10,8 @@ import pytest
 from podium.core.errors import CheckpointInvalid, UnsupportedArchitecture
 from podium.core.one_shot import Task
 from podium.models.checkpoint import inspect
-from podium.models.sequence_classification import classification_plan
 from podium.models.task import task_of
+from podium.models.task_plans import classification_plan
 from support.checkpoint_folders import CONFIG, ENCODER, write_checkpoint
 
 
@@ -24,11 +24,34 @@ from support.checkpoint_folders import CONFIG, ENCODER, write_checkpoint
         "RobertaModel",
         "DistilBertModel",
         "ModernBertModel",
-        "BertForMaskedLM",
     ],
 )
 def test_encoders_embed(tmp_path: Path, architecture: str) -> None:
     assert task_of(tmp_path, {"architectures": [architecture]}) == ("embed", architecture)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "task"),
+    [
+        ("BertForMaskedLM", "fill_mask"),
+        ("DistilBertForTokenClassification", "token_classification"),
+        ("RobertaForQuestionAnswering", "question_answering"),
+    ],
+)
+def test_encoders_with_another_head_do_what_it_is_for(tmp_path: Path, architecture: str, task: Task) -> None:
+    assert task_of(tmp_path, {"architectures": [architecture]}) == (task, architecture)
+    (tmp_path / "modules.json").write_text("[]")
+    expected = "embed" if task == "fill_mask" else task
+    assert task_of(tmp_path, {"architectures": [architecture]}) == (expected, architecture)
+    assert task_of(tmp_path, {"architectures": [architecture]}, "embed") == ("embed", architecture)
+
+
+def test_a_classifier_that_knows_entailment_is_there_for_zero_shot_labels_and_may_classify(tmp_path: Path) -> None:
+    config = {"architectures": ["BertForSequenceClassification"], "id2label": {"0": "ENTAILMENT", "1": "neutral"}}
+    assert task_of(tmp_path, config)[0] == "zero_shot"
+    assert task_of(tmp_path, config, "classify")[0] == "classify"
+    with pytest.raises(UnsupportedArchitecture, match="none of its labels"):
+        task_of(tmp_path, {**config, "id2label": {"0": "good", "1": "bad"}}, "zero_shot")
 
 
 def test_causal_language_models_generate(tmp_path: Path) -> None:

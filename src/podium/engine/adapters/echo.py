@@ -171,10 +171,11 @@ def _prompt_logprobs(sequence: EngineSequence) -> list[RawLogprob]:
 
 
 def tokenizer(_folder: Path, chat_template: str | None) -> Tokenizer:
-    """A byte tokenizer: token id = byte, 256 = end of sequence."""
+    """A byte tokenizer: token id = byte, 256 = end of sequence. Words end at spaces."""
     letters = _byte_letters()
     inner = tokenizers.Tokenizer(models.BPE(vocab={letter: byte for byte, letter in enumerate(letters)}, merges=[]))
-    inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    bytes_ = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    inner.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(" ", "isolated"), bytes_])
     inner.decoder = decoders.ByteLevel()
     inner.add_special_tokens([EOS_TOKEN])
     return Tokenizer(inner, {"eos_token": EOS_TOKEN}, chat_template or CHAT_TEMPLATE)

@@ -2,7 +2,10 @@
 
 An embedding counts pairs of neighbouring tokens, hashed into 64 numbers: equal inputs have equal vectors, inputs
 that share words have similar ones. A classifier's number for label k counts the tokens that leave remainder k when they
-are divided by the number of labels. The relevance of a pair is 10 times the cosine of its texts' embeddings, less 5.
+are divided by the number of labels. The relevance of a pair is 10 times the cosine of its texts' embeddings, less 5,
+and so is the last label's number of a zero-shot classifier, whose others are 0. A token's number for label k is 5 if it
+leaves remainder k, else 0. Answers begin with upper case letters and end with full stops. A mask is ``_``; its best
+filling is the token before it, and the more a token differs from that one, the worse it fits.
 
 With ``faults: true`` an input may hold one fault word: ``fault:crash`` the process ends; ``fault:hang`` the batch
 never returns; ``fault:error`` the batch fails; ``fault:slow`` it takes one second longer; ``fault:nan`` its vector is
@@ -26,8 +29,8 @@ from podium.core.errors import EngineError
 from podium.core.one_shot import InputIds, Vectors
 from podium.engine.adapters.echo import CRASH_STATUS, EOS_ID, tokenizer
 from podium.engine.interface import EngineFacts, LoadContext
-from podium.engine.one_shot import ClassificationPlan, EmbeddingPlan, OneShotLoad, facts_of
-from podium.engine.pooling import normalized
+from podium.engine.one_shot import ClassificationPlan, EmbeddingPlan, FillMaskPlan, OneShotLoad, TokenPlan, facts_of
+from podium.engine.pooling import likeliest, normalized
 
 __all__ = ["load_one_shot", "tokenizer"]
 
@@ -55,23 +58,35 @@ class EchoOneShot:
         """Counts, after the configured time."""
         if self._config.token_interval_seconds:
             time.sleep(self._config.token_interval_seconds)
-        return np.stack([self._obey(ids, self._vector(ids)) for ids in batch])
+        return np.concatenate([self._obey(ids, self._rows(ids)) for ids in batch])
 
     def close(self) -> None:
         """Nothing to free."""
 
-    def _vector(self, ids: InputIds) -> Vectors:
+    def _rows(self, ids: InputIds) -> Vectors:
+        tokens = np.array(ids.token_ids)
         match self._plan:
             case EmbeddingPlan(normalize=normalize):
-                vector = _pair_counts(ids.token_ids)
-                return normalized(vector[np.newaxis])[0] if normalize else vector
+                vector = _pair_counts(ids.token_ids)[np.newaxis]
+                return normalized(vector) if normalize else vector
             case ClassificationPlan(task="classify", labels=labels):
-                remainders = np.array(ids.token_ids) % len(labels)
-                return np.bincount(remainders, minlength=len(labels)).astype(np.float32)
-            case _:
+                counts = np.bincount(tokens % len(labels), minlength=len(labels))
+                return np.array([counts], dtype=np.float32)
+            case ClassificationPlan(labels=labels):
                 texts = ids.token_ids[: ids.second_from], ids.token_ids[ids.second_from :]
                 first, second = normalized(np.stack([_pair_counts(text) for text in texts]))
-                return np.array([10.0 * first @ second - 5.0], dtype=np.float32)
+                others = [0.0] * (len(labels) - 1)
+                return np.array([[*others, 10.0 * first @ second - 5.0]], dtype=np.float32)
+            case TokenPlan(task="question_answering"):
+                edges = np.stack([(tokens >= ord("A")) & (tokens <= ord("Z")), tokens == ord(".")], axis=1)
+                return np.where(edges, 5.0, 0.0).astype(np.float32)
+            case TokenPlan(labels=labels):
+                return np.where(tokens[:, np.newaxis] % len(labels) == np.arange(len(labels)), 5.0, 0.0).astype(
+                    np.float32
+                )
+            case FillMaskPlan(mask_token_id=mask_token_id, most=most):
+                before = np.concatenate([[EOS_ID], tokens])[:-1][tokens == mask_token_id]
+                return likeliest(-np.abs(np.arange(EOS_ID) - before[:, np.newaxis]), most)
 
     def _obey(self, ids: InputIds, vector: Vectors) -> Vectors:
         if not self._config.faults:

@@ -20,10 +20,19 @@ from podium.core.errors import CheckpointInvalid, EngineError, MemoryBudgetExcee
 from podium.core.one_shot import InputIds, Vectors
 from podium.engine.adapters.openvino_settings import MODEL_FILE
 from podium.engine.interface import EngineFacts, LoadContext
-from podium.engine.one_shot import EmbeddingPlan, OneShotLoad, Plan, facts_of
-from podium.engine.pooling import normalized, pooled
+from podium.engine.one_shot import (
+    ClassificationPlan,
+    EmbeddingPlan,
+    FillMaskPlan,
+    OneShotLoad,
+    Plan,
+    TokenPlan,
+    facts_of,
+)
+from podium.engine.pooling import likeliest, normalized, pooled, real_rows
 
 SHAPE_TOKENS = 8
+MOST_LOGITS = 64 * 1024**2  # numbers of one pass over a vocabulary: 256 MiB
 _HINTS = {"bf16": "bf16", "f16": "f16"}
 Integers = NDArray[np.int64]
 
@@ -39,11 +48,15 @@ class _Batch:
 
 @dataclass(frozen=True)
 class _Head:
-    """What becomes of the graph's ``output``: ``finish`` takes its values and the batch's mask."""
+    """What becomes of the graph's ``outputs``: ``finish`` takes their values and the batch.
 
-    output: Any
+    ``most_tokens``: of a batch that is computed in one pass, padding included; 0 is no bound.
+    """
+
+    outputs: tuple[Any, ...]
     width: int
-    finish: Callable[[NDArray[Any], Integers], Vectors]
+    finish: Callable[[list[NDArray[Any]], _Batch], Vectors]
+    most_tokens: int = 0
 
 
 class OpenVINOOneShot:
@@ -56,14 +69,21 @@ class OpenVINOOneShot:
         self._head: _Head | None = head
 
     def compute(self, batch: Sequence[InputIds]) -> Vectors:
-        """The model's output for the padded batch, pooled where it is one for each token."""
-        assert self._head is not None, "this is a bug: the engine is closed"  # noqa: S101
+        """The model's output for the padded batch, pooled where one vector stands for several tokens."""
+        head = self._head
+        assert head is not None, "this is a bug: the engine is closed"  # noqa: S101
+        longest = max(len(ids.token_ids) for ids in batch)
+        most = max(1, head.most_tokens // longest) if head.most_tokens else len(batch)
+        parts = [self._pass(head, batch[start : start + most]) for start in range(0, len(batch), most)]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _pass(self, head: _Head, batch: Sequence[InputIds]) -> Vectors:
         padded = _padded(batch, self.facts.max_model_len)
         try:
             results = self._request.infer(_arguments(self._inputs, padded), share_inputs=True)
         except RuntimeError as error:
             raise EngineError("OpenVINO could not compute this batch; the worker's log has the reason.") from error
-        return self._head.finish(results[self._head.output], padded.mask)
+        return head.finish([results[output] for output in head.outputs], padded)
 
     def close(self) -> None:
         """Drop the model, and its memory with it."""
@@ -94,20 +114,62 @@ def _arguments(inputs: set[str], batch: _Batch) -> dict[str, Integers]:
 
 def _head(compiled: Any, plan: Plan) -> _Head:
     """The output that the plan is about. Raises ``CheckpointInvalid`` when the IR was made for something else."""
-    if isinstance(plan, EmbeddingPlan):
-        output, width = _output(compiled, axes=3, wanted="a vector for each token", export="feature extraction")
+    match plan:
+        case EmbeddingPlan():
+            return _embedding(compiled, plan)
+        case FillMaskPlan():
+            return _fillings(compiled, plan)
+        case TokenPlan(task="question_answering"):
+            return _answers(compiled)
+        case TokenPlan(labels=labels):
+            output, width = _output(compiled, axes=3, wanted="numbers for each token", export="token classification")
+            _check_labels(width, labels)
+            return _Head((output,), width, lambda found, batch: real_rows(found[0], batch.mask))
+        case ClassificationPlan(labels=labels):
+            output, width = _output(compiled, axes=2, wanted="a number for each label", export="text classification")
+            _check_labels(width, labels)
+            return _Head((output,), width, lambda found, _batch: np.array(found[0], dtype=np.float32))
 
-        def finish(hidden: NDArray[Any], mask: Integers) -> Vectors:
-            vectors = pooled(hidden, mask, plan.pooling)
-            return normalized(vectors) if plan.normalize else vectors
 
-        return _Head(output, width, finish)
-    output, width = _output(compiled, axes=2, wanted="a number for each label", export="text classification")
-    if width != len(plan.labels):
+def _embedding(compiled: Any, plan: EmbeddingPlan) -> _Head:
+    output, width = _output(compiled, axes=3, wanted="a vector for each token", export="feature extraction")
+
+    def finish(found: list[NDArray[Any]], batch: _Batch) -> Vectors:
+        vectors = pooled(found[0], batch.mask, plan.pooling)
+        return normalized(vectors) if plan.normalize else vectors
+
+    return _Head((output,), width, finish)
+
+
+def _fillings(compiled: Any, plan: FillMaskPlan) -> _Head:
+    output, width = _output(compiled, axes=3, wanted="a number for each token of the vocabulary", export="fill mask")
+    if width < plan.most:
+        raise CheckpointInvalid("The IR's vocabulary is smaller than the tokenizer's; convert the checkpoint again.")
+
+    def finish(found: list[NDArray[Any]], batch: _Batch) -> Vectors:
+        masked = (batch.token_ids == plan.mask_token_id) & (batch.mask == 1)
+        return likeliest(found[0][masked], plan.most)
+
+    return _Head((output,), width, finish, most_tokens=max(1, MOST_LOGITS // width))
+
+
+def _answers(compiled: Any) -> _Head:
+    """One output for where answers begin, and one for where they end."""
+    by_name = {name: output for output in compiled.outputs for name in output.names}
+    try:
+        outputs = by_name["start_logits"], by_name["end_logits"]
+    except KeyError:
         raise CheckpointInvalid(
-            f"The IR has {width} numbers for an input and config.json names {len(plan.labels)} labels; mend id2label."
+            "The IR does not tell where answers begin and end; convert the checkpoint again, for question answering."
+        ) from None
+    return _Head(outputs, 2, lambda found, batch: real_rows(np.stack(found, axis=-1), batch.mask))
+
+
+def _check_labels(width: int, labels: tuple[str, ...]) -> None:
+    if width != len(labels):
+        raise CheckpointInvalid(
+            f"The IR has {width} numbers for an input and config.json names {len(labels)} labels; mend id2label."
         )
-    return _Head(output, width, lambda logits, _mask: np.array(logits, dtype=np.float32))
 
 
 def _output(compiled: Any, *, axes: int, wanted: str, export: str) -> tuple[Any, int]:

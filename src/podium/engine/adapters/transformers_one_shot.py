@@ -12,13 +12,22 @@ from typing import TYPE_CHECKING, Any
 
 from podium.config.engine import TransformersEngine
 from podium.core.errors import CheckpointInvalid, EngineError
-from podium.core.one_shot import InputIds, Vectors
+from podium.core.one_shot import InputIds, Task, Vectors
 from podium.engine.adapters.transformers import require_libraries, set_threads
 from podium.engine.interface import EngineFacts, LoadContext
-from podium.engine.one_shot import EmbeddingPlan, OneShotLoad, Plan, facts_of
+from podium.engine.one_shot import EmbeddingPlan, FillMaskPlan, OneShotLoad, Plan, TokenPlan, facts_of
+from podium.engine.pooling import likeliest
 
 if TYPE_CHECKING:
     import torch
+
+
+_CLASSES: dict[Task, str] = {
+    "embed": "AutoModel",
+    "token_classification": "AutoModelForTokenClassification",
+    "fill_mask": "AutoModelForMaskedLM",
+    "question_answering": "AutoModelForQuestionAnswering",
+}
 
 
 class TorchOneShot:
@@ -34,24 +43,34 @@ class TorchOneShot:
         self._segmented = _tells_segments_apart(model)
 
     def compute(self, batch: Sequence[InputIds]) -> Vectors:
-        """The model's output for the padded batch, pooled where it is one for each token."""
+        """The model's output for the padded batch, pooled where one vector stands for several tokens."""
         torch = self._torch
         try:
             with torch.inference_mode():
                 arguments = self._arguments(batch)
-                output = self._model(**arguments)
-                if isinstance(self._plan, EmbeddingPlan):
-                    vectors = self._pooled(output.last_hidden_state.float(), arguments["attention_mask"], self._plan)
-                else:
-                    vectors = output.logits.float()
+                return self._rows(self._model(**arguments), arguments["input_ids"], arguments["attention_mask"])
         except torch.OutOfMemoryError as error:
             raise EngineError("No memory is left for this batch; lower models[].batching.max_tokens.") from error
-        result: Vectors = vectors.cpu().numpy()
-        return result
 
     def close(self) -> None:
         """Drop the model, and its memory with it."""
         self._model = None
+
+    def _rows(self, output: Any, token_ids: torch.Tensor, mask: torch.Tensor) -> Vectors:
+        match self._plan:
+            case EmbeddingPlan():
+                vectors = self._pooled(output.last_hidden_state.float(), mask, self._plan)
+            case FillMaskPlan(mask_token_id=mask_token_id, most=most):
+                masked = (token_ids == mask_token_id) & (mask == 1)
+                return likeliest(output.logits[masked].float().cpu().numpy(), most)
+            case TokenPlan(task="question_answering"):
+                vectors = self._torch.stack([output.start_logits, output.end_logits], dim=-1)[mask == 1].float()
+            case TokenPlan():
+                vectors = output.logits[mask == 1].float()
+            case _:
+                vectors = output.logits.float()
+        found: Vectors = vectors.cpu().numpy()
+        return found
 
     def _arguments(self, batch: Sequence[InputIds]) -> dict[str, torch.Tensor]:
         """What is masked is 0, whatever the padding token."""
@@ -100,8 +119,7 @@ def load_one_shot(model_dir: Path, config: TransformersEngine, context: LoadCont
         raise CheckpointInvalid("The checkpoint does not tell its context length: set models[].max_model_len.")
     set_threads(config.threads)
     context.report("loading weights", -1.0)
-    embeds = isinstance(load.plan, EmbeddingPlan)
-    kind = transformers.AutoModel if embeds else transformers.AutoModelForSequenceClassification
+    kind = getattr(transformers, _CLASSES.get(load.plan.task, "AutoModelForSequenceClassification"))
     model = load_model(model_dir, config, trust_remote_code=context.trust_remote_code, auto_class=kind)
     facts = EngineFacts(
         engine="transformers",

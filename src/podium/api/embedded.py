@@ -1,0 +1,41 @@
+"""What a one-shot model computed for a request, as an interface."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from podium.core.one_shot import Vectors
+from podium.core.standing import Standing
+
+
+class Embedded(Protocol):
+    """Vectors, and who computed them."""
+
+    @property
+    def model(self) -> str:
+        """Name of the model, resolved from an alias."""
+
+    @property
+    def version(self) -> str:
+        """Version of the model."""
+
+    @property
+    def engine(self) -> str:
+        """Engine kind."""
+
+    @property
+    def vectors(self) -> Vectors:
+        """One row for each input, in order."""
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Tokens of all inputs."""
+
+    @property
+    def queue_seconds(self) -> float:
+        """Wait before the engine took the first of them."""
+
+    @property
+    def standings(self) -> Sequence[Standing]:
+        """The caller's quotas after this request was admitted; empty where none apply."""

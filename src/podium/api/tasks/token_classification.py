@@ -1,0 +1,77 @@
+"""``POST /v1/token-classification``: which pieces of a text are what."""
+
+from __future__ import annotations
+
+import time
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from podium.api.body import read
+from podium.api.context import backend_of
+from podium.api.direct_route import direct_router
+from podium.api.disconnect import stop_on_disconnect
+from podium.api.json_answer import JsonAnswer, ignored_headers
+from podium.api.one_shots import note, one_shot_request
+from podium.api.openapi import operation
+from podium.core.generation import TextPrompt
+from podium.core.task_answers import Entity
+from podium.protocols.tasks import TaskUsage
+from podium.protocols.text_tasks import (
+    FoundEntity,
+    TaggedInput,
+    TokenClassificationAnswer,
+    TokenClassificationRequest,
+)
+
+router = direct_router(tags=["Tasks"])
+_EXAMPLE = {"input": "Anna lives in Lisbon.", "aggregation_strategy": "simple"}
+
+
+@router.post(
+    "/v1/token-classification",
+    **operation(
+        "Find entities",
+        request=TokenClassificationRequest,
+        answer=TokenClassificationAnswer,
+        reserves=True,
+        example=_EXAMPLE,
+    ),
+)
+async def token_classification(request: Request) -> Response:
+    """The entities of each input, in the order of their places."""
+    backend = backend_of(request)
+    body = await read(request, TokenClassificationRequest, max_depth=backend.server.limits.json_depth)
+    asked = one_shot_request(
+        request,
+        body.model,
+        tuple(map(TextPrompt, body.input)),
+        priority=body.priority,
+        timeout=body.timeout_seconds,
+        param="input",
+    )
+    grouped = body.aggregation_strategy != "none"
+    async with stop_on_disconnect(request.receive):
+        tagged = await backend.text_tasks.token_classifier.tag(
+            asked, body.aggregation_strategy, frozenset(body.ignore_labels)
+        )
+    note(request, tagged.computed)
+    found = [
+        [_entity(text, one, grouped=grouped) for one in entities]
+        for text, entities in zip(body.input, tagged.entities, strict=True)
+    ]
+    answer = TokenClassificationAnswer(
+        id=f"tokens-{asked.id}",
+        created=int(time.time()),
+        model=tagged.computed.model,
+        labels=list(tagged.labels),
+        data=[TaggedInput(index, entities) for index, entities in enumerate(found)],
+        usage=TaskUsage(tagged.computed.prompt_tokens, tagged.computed.prompt_tokens),
+    )
+    return JsonAnswer(answer, headers=ignored_headers(request))
+
+
+def _entity(text: str, entity: Entity, *, grouped: bool) -> FoundEntity:
+    word = text[entity.start : entity.end]
+    named = {"entity_group" if grouped else "entity": entity.label}
+    return FoundEntity(entity.score, word, entity.start, entity.end, **named)

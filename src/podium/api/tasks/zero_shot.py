@@ -1,0 +1,73 @@
+"""``POST /v1/zero-shot-classification``: which of the caller's labels fit a text."""
+
+from __future__ import annotations
+
+import time
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from podium.api.body import read
+from podium.api.context import backend_of
+from podium.api.direct_route import direct_router
+from podium.api.disconnect import stop_on_disconnect
+from podium.api.json_answer import JsonAnswer, ignored_headers
+from podium.api.one_shots import note, one_shot_request
+from podium.api.openapi import operation
+from podium.core.errors import InvalidRequest
+from podium.core.generation import TextPrompt
+from podium.protocols.tasks import MAX_INPUTS, TaskUsage
+from podium.protocols.text_tasks import FittingLabels, ZeroShotAnswer, ZeroShotRequest
+
+router = direct_router(tags=["Tasks"])
+_EXAMPLE = {"input": "The match ended two to one.", "candidate_labels": ["sport", "money", "weather"]}
+
+
+@router.post(
+    "/v1/zero-shot-classification",
+    **operation(
+        "Label texts by labels of your own",
+        request=ZeroShotRequest,
+        answer=ZeroShotAnswer,
+        reserves=True,
+        example=_EXAMPLE,
+    ),
+)
+async def zero_shot(request: Request) -> Response:
+    """For each input the labels, the best first."""
+    backend = backend_of(request)
+    body = await read(request, ZeroShotRequest, max_depth=backend.server.limits.json_depth)
+    _check_size(len(body.input), len(body.candidate_labels))
+    asked = one_shot_request(
+        request,
+        body.model,
+        tuple(map(TextPrompt, body.input)),
+        priority=body.priority,
+        timeout=body.timeout_seconds,
+        param="input",
+    )
+    async with stop_on_disconnect(request.receive):
+        labelled = await backend.text_tasks.zero_shot.label(
+            asked, body.candidate_labels, body.hypothesis_template, multi_label=body.multi_label
+        )
+    note(request, labelled.computed)
+    answer = ZeroShotAnswer(
+        id=f"zero-shot-{asked.id}",
+        created=int(time.time()),
+        model=labelled.computed.model,
+        multi_label=body.multi_label,
+        data=[
+            FittingLabels(index, [one.label for one in row], [one.score for one in row])
+            for index, row in enumerate(labelled.labels)
+        ],
+        usage=TaskUsage(labelled.computed.prompt_tokens, labelled.computed.prompt_tokens),
+    )
+    return JsonAnswer(answer, headers=ignored_headers(request))
+
+
+def _check_size(inputs: int, labels: int) -> None:
+    if inputs * labels > MAX_INPUTS:
+        raise InvalidRequest(
+            f"{inputs} inputs with {labels} labels are {inputs * labels} pairs; at most {MAX_INPUTS} are allowed.",
+            param="candidate_labels",
+        )
