@@ -96,6 +96,7 @@ class LocalServer:
     def _wait_until_ready(self) -> None:
         listening = self._until("listen", _LISTEN_SECONDS, lambda: self._logged("listening"))
         self.url: str = listening["traffic"]
+        self.metrics_url = f"{listening['admin']}/metrics"
         probe = f"{listening['admin']}/readyz"
         self._until("become ready", _LOAD_SECONDS, lambda: self._is_ready(probe))
 

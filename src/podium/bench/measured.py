@@ -45,10 +45,15 @@ class Bench:
     watch: Callable[[Progress], None] | None = None
     metrics_url: str | None = None  # of the server, to sample beside the run
 
-    def measure(self, plan: RunPlan, name: str, tags: dict[str, str] | None = None) -> Measured:
-        """Measure ``plan`` and save it as ``name``. Raises as ``Run.go``; Ctrl-C loses this run alone."""
+    def measure(
+        self, plan: RunPlan, name: str, tags: dict[str, str] | None = None, metrics_url: str | None = None
+    ) -> Measured:
+        """Measure ``plan`` and save it as ``name``. Raises as ``Run.go``; Ctrl-C loses this run alone.
+
+        ``metrics_url``: of the server of this run, where it is not that of all runs.
+        """
         run = Run(plan, name=name, command=self.command, watch=self.watch, tags=tags or {})
-        with Sampling(self.metrics_url) as sampling:
+        with Sampling(metrics_url or self.metrics_url) as sampling:
             result, records = asyncio.run(run.go())
         save(self.folder / name, result, records)
         save_samples(self.folder / name, sampling.samples)

@@ -95,7 +95,7 @@ def _configuration(
             for at, load in enumerate(loads, start=1):
                 planned = msgspec.structs.replace(plan, target=target, load=load)
                 name = f"{number:02d}-{at:02d}"
-                measured = bench.measure(planned, name, {**tags, "load": load_text(load)})
+                measured = bench.measure(planned, name, {**tags, "load": load_text(load)}, server.metrics_url)
                 yield Point(changes=changes, load=load_text(load), run=name), measured
     except PodiumError as error:
         yield Point(changes=changes, load="", refused=error.message), None

@@ -103,7 +103,7 @@ class Tuner:
                 target = msgspec.structs.replace(self.plan.target, url=server.url)
                 plan = seeded(msgspec.structs.replace(self.plan, target=target, load=load), number)
                 before = server.cpu_seconds()
-                measured = self.bench.measure(plan, name, {"candidate": candidate.name})
+                measured = self.bench.measure(plan, name, {"candidate": candidate.name}, server.metrics_url)
                 cpu, memory = server.cpu_seconds() - before, server.memory_bytes()
             if not measured.clients_fault:
                 return score(self.goal, measured.records, plan, self.objectives, cpu), cpu, memory

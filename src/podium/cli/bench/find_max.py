@@ -57,6 +57,7 @@ def find_max(
     seed: o.SeedOption = 1,
     key_file: KeyFileOption = None,
     config: ConfigOption = None,
+    metrics: o.MetricsOption = None,
     out: o.OutOption = None,
     as_json: JsonOption = False,
 ) -> int:
@@ -85,7 +86,7 @@ def find_max(
         output.note(f"{probe.rate:.3g}/s for {planned.load.seconds:.0f} s: {state_at([probe], plan)} ({bad})")
 
     with watching(quiet=as_json) as watch:
-        found = search(Bench(folder, sys.argv, watch), run, objectives, plan, requests=requests, told=told)
+        found = search(Bench(folder, sys.argv, watch, metrics), run, objectives, plan, requests=requests, told=told)
     _save(folder, found)
     if as_json:
         output.document(found)

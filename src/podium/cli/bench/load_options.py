@@ -39,6 +39,7 @@ _NOT_OFFERED: dict[str, Any] = {
     "cancel_share": 0.0,
     "cancel_after": 8,
     "natural_stop": False,
+    "allow_cached": False,
     "extra": None,
     "objective": None,
     "workers": None,
