@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import httpx
 import msgspec
+import pydantic
 import typer
 import yaml
 
@@ -135,8 +136,11 @@ def _present(entry: dict[str, Any], kind: str) -> dict[str, Any]:
     changed = with_changes(entry, kind, candidates({}, {}, 1, 0)[0])
     try:
         return Model.model_validate(changed).engine.model_dump()
-    except ValueError as error:
-        raise ConfigurationError(f"the settings of the engine do not fit {kind}: {error}") from error
+    except pydantic.ValidationError as error:
+        found = "; ".join(one["msg"] for one in error.errors())
+        raise ConfigurationError(
+            f"the configured engine settings do not fit {kind}, the engine here: {found}"
+        ) from error
 
 
 def _announce(given: dict[str, Any], goal: Goal, kind: str, count: int) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from podium.bench.page.chart import Axis, Chart, Line
+from podium.bench.page.chart import TONES, Axis, Chart, Line
 from podium.bench.page.scale import seconds_text
 from podium.bench.result import RunResult
 from podium.bench.summary import Summary
+
+_LOADS = frozenset({"load", "rate", "side"})  # tags that tell the load or the side, not the configuration
 
 
 def asked_rate(summary: Summary) -> float:
@@ -16,42 +18,53 @@ def asked_rate(summary: Summary) -> float:
 
 
 def knee(runs: Sequence[RunResult]) -> list[Chart]:
-    """Latency and throughput against load. Empty charts for fewer than three loads: two points show no knee."""
-    points = sorted(
-        ((asked_rate(run.summary), run.summary) for run in runs if run.summary is not None), key=lambda point: point[0]
-    )
-    enough = points if len({rate for rate, _ in points}) >= 3 else []
-    x = [rate for rate, _ in enough]
+    """Latency and throughput against load, a line for each configuration. Two loads show no knee: no line for them."""
+    groups = _by_configuration(runs)
     load = Axis("load: requests per second")
-    latency = [
-        Line("TTFT p95", x, [summary.ttft_scheduled.at(95) for _, summary in enough]),
-        Line("end to end p95", x, [summary.e2e_scheduled.at(95) for _, summary in enough]),
+    p95 = [
+        _line(f"TTFT p95 {name}".strip(), points, lambda summary: summary.ttft_scheduled.at(95))
+        for name, points in groups.items()
     ]
-    tokens = [Line("", x, [summary.output_throughput for _, summary in enough])]
+    if len(groups) == 1:
+        points = next(iter(groups.values()))
+        p95.append(_line("end to end p95", points, lambda summary: summary.e2e_scheduled.at(95)))
+    tokens = [_line(name, points, lambda summary: summary.output_throughput) for name, points in groups.items()]
     return [
-        Chart("Knee: latency against load", latency, load, Axis("", seconds_text, logarithmic=True)),
+        Chart("Knee: latency against load", p95, load, Axis("", seconds_text, logarithmic=True)),
         Chart("Output tokens per second against load", tokens, load, Axis("")),
     ]
+
+
+def _by_configuration(runs: Sequence[RunResult]) -> dict[str, list[tuple[float, Summary]]]:
+    """Load and summary of the runs of each configuration that ran under three loads or more."""
+    groups: dict[str, list[tuple[float, Summary]]] = {}
+    for run in runs:
+        if run.summary is not None:
+            name = ", ".join(f"{key} {value}" for key, value in run.tags.items() if key not in _LOADS)
+            groups.setdefault(name, []).append((asked_rate(run.summary), run.summary))
+    enough = {name: points for name, points in groups.items() if len({rate for rate, _ in points}) >= 3}
+    return dict(list(enough.items())[:TONES])
+
+
+def _line(name: str, points: Sequence[tuple[float, Summary]], of: Callable[[Summary], float | None]) -> Line:
+    ordered = sorted(points, key=lambda point: point[0])
+    return Line(name, [rate for rate, _ in ordered], [of(summary) for _, summary in ordered])
 
 
 def pareto(runs: Sequence[RunResult]) -> Chart:
     """Tokens per second that one user gets against those of the whole system; the front is what nothing beats."""
     points = [
-        (1 / speed, run.summary.output_throughput, _label(run))
+        (1 / speed, run.summary.output_throughput, run.name)
         for run in runs
         if run.summary is not None and (speed := run.summary.tpot.at(50))
     ]
     points = points if len(points) >= 2 else []
     front = front_of([(x, y) for x, y, _ in points])
-    return Chart(
-        "Pareto: one user's speed against the whole system's",
-        [
-            Line("runs", [x for x, _, _ in points], [y for _, y, _ in points], "dots", [label for *_, label in points]),
-            Line("what no run beats", [x for x, _ in front], [y for _, y in front]),
-        ],
-        Axis("tokens per second for one user (1 / TPOT p50)"),
-        Axis(""),
-    )
+    lines = [Line("runs", [x for x, _, _ in points], [y for _, y, _ in points], "dots", [name for *_, name in points])]
+    if len(front) >= 2:
+        lines.append(Line("what no run beats", [x for x, _ in front], [y for _, y in front]))
+    user = Axis("tokens per second for one user (1 / TPOT p50)")
+    return Chart("Pareto: one user's speed against the whole system's", lines, user, Axis(""))
 
 
 def front_of(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -61,8 +74,3 @@ def front_of(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]
         if not front or y > front[-1][1]:
             front.append((x, y))
     return front[::-1]
-
-
-def _label(run: RunResult) -> str:
-    tags = ", ".join(f"{name} {value}" for name, value in run.tags.items())
-    return tags or run.name

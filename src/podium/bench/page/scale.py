@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 _MARKS = 5
+_FEWEST_MARKS = 3
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,8 @@ def _steps(low: float, high: float) -> list[float]:
 def _powers(low: float, high: float) -> list[float]:
     exponents = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     factors = (1,) if high / low > 1000 else (1, 2, 5)
-    return [factor * 10.0**at for at in exponents for factor in factors if low <= factor * 10.0**at <= high]
+    found = [factor * 10.0**at for at in exponents for factor in factors if low <= factor * 10.0**at <= high]
+    return found if len(found) >= _FEWEST_MARKS else _steps(low, high)
 
 
 def seconds_text(value: float) -> str:

@@ -20,7 +20,6 @@ from podium.bench.search.estimate import estimate
 from podium.bench.search.history import Criterion, Probe
 
 _STEP = 2.0
-_FEW_BAD = 12.0  # effective bad requests; with fewer a run has shown too few bursts to know their size
 _NEARBY = 1.3  # rates within this factor have bursts of about the same size
 _NEAR_THE_LIMIT = 4.0  # of what is allowed; above it a growing queue is taken for a burst
 
@@ -96,9 +95,7 @@ def _looks_good(probe: Probe) -> bool:
 
 
 def _as_bursty_as(pooled: Criterion, history: Sequence[Probe], rate: float) -> Criterion:
-    """The criterion, and where it has few bad requests, no more effective ones than the burstiest run nearby leaves."""
-    if pooled.bad >= _FEW_BAD:
-        return pooled
+    """The criterion, with no more effective requests than the burstiest run nearby leaves."""
     near = [
         one.effect
         for probe in history

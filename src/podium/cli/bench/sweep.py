@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
+import pydantic
 import typer
 import yaml
 
@@ -138,8 +139,11 @@ def _settings(model: str | None, config: Path | None) -> dict[str, Any]:
 def _check(settings: dict[str, Any], changes: Changes) -> None:
     try:
         Settings.model_validate(settings)
-    except ValueError as error:
-        raise ConfigurationError(f"{_words(changes)}: {error}") from error
+    except pydantic.ValidationError as error:
+        found = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        raise ConfigurationError(
+            f"{_words(changes)}: {found}; engine settings need an engine with a name, such as `engine: openvino`"
+        ) from error
 
 
 def _words(changes: Changes) -> str:

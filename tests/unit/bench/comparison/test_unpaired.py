@@ -21,11 +21,11 @@ def test_the_p_value_is_that_of_the_exact_permutation_test() -> None:
 def test_the_interval_holds_a_known_shift() -> None:
     draw = np.random.default_rng(6)
     held = 0
-    for _ in range(60):
+    for _ in range(40):
         found = permutation(draw.normal(0, 1, 6), draw.normal(2, 1, 6), 0.05)
         assert found.interval is not None
         held += found.interval[0] <= 2 <= found.interval[1]
-    assert held >= 52
+    assert held >= 34
 
 
 def test_three_runs_of_each_can_prove_nothing() -> None:

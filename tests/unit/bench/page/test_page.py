@@ -39,7 +39,7 @@ def test_a_report_needs_nothing_from_outside() -> None:
 
 
 def test_a_long_run_does_not_make_a_large_report() -> None:
-    many = [request(0.001 * number, 0.05, index=number, tokens=20) for number in range(30_000)]
+    many = [request(0.004 * number, 0.05, index=number, tokens=20) for number in range(8_000)]
     assert len(render([view(many)])) < 500_000
 
 
