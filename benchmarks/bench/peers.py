@@ -56,7 +56,7 @@ def run(command: list[str], seconds: float) -> str:
             capture_output=True,
             text=True,
             timeout=seconds + RUN_MARGIN_SECONDS,
-            env={"PATH": "/usr/bin:/bin", "HOME": folder, "HF_HUB_OFFLINE": "1", "NO_COLOR": "1"},
+            env={"PATH": "/usr/bin:/bin", "HOME": folder, "NO_COLOR": "1"},
             check=False,
         )
     return "" if done.returncode == 0 else (done.stdout + done.stderr)[-2000:]

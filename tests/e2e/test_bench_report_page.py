@@ -9,7 +9,7 @@ import pytest
 from podium.bench.page.page import render
 from podium.bench.page.run_view import RunView
 from podium.bench.sampling import Sample
-from support.bench_runs import request, run_of, run_with
+from support.bench_runs import made_up_phases, request, run_of, run_with
 from support.browser import browser
 
 _STARTED = 1795780800.0
@@ -18,8 +18,7 @@ _STARTED = 1795780800.0
 def _views() -> list[RunView]:
     records = [request(0.1 * number, 0.05 + 0.002 * (number % 30), index=number) for number in range(320)]
     samples = [Sample(at=_STARTED + at, cpu_ratio=0.5, memory_ratio=0.4, running=2, waiting=0) for at in range(32)]
-    phases = {record.index: {"queue": 0.01, "prefill": 0.03, "decode": 0.02} for record in records}
-    return [RunView(run_of(records), records, samples, phases)]
+    return [RunView(run_of(records), records, samples, made_up_phases(records))]
 
 
 def _several() -> list[RunView]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ def write_runs(folder: Path, slowness: float, *, pairs: int = 8) -> None:
     for number in range(2 * pairs):
         side, factor = ("A", 1.0) if number % 2 == 0 else ("B", slowness)
         jitter = 1 + 0.001 * (number * 7 % 5)
-        figures = {name: value * factor * jitter for name, value in FIGURES.items()}
+        figures: dict[str, Any] = {name: value * factor * jitter for name, value in FIGURES.items()}
         figures["output_throughput"] = 100.0 / factor / jitter
         save(folder / side / f"{number:02d}", run_with(started_at=f"2026-11-27T12:{number:02d}:00", **figures), [])
 

@@ -12,7 +12,7 @@ from podium.bench.page.scale import Format, Scale, linear, logarithmic, number_t
 
 LEFT, RIGHT, TOP, BOTTOM = 64, 14, 10, 38
 MOST_POINTS = 700  # of one line; more cannot be seen at this width
-TONES = 6
+TONES = 7
 
 
 @dataclass(frozen=True)

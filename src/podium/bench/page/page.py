@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
 
-from podium.bench.page.accounting import account
 from podium.bench.page.chart import Chart, draw
 from podium.bench.page.many_charts import knee, pareto
 from podium.bench.page.parts import (
@@ -42,13 +41,12 @@ def render(views: Sequence[RunView], *, price_per_hour: float | None = None) -> 
 
 def _one(view: RunView, price: float | None) -> list[str]:
     result = view.result
-    told = account(view.measured, view.phases)
     figures = (
         [
             _section("Summary", headline(result)),
             _section("Cost", cost_table([result], price)),
             _charts("Distributions", distributions(view), "charts"),
-            _section("Where the time goes", accounting_bar(told)),
+            _section("Where the time goes", accounting_bar(view.phases)),
         ]
         if result.summary is not None
         else []

@@ -6,10 +6,10 @@ import shlex
 from collections.abc import Sequence
 from html import escape
 
-from podium.bench.page.accounting import PHASES, Account
 from podium.bench.page.many_charts import asked_rate
 from podium.bench.page.run_view import RunView
 from podium.bench.page.scale import number_text, seconds_text, share_text
+from podium.bench.phases import MEANINGS, PHASES, Phases
 from podium.bench.record import FAILURE_MEANINGS, Failure
 from podium.bench.result import RunResult
 from podium.bench.summary import Distribution
@@ -142,34 +142,27 @@ def _details(view: RunView, kind: str) -> list[str]:
     return list(found)[:_MOST_DETAILS]
 
 
-def accounting_bar(told: Account | None) -> str:
-    """Mean seconds of a request by where they were spent."""
-    if told is None:
-        return (
-            '<p class="quiet">Not known: the server named no phases. Give its request log with '
-            "<code>--server-log</code>.</p>"
-        )
-    shown = {name: max(told.seconds[name], 0.0) for name in PHASES}
-    whole, at, parts = sum(shown.values()) or 1.0, 0.0, []
-    for tone, (name, seconds) in enumerate(shown.items()):
-        width = 1000 * seconds / whole
-        words = f"{name}: {seconds_text(seconds)}"
+def accounting_bar(found: Phases | None) -> str:
+    """Mean seconds of a request by where they were spent; in sum its end-to-end time."""
+    if found is None:
+        return '<p class="quiet">Not known without the request log of the server (<code>--server-log</code>).</p>'
+    means = {name: found.parts[name].mean or 0.0 for name in PHASES}
+    whole, at, parts = sum(max(mean, 0.0) for mean in means.values()) or 1.0, 0.0, []
+    for tone, (name, mean) in enumerate(means.items()):
+        width = 1000 * max(mean, 0.0) / whole
+        words = f"{name}: {seconds_text(mean)}"
         parts.append(
             f'<rect class="tone{tone}" x="{at:.1f}" y="0" width="{width:.1f}" height="34"><title>{words}</title></rect>'
         )
         at += width
-    rows = [(name, seconds_text(told.seconds[name]), share_text(told.seconds[name] / whole)) for name in PHASES]
-    sentence = (
-        f"Mean of {told.requests} of {told.of} requests; the parts add up to {seconds_text(told.total)} end to end."
-    )
-    if told.impossible:
-        sentence += (
-            f" {told.impossible} ended before the server says they did: do its clock and log belong to this run?"
-        )
-    bar = f'<svg viewBox="0 0 1000 34" role="img" aria-label="{escape(sentence)}">{"".join(parts)}</svg>'
+    sentence = f"Mean of {found.joined} of {found.of} good requests: {_seconds(found.whole.mean)} from planned to end."
+    if found.impossible:
+        sentence += f" {found.impossible} took longer in the server than the client saw: is it the log of this run?"
     keys = "".join(f'<li class="tone{tone}">{escape(name)}</li>' for tone, name in enumerate(PHASES))
-    bar += f'<ul class="legend">{keys}</ul>'
-    return bar + table(["phase", "mean", "share"], rows) + f'<p class="quiet">{escape(sentence)}</p>'
+    bar = f'<svg viewBox="0 0 1000 34" role="img" aria-label="{escape(sentence)}">{"".join(parts)}</svg>'
+    rows = [(name, seconds_text(mean), share_text(mean / whole), MEANINGS[name]) for name, mean in means.items()]
+    listed = table(["phase", "mean", "share", "what it is"], rows)
+    return f'{bar}<ul class="legend">{keys}</ul>{listed}<p class="quiet">{escape(sentence)}</p>'
 
 
 def provenance(result: RunResult) -> str:

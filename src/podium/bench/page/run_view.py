@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
+from podium.bench.phases import Phases
 from podium.bench.record import Outcome, RequestRecord
 from podium.bench.result import RunResult
 from podium.bench.sampling import Sample
@@ -23,7 +24,7 @@ class RunView:
     result: RunResult
     records: Sequence[RequestRecord] = ()
     samples: Sequence[Sample] = ()
-    phases: dict[int, dict[str, float]] = field(default_factory=dict)  # seconds of the server, by request index
+    phases: Phases | None = None  # where the time went, when the server's log is at hand
 
     @property
     def measured(self) -> list[RequestRecord]:

@@ -7,6 +7,7 @@ import typer
 from podium.cli.bench.compare import compare
 from podium.cli.bench.export import export
 from podium.cli.bench.find_max import find_max
+from podium.cli.bench.phases import phases
 from podium.cli.bench.report import report
 from podium.cli.bench.run import run
 from podium.cli.bench.show import show
@@ -33,3 +34,4 @@ app.command("report", short_help="Write runs as one HTML file.")(report)
 app.command("sweep", short_help="Measure server configurations under loads.")(sweep)
 app.command("export", short_help="Write a run in the shape of another tool.")(export)
 app.command("trace", short_help="Make a trace out of a server's request log.")(trace)
+app.command("phases", short_help="Say where the time went, with the server's log.")(phases)

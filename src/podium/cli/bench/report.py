@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from podium.bench.page.accounting import server_phases
 from podium.bench.page.page import render
 from podium.bench.page.run_view import RunView
+from podium.bench.phases import phases_of
 from podium.bench.result import RESULT_FILE, load, load_records
 from podium.bench.sampling import load_samples
 from podium.cli import output
@@ -65,12 +65,12 @@ def _runs_in(given: Path) -> list[Path]:
 
 def _view(folder: Path, server_log: Path | None) -> RunView:
     result, records = load(folder), load_records(folder)
-    log = _lines(server_log) if server_log is not None else []
-    return RunView(result, records, load_samples(folder), server_phases(records, log))
+    phases = None if server_log is None else phases_of(records, _lines(server_log))
+    return RunView(result, records, load_samples(folder), phases)
 
 
-def _lines(path: Path) -> list[bytes]:
+def _lines(path: Path) -> list[str]:
     try:
-        return path.read_bytes().splitlines()
+        return path.read_text("utf-8", errors="replace").splitlines()
     except OSError as error:
         raise Failure(f"--server-log {path}: {error.strerror}; name a file that can be read", ExitCode.USAGE) from error

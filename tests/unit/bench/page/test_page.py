@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 import pytest
@@ -16,7 +17,7 @@ from podium.bench.page.run_view import RunView
 from podium.bench.record import Failure, Outcome, RequestRecord
 from podium.bench.result import Invalidity, Reason
 from podium.bench.sampling import Sample
-from support.bench_runs import request, run_of, run_with
+from support.bench_runs import made_up_phases, request, run_of, run_with
 
 STARTED = 1795780800.0  # the start of support.bench_runs.provenance, in unix seconds
 RECORDS = [request(0.1 * number, 0.05 + 0.001 * (number % 40), index=number) for number in range(320)]
@@ -24,7 +25,7 @@ FAILED = request(5.0, index=900, outcome=Outcome.FAILED, failure=Failure.TRUNCAT
 SAMPLES = [Sample(at=STARTED + second, cpu_ratio=0.4, memory_ratio=0.3, running=3, waiting=1) for second in range(32)]
 
 
-def view(records: list[RequestRecord] | None = None, **changes: object) -> RunView:
+def view(records: list[RequestRecord] | None = None, **changes: Any) -> RunView:
     used = RECORDS if records is None else records
     return replace(RunView(run_of(used), used, SAMPLES), **changes)
 
@@ -89,9 +90,10 @@ def test_a_cdf_ends_at_every_request() -> None:
 
 
 def test_the_time_bar_is_drawn_only_when_the_server_is_known() -> None:
-    assert "Not known: the server named no phases" in render([view()])
-    phases = {record.index: {"queue": 0.01, "prefill": 0.03, "decode": 0.02} for record in RECORDS}
-    assert "network and gateway" in render([view(phases=phases)])
+    assert "Not known without the request log" in render([view()])
+    page = render([view(phases=made_up_phases(RECORDS))])
+    assert "waiting for a place in the engine" in page
+    assert 'class="tone6"' in page
 
 
 def test_two_loads_show_no_knee_and_three_do() -> None:

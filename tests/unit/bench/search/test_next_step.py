@@ -15,8 +15,9 @@ from podium.bench.search.next_step import Found, Plan, State, next_step, state_a
 PLAN = Plan(start=4.0, least=0.5, most=1000.0)
 
 
-def probe(rate: float, share: float, count: float = 5000, **marks: bool) -> Probe:
-    return Probe(rate=rate, criteria=[Criterion(name="x", bad=share * count, count=count, allowed=0.05)], **marks)
+def probe(rate: float, share: float, *, overloaded: bool = False, drifting: bool = False) -> Probe:
+    criteria = [Criterion(name="x", bad=share * 5000, count=5000, allowed=0.05)]
+    return Probe(rate=rate, criteria=criteria, overloaded=overloaded, drifting=drifting)
 
 
 def step(*history: Probe, plan: Plan = PLAN) -> float:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from podium.bench.tuning.candidates import DEFAULT, candidates, choices
 from podium.core.errors import InvalidRequest
 
-SPACE = {"max_batch_tokens": [64, 256, 1024], "prefix_caching": [True, False], "threads": [1]}
+SPACE: dict[str, list[Any]] = {"max_batch_tokens": [64, 256, 1024], "prefix_caching": [True, False], "threads": [1]}
 PRESENT = {"max_batch_tokens": 256, "prefix_caching": True, "threads": 0}
 
 
