@@ -49,7 +49,7 @@ $(VENV_HF)/.stamp: requirements/hf.constraints requirements/hf-models.lock requi
 
 # -- run -------------------------------------------------------------------------------------------------------
 
-.PHONY: run bench bench-access bench-gateway
+.PHONY: run bench bench-access bench-gateway bench-observe
 run: install ## install, then serve the demo model (Ctrl-C stops it)
 	@$(BIN)/podium up $(ARGS)
 
@@ -61,6 +61,9 @@ bench-access: install-test ## the access benchmark (docs/benchmarks/access.md); 
 
 bench-gateway: install-test ## the gateway benchmark (docs/benchmarks/gateway.md); needs wrk
 	$(BIN)/python -m benchmarks.gateway $(ARGS)
+
+bench-observe: install-test ## the observability benchmark (docs/benchmarks/observability.md); needs wrk and chromium
+	$(BIN)/python -m benchmarks.observe $(ARGS)
 
 # -- test ------------------------------------------------------------------------------------------------------
 
@@ -97,12 +100,14 @@ check-rules: install-test
 
 check-docs: install-test
 	$(BIN)/python scripts/reference.py --check
+	$(BIN)/python scripts/dashboard.py --check
 
 # -- keep ------------------------------------------------------------------------------------------------------
 
 .PHONY: docs format lock clean
-docs: install-test ## write docs/reference anew from the code
+docs: install-test ## write docs/reference and the Grafana dashboard anew from the code
 	$(BIN)/python scripts/reference.py
+	$(BIN)/python scripts/dashboard.py
 
 format: install-test ## let ruff mend what it can
 	$(BIN)/ruff check --fix --quiet

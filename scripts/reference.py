@@ -1,4 +1,4 @@
-"""Writes docs/reference from the code: configuration, command line, errors.
+"""Writes docs/reference from the code: configuration, command line, errors, metrics.
 
 ``python scripts/reference.py`` writes; with ``--check`` it changes nothing and exits 1 when a file differs.
 ``--folder`` names another folder than docs/reference.
@@ -20,6 +20,8 @@ from podium.cli.main import app
 from podium.config.describe import Row, rows
 from podium.config.settings import Settings
 from podium.core import errors
+from podium.telemetry.metric import Metric
+from podium.telemetry.table import METRICS
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "reference"
 _HELP_COLUMNS = 100
@@ -117,10 +119,38 @@ def _escaped(text: str) -> str:
     return text.replace("|", "\\|")
 
 
+def metrics() -> str:
+    """Every metric: name, kind, labels, meaning, and when it is shown."""
+    lines = [
+        _GENERATED,
+        "# Metrics",
+        "",
+        "Servers show theirs at `GET /metrics` of the admin port, the monitor its own at `GET /monitoring/metrics` of",
+        "the control port. Label values come from the configuration and from closed sets, never from a caller.",
+    ]
+    for owner, title in (("server", "Of a server"), ("monitor", "Of the monitor")):
+        lines += ["", f"## {title}", "", "| metric | kind | labels | meaning |", "|---|---|---|---|"]
+        lines += [_metric_row(metric) for metric in METRICS if metric.owner == owner]
+    lines += ["", "## Buckets", ""]
+    lines += [
+        f"- `{metric.name}`: {', '.join(f'{bound:g}' for bound in metric.buckets)}"
+        for metric in METRICS
+        if metric.buckets
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _metric_row(metric: Metric) -> str:
+    labels = ", ".join(f"`{label}`" for label in metric.labels)
+    shown = f" Only {metric.shown}." if metric.shown else ""
+    return f"| `{metric.name}` | {metric.kind} | {labels} | {_escaped(metric.help + shown)} |"
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "configuration.md": configuration,
     "cli.md": command_line,
     "errors.md": error_codes,
+    "metrics.md": metrics,
 }
 
 

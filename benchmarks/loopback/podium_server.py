@@ -29,13 +29,14 @@ class Podium:
 class Wish:
     """How a server shall be: ``core`` pins it and its worker; ``sections`` are those of ``podium.yaml``.
 
-    Without a section ``access`` it serves anonymous callers.
+    ``limits`` goes into its section ``server``. Without a section ``access`` it serves anonymous callers.
     """
 
     label: str
     engine: dict[str, Any] = field(default_factory=dict)
     sections: dict[str, dict[str, Any]] = field(default_factory=dict)
     core: int | None = None
+    limits: dict[str, Any] = field(default_factory=dict)
 
 
 @contextlib.contextmanager
@@ -74,6 +75,6 @@ def pinned(core: int | None) -> list[str]:
 def _own_sections(wish: Wish, port: int, admin_port: int) -> dict[str, Any]:
     return {
         "models": [{"name": MODEL, "source": "none", "engine": {"kind": "echo", **wish.engine}}],
-        "server": {"port": port, "admin_port": admin_port, "drain_seconds": DRAIN_SECONDS},
+        "server": {"port": port, "admin_port": admin_port, "drain_seconds": DRAIN_SECONDS, **wish.limits},
         "logs": {"format": "json"},
     }

@@ -18,11 +18,12 @@ from importlib import import_module
 import_module(f"benchmarks.{sys.argv[2]}.render").PAGE.check(Path(sys.argv[1]))
 """
 PAGES = REPOSITORY / "docs" / "benchmarks"
-NAMES = ("access", "gateway")
+PACKAGES = {"access": "access", "gateway": "gateway", "observability": "observe"}
+NAMES = [name for name in PACKAGES if name != "observability" or (PAGES / f"{name}.md").exists()]
 
 
 def check(name: str, page: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", CODE, str(page), name]
+    command = [sys.executable, "-c", CODE, str(page), PACKAGES[name]]
     return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
 
 

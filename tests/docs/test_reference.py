@@ -8,7 +8,7 @@ from pathlib import Path
 
 from support.source import ROOT
 
-PAGES = {"cli.md", "configuration.md", "errors.md"}
+PAGES = {"cli.md", "configuration.md", "errors.md", "metrics.md"}
 
 
 def _reference(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -113,6 +113,27 @@ def test_there_is_one_exact_line_for_each_attempt(stack: RunningStack) -> None:
     assert attempt.first_byte_us
 
 
+@pytest.mark.parametrize(
+    ("asked", "end"),
+    [
+        ({"prompt": "a b c", "stream": True}, "whole"),
+        ({"prompt": "a b c"}, "whole"),
+        ({"prompt": "a fault:error@3", "stream": True}, "broken"),
+    ],
+)
+def test_the_line_says_how_an_answer_ended_also_with_status_200(
+    stack: RunningStack, asked: dict[str, Any], end: str
+) -> None:
+    assert stack.set_weights(blue=100).status_code == 200
+    answer = stack.ask(**asked)
+    assert answer.status_code == 200
+    request_id = answer.headers["x-request-id"]
+    (attempt,) = until("it is logged", lambda: [one for one in stack.attempts() if one.request_id == request_id])
+    assert attempt.answer is not None
+    assert (attempt.code, attempt.answer.end, attempt.failed) == (200, end, False)
+    assert attempt.answer.tokens == (3 if end == "broken" else 6)
+
+
 def test_wrong_weights_are_refused_with_the_reason_and_change_nothing(stack: RunningStack) -> None:
     before = stack.traffic()["version"]
     for weights, words in ({"red": 100.0}, "'red', which is no environment"), ({"blue": 90.0}, "together 90"):

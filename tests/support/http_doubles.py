@@ -326,6 +326,7 @@ class FakeStatus:
     progress: None = None
     error: str | None = None
     default: bool = True
+    active: bool = True
 
 
 def unknown_model() -> ModelNotFound:
@@ -395,6 +396,9 @@ class FakeModels:
         return self.state
 
 
+COPY_KEY = "the gateway's"
+
+
 @dataclass
 class FakeGatekeeper:
     """Knows the keys of a table; a caller that gives none is ``anonymous``, or refused when that is None.
@@ -415,6 +419,9 @@ class FakeGatekeeper:
         if credentials or self.anonymous is None:
             raise Unauthenticated("A valid key is required. Send it as `Authorization: Bearer KEY`.")
         return self.anonymous
+
+    def is_copy(self, shown: str) -> bool:
+        return shown == COPY_KEY
 
 
 @dataclass

@@ -5,8 +5,38 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from podium.core.errors import PodiumError
+from podium.rollout.analysis.shadow_evidence import Pair, ShadowTerms
 from podium.rollout.phases import World
 from podium.rollout.ports import Readiness
+
+
+@dataclass
+class FakeShadow:
+    """``pairs`` are what the next look finds; ``begun`` says whether requests are copied."""
+
+    pairs: list[Pair] = field(default_factory=list)
+    refusal: str = ""
+    begun: bool = False
+
+    @property
+    def is_on(self) -> bool:
+        return self.begun
+
+    async def begin(self, canary: str, stable: str, terms: ShadowTerms) -> None:
+        assert (canary, stable) == ("green", "blue")
+        assert terms.share > 0
+        self.begun = True
+
+    async def end(self) -> None:
+        self.begun = False
+
+    def take(self) -> tuple[Pair, ...]:
+        found, self.pairs = tuple(self.pairs), []
+        return found
+
+    async def leaves_uncounted(self, environment: str) -> bool:
+        assert environment in {"blue", "green"}
+        return True
 
 
 @dataclass
@@ -21,11 +51,14 @@ class FakeWorld:
     streams: int | None = 0
     refusal: PodiumError | None = None
     told: list[int] = field(default_factory=list)
+    versions: list[str] = field(default_factory=list)
+    loaded: bool = True
+    shadow: FakeShadow = field(default_factory=FakeShadow)
 
     @property
     def world(self) -> World:
         """This as the ports."""
-        return World(self, self, lambda: self.seconds)
+        return World(self, self, self.shadow, self, lambda: self.seconds)
 
     def canary_units(self, canary: str, stable: str) -> int | None:
         assert (canary, stable) == ("green", "blue")
@@ -54,3 +87,14 @@ class FakeWorld:
     async def active(self, environment: str) -> int | None:
         assert environment in {"blue", "green"}
         return self.streams
+
+    async def problems(self, environment: str, version: str) -> list[str]:
+        assert (environment, version) != ("blue", "")
+        return []
+
+    async def deployed(self, environment: str, version: str) -> bool:
+        assert environment == "green"
+        if self.refusal is not None:
+            raise self.refusal
+        self.versions.append(version)
+        return self.loaded

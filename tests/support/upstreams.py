@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
@@ -15,13 +16,17 @@ import httpx
 
 @dataclass
 class Upstream:
-    """One server. ``bad_of_ten``: how many of ten requests are answered with 500. Unready, its check fails."""
+    """One server. ``bad_of_ten``: how many of ten requests are answered with 500. Unready, its check fails.
+
+    ``ends``: what it reports of its answers, as a Podium server does; empty: nothing.
+    """
 
     name: str
     port: int = 0
     bad_of_ten: int = 0
     ready: bool = True
     seconds: float = 0.0
+    ends: str = ""
     requests: int = 0
     numbers: Iterator[int] = field(default_factory=itertools.count)
 
@@ -50,10 +55,20 @@ def upstream(name: str, *, bad_of_ten: int = 0) -> Iterator[Upstream]:
 
         def _answer(self, status: int) -> None:
             payload = one.name.encode()
+            if one.ends and self.command == "POST" and status == HTTPStatus.OK:
+                self._stream(payload)
+                return
             self.send_response(status)
             self.send_header("content-length", str(len(payload)))
             self.end_headers()
             self.wfile.write(payload)
+
+        def _stream(self, payload: bytes) -> None:
+            self.send_response(200)
+            self.send_header("transfer-encoding", "chunked")
+            self.end_headers()
+            report = f"x-podium-answer: {one.ends}; tokens=5; seconds=0.1\r\n".encode()
+            self.wfile.write(b"%x\r\n%s\r\n0\r\n%s\r\n" % (len(payload), payload, report))
 
         def log_message(self, *_: object) -> None:
             """Tests ask the server, not a log."""

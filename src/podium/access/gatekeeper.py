@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from podium.access import api_keys, key_record
 from podium.access.key_directory import KeyDirectory
-from podium.access.metrics_key import MONITOR, read_metrics_key
+from podium.access.run_keys import DEPLOYER, MONITOR, read_run_key
 from podium.access.tokens import TokenRefused, TokenVerifier
 from podium.config.access import Access
 from podium.core.errors import Unauthenticated, Unavailable
@@ -32,8 +32,9 @@ class Gatekeeper:
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        metrics_key = read_metrics_key(access.metrics_key_file)
-        self._metrics_digest = None if metrics_key is None else api_keys.digest_of(metrics_key)
+        self._metrics_digest = _digest(access.metrics_key_file, "access.metrics_key_file")
+        self._deploy_digest = _digest(access.deploy_key_file, "access.deploy_key_file")
+        self._shadow_digest = _digest(access.shadow_key_file, "access.shadow_key_file")
         self._anonymous = access.anonymous
         self._directory = directory
         self._tokens = tokens
@@ -56,6 +57,10 @@ class Gatekeeper:
         if len(given) > 1:
             raise Unauthenticated(REFUSAL)
         return self._with_credential(next(iter(given)))
+
+    def is_copy(self, shown: str) -> bool:
+        """Whether ``shown`` is the key that marks the gateway's own copies of requests."""
+        return self._shadow_digest is not None and api_keys.matches(shown, self._shadow_digest)
 
     @property
     def ready(self) -> bool:
@@ -87,6 +92,8 @@ class Gatekeeper:
             return key_record.principal(record)
         if self._metrics_digest is not None and api_keys.matches(text, self._metrics_digest):
             return MONITOR
+        if self._deploy_digest is not None and api_keys.matches(text, self._deploy_digest):
+            return DEPLOYER
         if key_id is not None and not self._directory.loaded:
             raise _not_loaded()
         raise Unauthenticated(REFUSAL)
@@ -98,6 +105,11 @@ class Gatekeeper:
             return tokens.verify(text)
         except TokenRefused:
             raise Unauthenticated(REFUSAL) from None
+
+
+def _digest(path: str, setting: str) -> bytes | None:
+    text = read_run_key(path, setting)
+    return None if text is None else api_keys.digest_of(text)
 
 
 def _not_loaded() -> Unavailable:

@@ -13,6 +13,7 @@ from podium.api.backend import Dispatcher, Generation
 from podium.api.disconnect import stop_on_disconnect
 from podium.api.record import RequestRecord, record_of
 from podium.api.standings import joined
+from podium.api.tools import Call, collect
 from podium.core.errors import EngineError, InvalidRequest, PodiumError, RateLimited
 from podium.core.generation import Chunk, GenerationRequest, TokenLogprob, Usage
 from podium.core.standing import CacheStatus
@@ -32,6 +33,7 @@ class Choice:
     finish_reason: str | None = None
     stop_reason: str | int | None = None
     token_count: int = 0
+    calls: list[Call] = field(default_factory=list)
 
     @property
     def text(self) -> str:
@@ -42,6 +44,7 @@ class Choice:
         """Append a piece."""
         self.texts.append(chunk.text)
         self.token_count += chunk.token_count
+        collect(self.calls, chunk.tool_calls)
         if chunk.logprobs is not None:
             self.logprobs = [*(self.logprobs or ()), *chunk.logprobs]
         if chunk.finish_reason is not None:
@@ -104,6 +107,7 @@ async def _run(dispatcher: Dispatcher, request: GenerationRequest, record: Reque
         async for chunk in generation:
             choices[chunk.index].add(chunk)
             usage = usage.add(chunk)
+    record.has_text = record.has_text or any(any(choice.texts) for choice in choices)
     note_end(record, generation, usage, choices[0].finish_reason)
     if any(choice.finish_reason is None for choice in choices):
         raise EngineError(UNFINISHED)

@@ -10,6 +10,8 @@ from podium.api import docs, health, metrics
 from podium.api.anthropic import messages
 from podium.api.application import Application, within
 from podium.api.backend import Backend
+from podium.api.inference import generate as inference_generate
+from podium.api.inference import infer, metadata, repository
 from podium.api.locality import Locality
 from podium.api.middleware import answer_facts
 from podium.api.middleware.access_log import AccessLog
@@ -55,6 +57,10 @@ _ROUTERS = (
     zero_shot.router,
     fill_mask.router,
     question_answering.router,
+    infer.router,
+    inference_generate.router,
+    repository.router,
+    metadata.router,
     openai_models.router,
     tokenize.router,
     health.router,

@@ -243,6 +243,10 @@ class ModelStatus(Protocol):
         """Why loading failed."""
 
     @property
+    def active(self) -> bool:
+        """Whether the plain name means this version."""
+
+    @property
     def default(self) -> bool:
         """Whether requests without a model name go here."""
 
@@ -346,6 +350,9 @@ class Gatekeeper(Protocol):
         ``local``: the server listens on a loopback address and was addressed by one of its names. Never waits.
         Raises Unauthenticated with one text for every cause.
         """
+
+    def is_copy(self, shown: str) -> bool:
+        """Whether ``shown`` is the key that marks the gateway's own copies of requests."""
 
 
 class CacheUse(Protocol):

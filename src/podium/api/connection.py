@@ -17,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from podium.api.errors import body_of, status_of
 from podium.api.refusals import BodyTimeout, HeadersTooLarge, MalformedHttp
 from podium.api.streaming import ABORT
+from podium.api.trailers import TRAILER, TrailingTransport, asks_for_trailers
 from podium.config.server import RequestLimits
 from podium.core.errors import PodiumError
 from podium.core.ids import new_id
@@ -75,6 +76,10 @@ class Connection(HttpToolsProtocol):
         self._bytes = 0
         self._stop_clock()
         super().on_headers_complete()
+        if self.cycle is not None and self.cycle.scope is self.scope and asks_for_trailers(self.headers):
+            trailing = TrailingTransport(self.transport)
+            self.cycle.transport = trailing  # type: ignore[assignment]
+            self.scope["extensions"][TRAILER] = trailing.trailer  # type: ignore[assignment]
 
     def on_message_complete(self) -> None:
         """The next bytes are the next request's."""

@@ -11,15 +11,15 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from podium.api.record import Outcome
 from podium.api.refusals import MethodNotAllowed
 from podium.core.errors import PodiumError, RateLimited
-from podium.protocols import anthropic, native, ollama, openai_answers
+from podium.core.outcome import Outcome
+from podium.protocols import anthropic, inference, native, ollama, openai_answers
 
 INTERNAL_MESSAGE = "The server failed on this request. Its log tells why, under the request id of this answer."
 
 
-Dialect = Literal["native", "openai", "anthropic", "ollama"]
+Dialect = Literal["native", "openai", "anthropic", "ollama", "inference"]
 
 
 class OpenAIRow(NamedTuple):
@@ -157,6 +157,8 @@ def dialect_of(path: str) -> Dialect:
         return "anthropic"
     if path.startswith("/api/"):
         return "ollama"
+    if path == "/v2" or (path.startswith("/v2/") and path != "/v2/rerank"):
+        return "inference"
     return "openai" if path == "/v1" or path.startswith("/v1/") else "native"
 
 
@@ -182,6 +184,8 @@ def body_of(error: PodiumError, dialect: Dialect, request_id: str) -> bytes:
             return msgspec.json.encode(anthropic_answer(error, request_id))
         case "ollama":
             return msgspec.json.encode(ollama.ErrorAnswer(error.message))
+        case "inference":
+            return msgspec.json.encode(inference_answer(error))
         case "native":
             return msgspec.json.encode(native_answer(error, request_id))
 
@@ -199,6 +203,12 @@ def anthropic_answer(error: PodiumError, request_id: str) -> anthropic.ErrorAnsw
     default = "invalid_request_error" if status < _FIRST_SERVER_STATUS else "api_error"
     body = anthropic.ErrorBody(_ANTHROPIC_TYPES.get(status, default), error.message)
     return anthropic.ErrorAnswer(body, request_id)
+
+
+def inference_answer(error: PodiumError) -> inference.ErrorAnswer:
+    """``error`` in the Open Inference Protocol's shape; its clients look for the words on an unknown model."""
+    unknown = "Request for unknown model. " if error.code == "model_not_found" else ""
+    return inference.ErrorAnswer(unknown + error.message)
 
 
 def native_answer(error: PodiumError, request_id: str) -> native.ErrorAnswer:

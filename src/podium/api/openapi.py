@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, get_origin
+from typing import Any, get_args, get_origin
 
 import msgspec
 from fastapi import FastAPI
@@ -10,7 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from podium.api.errors import Dialect, dialect_of
-from podium.protocols import anthropic, native, native_use, ollama, openai, openai_answers, tasks, text_tasks
+from podium.protocols import anthropic, inference, native, native_use, ollama, openai, openai_answers, tasks, text_tasks
 from podium.protocols.wire import WireModel
 
 _REFERENCE = "#/components/schemas/"
@@ -32,6 +32,7 @@ _ERROR_NAMES: dict[Dialect, str] = {
     "openai": "OpenAIError",
     "anthropic": "AnthropicError",
     "ollama": "OllamaError",
+    "inference": "InferenceError",
 }
 _REQUESTS: tuple[type[WireModel], ...] = (
     openai.ChatCompletionRequest,
@@ -49,6 +50,10 @@ _REQUESTS: tuple[type[WireModel], ...] = (
     ollama.OllamaChatRequest,
     ollama.OllamaEmbedRequest,
     ollama.OllamaShowRequest,
+    inference.InferRequest,
+    inference.InferGenerateRequest,
+    inference.RepositoryIndexRequest,
+    inference.RepositoryRequest,
     openai.TokenizeRequest,
     openai.DetokenizeRequest,
     native.GenerateRequest,
@@ -73,6 +78,12 @@ _ANSWERS = (
     ollama.OllamaModels,
     ollama.OllamaModel,
     ollama.OllamaVersion,
+    inference.InferServerMetadata,
+    inference.InferModelMetadata,
+    inference.InferState,
+    inference.InferAnswer,
+    inference.InferGenerated,
+    inference.InferModelState,
     openai_answers.ModelCard,
     openai_answers.ModelList,
     openai_answers.TokenizeAnswer,
@@ -222,6 +233,8 @@ def _schema_of(answer: Any) -> dict[str, Any]:
         return {"type": "string"}
     if get_origin(answer) is dict:
         return {"type": "object"}
+    if get_origin(answer) is list:
+        return {"type": "array", "items": _schema_of(get_args(answer)[0])}
     return {"$ref": _REFERENCE + answer.__name__}
 
 
@@ -241,6 +254,7 @@ def _component_schemas() -> dict[str, Any]:
             anthropic_error["ErrorBody"], type={"const": "error"}, request_id={"type": "string"}
         ),
         _ERROR_NAMES["ollama"]: _wrapped({"type": "string"}),
+        _ERROR_NAMES["inference"]: _wrapped({"type": "string"}),
     }
 
 

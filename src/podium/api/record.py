@@ -5,24 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import MutableMapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from podium.core.generation import Usage
+from podium.core.outcome import Outcome
 from podium.core.standing import CacheStatus, Standing
-
-Outcome = Literal[
-    "ok",
-    "client_error",
-    "unauthorized",
-    "rate_limited",
-    "overloaded",
-    "unavailable",
-    "deadline",
-    "cancelled",
-    "stream_error",
-    "server_error",
-]
-"""How a request ended; exactly one of these, for ever."""
+from podium.protocols.answer_report import AnswerReport, End
 
 _KEY = "podium.record"
 
@@ -34,7 +22,8 @@ class RequestRecord:
     ``model`` is ``none`` until it is resolved by the server, so a caller cannot invent label values.
     ``tenant`` and ``key_id`` are None until the caller is known. ``cache_status``, ``age_seconds``,
     ``similarity`` and ``standings`` are those of all generations of the call together; see ``podium.api.answer_facts``.
-    ``usage`` is what the caller was told, ``computed`` the part of it that an engine worked for.
+    ``has_text``: any piece of the answer had some. ``usage`` is what the caller was told, ``computed`` the part of it
+    that an engine worked for.
     """
 
     request_id: str
@@ -55,6 +44,7 @@ class RequestRecord:
     engine: str = "none"
     stream: bool = False
     finish_reason: str | None = None
+    has_text: bool = False
     usage: Usage = field(default_factory=Usage)
     computed: Usage = field(default_factory=Usage)
     queue_seconds: float | None = None
@@ -74,6 +64,12 @@ class RequestRecord:
         if self.first_token_seconds is None or self.usage.completion_tokens < 2:
             return None
         return max(0.0, self.e2e_seconds - self.first_token_seconds) / (self.usage.completion_tokens - 1)
+
+    def report(self) -> AnswerReport:
+        """What the gateway is told of the answer, at its end."""
+        end: End = "broken" if self.outcome == "stream_error" else "whole" if self.has_text else "empty"
+        since = 0.0 if self.first_token_seconds is None else self.seconds_so_far() - self.first_token_seconds
+        return AnswerReport(end, self.usage.completion_tokens, max(0.0, since))
 
 
 def attach(scope: MutableMapping[str, Any], record: RequestRecord) -> None:

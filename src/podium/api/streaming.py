@@ -8,7 +8,7 @@ closed without a proper end. There is no third.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, MutableMapping, Sequence
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Protocol, Self
@@ -24,8 +24,10 @@ from podium.api.disconnect import stop_on_disconnect
 from podium.api.errors import internal_error
 from podium.api.record import RequestRecord, record_of
 from podium.api.refusals import StalledReader
+from podium.api.trailers import send_trailer
 from podium.core.errors import ClientDisconnected, EngineError, PodiumError
 from podium.core.generation import Chunk, Usage
+from podium.protocols.answer_report import FIELD
 
 ABORT = "podium.abort"
 """ASGI extension (a function) that drops the connection at once; see ``podium.api.connection``."""
@@ -86,7 +88,7 @@ class EventStream(Response):
                     note_start(record, generation)
                     closing.push_async_callback(generation.aclose)
                 async with stop_on_disconnect(receive):
-                    await self._stream(send, record)
+                    await self._stream(scope, send, record)
         except ClientDisconnected as error:
             record.outcome = "cancelled"
             record.error_code = error.code
@@ -99,23 +101,25 @@ class EventStream(Response):
             record.outcome = "cancelled"
             raise
 
-    async def _stream(self, send: Send, record: RequestRecord) -> None:
+    async def _stream(self, scope: Scope, send: Send, record: RequestRecord) -> None:
         async with _StallWatch(self.stall_seconds) as watch:
-            await self._stream_watched(_Pump(send, watch), record)
+            pump = _Pump(send, watch)
+            closing = await self._stream_watched(pump, record)
+            await pump.finish(closing, lambda: send_trailer(scope, FIELD, record.report().text))
 
-    async def _stream_watched(self, pump: _Pump, record: RequestRecord) -> None:
+    async def _stream_watched(self, pump: _Pump, record: RequestRecord) -> list[bytes]:
+        """Write everything but the last events, which are given."""
         await pump.send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         try:
             usage = await self._pump_all(pump, record)
-            closing = list(self.writer.closing(usage))
+            return list(self.writer.closing(usage))
         except PodiumError as error:
             if isinstance(error, ClientDisconnected):
                 raise
-            closing = list(self.writer.failure(_noted(record, error)))
+            return list(self.writer.failure(_noted(record, error)))
         except Exception:  # noqa: BLE001 - the request boundary: a bug too must end in an error event
             _log.exception("unexpected error in a stream")
-            closing = list(self.writer.failure(_noted(record, internal_error())))
-        await pump.finish(closing)
+            return list(self.writer.failure(_noted(record, internal_error())))
 
     async def _pump_all(self, pump: _Pump, record: RequestRecord) -> Usage:
         if len(self.generations) == 1:
@@ -137,6 +141,8 @@ class EventStream(Response):
         try:
             async for chunk in generation:
                 usage = usage.add(chunk)
+                if chunk.text:
+                    record.has_text = True
                 if chunk.finish_reason is not None:
                     unfinished -= 1
                     finish_reason = chunk.finish_reason
@@ -212,10 +218,11 @@ class _Pump:
         await self._send(message)
         self._watch.writing_since = None
 
-    async def finish(self, frames: Sequence[bytes]) -> None:
+    async def finish(self, frames: Sequence[bytes], before_last: Callable[[], None]) -> None:
         """Write the last events, and the proper end with the last one."""
         for frame in frames[:-1]:
             await self.write(frame)
+        before_last()
         await self.send({"type": "http.response.body", "body": frames[-1], "more_body": False})
 
 

@@ -15,6 +15,7 @@ class ExitCode(IntEnum):
     REFUSED = 4
     ROLLBACK = 10
     HOLD = 11
+    INVALID_RUN = 20
     INTERRUPTED = 130
 
 
@@ -27,5 +28,6 @@ MEANINGS = {
     ExitCode.ROLLBACK: "the verdict on a canary is ROLLBACK (0 is ADVANCE), or it was rolled back",
     ExitCode.HOLD: "the verdict on a canary is HOLD: not known yet, or not to be known from this data; or its "
     "rollout is held, or made room for another",
+    ExitCode.INVALID_RUN: "the figures of a load test must not be believed; it says why",
     ExitCode.INTERRUPTED: "interrupted by Ctrl-C",
 }

@@ -15,6 +15,7 @@ from podium.cli import (
     gateway,
     keys,
     models,
+    monitor,
     output,
     quotas,
     run,
@@ -23,6 +24,7 @@ from podium.cli import (
     usage,
     version,
 )
+from podium.cli.bench import app as bench
 from podium.cli.demo import app as demo
 from podium.cli.exit_codes import ExitCode
 from podium.cli.failure import Failure
@@ -55,7 +57,9 @@ app.add_typer(quotas.app, name="quotas", short_help="Show and change limits of t
 app.command("usage", short_help="Show who used what.")(usage.usage)
 app.add_typer(cache.app, name="cache", short_help="Look into the response cache, empty it, calibrate it.")
 app.add_typer(rollout.app, name="rollout", short_help="Let a new version take over with proof, or take it back.")
+app.add_typer(monitor.app, name="monitor", short_help="Take the rules to Prometheus, Alertmanager and Grafana.")
 app.add_typer(deploy.app, name="deploy", short_help="Render files for Kubernetes, and check them.")
+app.add_typer(bench.app, name="bench", short_help="Load a server, and measure it honestly.")
 app.add_typer(demo.app, name="demo", short_help="Watch what it does, with nothing to prepare.")
 app.add_typer(config.app, name="config", short_help="Show and check the configuration.")
 app.command("doctor", short_help="Say what this machine can run, and what is missing.")(doctor.doctor)

@@ -95,6 +95,18 @@ class Access(Group):
         description="File with the text of a key that may read `/metrics` and nothing else, beside all other keys. "
         "Empty: none; `podium up` makes one for each run, with which its monitor asks its own servers.",
     )
+    deploy_key_file: str = Field(
+        "",
+        description="File with the text of a key with the role `admin`, with which the controller loads the version of "
+        "`rollout start --version` on servers. Empty: none; `podium up` makes one for each run. Servers of your own "
+        "need the controller's.",
+    )
+    shadow_key_file: str = Field(
+        "",
+        description="File with the text of a key with which the controller marks its copies of requests "
+        "(`rollout start --shadow`): they count in no quota and no answer of theirs is kept. It opens nothing else. "
+        "Empty: none; `podium up` makes one for each run. Servers of your own need the controller's.",
+    )
     refresh_seconds: float = Field(
         0.25,
         ge=0.02,

@@ -66,6 +66,11 @@ class Model(Group):
     )
     max_model_len: int = Field(0, ge=0, description="Context limit in tokens; 0 takes the checkpoint's.")
     chat_template_file: str | None = Field(None, description="Jinja file to use instead of the checkpoint's template.")
+    tool_format: Literal["auto", "hermes", "llama3", "mistral", "none"] = Field(
+        "auto",
+        description="How the model writes calls of tools: `hermes` (also Qwen), `llama3`, `mistral`; `auto` reads its "
+        "chat template, `none` refuses tools.",
+    )
     trust_remote_code: bool = Field(
         False, description="Run Python code that comes with the checkpoint. Leave off unless you wrote that code."
     )

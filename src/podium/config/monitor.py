@@ -78,7 +78,10 @@ class Monitor(Group):
         10.0, gt=0, description="A replica that does not answer the monitor for so long is an alert."
     )
     stalled_seconds: float = Field(
-        5.0, gt=0, description="An engine that has work and makes no step for so long is an alert."
+        3.5,
+        gt=0,
+        description="An engine that has work and makes no step for so long is an alert; with the default it is told "
+        "within 5 s. Raise it where single steps take seconds.",
     )
     objective: float = Field(
         0.99,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -28,6 +29,25 @@ class MetricWeights(Group):
         if self.errors + self.aborted + self.validity == 0:
             raise ValueError("one of errors, aborted and validity should weigh more than 0: promotion rests on counts")
         return self
+
+
+class Shadow(Group):
+    """How answers to copied requests are compared before a canary gets traffic (`podium rollout start --shadow`)."""
+
+    share: float = Field(
+        10.0,
+        gt=0,
+        le=100,
+        description="Requests that are copied, in percent. Each costs two or three more answers, behind all others.",
+    )
+    check: Literal["good", "similar"] = Field(
+        "good",
+        description="`good`: an answer should be whole, not empty, and JSON where the request wants that. `similar`: "
+        "its words should also be as like the old version's as two answers of the old version are like each other.",
+    )
+    max_worse: float = Field(
+        0.02, gt=0, lt=1, description="How much larger the part of bad answers may be; half takes twice the pairs."
+    )
 
 
 class Rollout(Group):
@@ -87,6 +107,7 @@ class Rollout(Group):
         description="Part of failed requests above which a rollout that is judged by threshold rolls back, and any "
         "rollout while the new version has all traffic.",
     )
+    shadow: Shadow = Field(Shadow(), description="Copies of requests, where a rollout begins with them.")
     settle_seconds: float = Field(
         30.0,
         ge=10,

@@ -37,6 +37,12 @@ class Server(Group):
     admin_port: int = Field(
         8001, ge=0, le=65535, description="Port of `/startupz /livez /readyz /metrics`; 0 takes a free one."
     )
+    grpc_port: int | None = Field(
+        None,
+        ge=0,
+        le=65535,
+        description="Port of the Open Inference Protocol over gRPC, on `host`; 0 takes a free one, none is no gRPC.",
+    )
     max_queue: int = Field(
         256, ge=0, description="Most requests waiting for a model's batch; more is 503 with Retry-After."
     )

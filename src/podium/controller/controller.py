@@ -15,6 +15,7 @@ from pathlib import Path
 import structlog
 import uvicorn
 
+from podium.access.run_keys import read_run_key
 from podium.api.connection import connections
 from podium.api.control.app import create_control_app
 from podium.api.control.control import Control
@@ -23,6 +24,9 @@ from podium.config.settings import Settings
 from podium.controller.attempts_reader import AttemptsReader
 from podium.controller.callers import gatekeeper_of
 from podium.controller.certificate_watch import CertificateWatch
+from podium.controller.comparer import Comparer
+from podium.controller.copies_port import CopiesPort, bind
+from podium.controller.deployer import Deployer
 from podium.controller.fleet import EnvoyFleet
 from podium.controller.monitoring import watch_of
 from podium.controller.recent_traffic import RecentAttempts
@@ -99,7 +103,13 @@ async def control(settings: Settings, folder: RunFolder, stop: asyncio.Event) ->
         stack.callback(attempts.close)
         watch = await stack.enter_async_context(watch_of(settings, folder, admin))
         traffic = Traffic(topology, discovery, kept)
-        world = World(GatewaySplitter(traffic), EnvoyFleet(admin, client, lambda: traffic.topology), time.time)
+        copies = CopiesPort()
+        shadow_key = read_run_key(settings.access.shadow_key_file, "access.shadow_key_file")
+        comparer = Comparer(traffic, copies, client, shadow_key)
+        fleet = EnvoyFleet(admin, client, lambda: traffic.topology)
+        deploy_key = read_run_key(settings.access.deploy_key_file, "access.deploy_key_file")
+        deployer = await stack.enter_async_context(Deployer(client, lambda: traffic.topology, deploy_key))
+        world = World(GatewaySplitter(traffic), fleet, comparer, deployer, time.time)
         overruled = is_overruled(history.state, settings.gateway)
         reconciler = Reconciler(history, world, watching_since=folder.began, overruled=overruled)
         recent = RecentAttempts()
@@ -124,6 +134,10 @@ async def control(settings: Settings, folder: RunFolder, stop: asyncio.Event) ->
         watcher = AttemptsWatcher(reconciler, recent)
         reader = AttemptsReader(folder.attempts_log, attempts, admin, watcher=watcher)
         loops = {"attempts reader": reader.run(), "rollouts": reconciler.run(), "monitor": watch.run()}
+        loops |= {
+            "copies": _answer_copies(copies, stack.enter_context(bind(folder.copies_socket))),
+            "comparer": comparer.run(),
+        }
         if settings.gateway.tls is not None:
             loops["certificate watch"] = CertificateWatch(settings.gateway.tls, traffic).run()
         await _work(routes, listening, stop, loops)
@@ -131,7 +145,7 @@ async def control(settings: Settings, folder: RunFolder, stop: asyncio.Event) ->
 
 def wanted(settings: Settings, folder: RunFolder, kept: WeightsFile, state: RolloutState) -> Topology:
     """The topology to begin with: of the settings, as the last rollout and the last confirmed weights left it."""
-    topology = topology_of(settings, attempts_log=str(folder.attempts_log))
+    topology = topology_of(settings, attempts_log=str(folder.attempts_log), copies_socket=str(folder.copies_socket))
     return resumed(topology, state, settings.gateway, kept.read(topology.names))
 
 
@@ -165,6 +179,14 @@ async def _serve(routes: Control, listening: socket.socket, stop: asyncio.Event)
         log.info("controlling", control=f"http://{listening.getsockname()[0]}:{listening.getsockname()[1]}")
         await stop.wait()
         server.should_exit = True
+
+
+async def _answer_copies(copies: CopiesPort, listening: socket.socket) -> None:
+    """Take Envoy's copies until cancelled."""
+    server = _QuietServer(
+        uvicorn.Config(copies, http="httptools", ws="none", lifespan="off", log_config=None, access_log=False)
+    )
+    await server.serve(sockets=[listening])
 
 
 def _bind(settings: Settings) -> socket.socket:

@@ -34,11 +34,8 @@ class EnvoyFleet:
         """See ``Fleet``."""
         topology = self._topology()
         path = next(each.health_path for each in topology.environments if each.name == environment)
-        scheme, host = "https" if topology.has_tls else "http", _reachable(topology.listen.host)
         try:
-            answer = await self._client.get(
-                f"{scheme}://{host}:{topology.listen.port}{path}", headers={PIN_HEADER: environment}
-            )
+            answer = await self._client.get(listener_url(topology) + path, headers={PIN_HEADER: environment})
         except httpx.HTTPError:
             return False
         return answer.is_success
@@ -50,6 +47,12 @@ class EnvoyFleet:
             return (await self._admin.counters(f"^{name.replace('.', '[.]')}$")).get(name)
         except httpx.HTTPError:
             return None
+
+
+def listener_url(topology: Topology) -> str:
+    """Where this machine reaches the gateway, without a path."""
+    scheme, host = "https" if topology.has_tls else "http", _reachable(topology.listen.host)
+    return f"{scheme}://{host}:{topology.listen.port}"
 
 
 def _reachable(host: str) -> str:

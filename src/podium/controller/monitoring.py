@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from podium.access.metrics_key import read_metrics_key
+from podium.access.run_keys import read_run_key
 from podium.config.settings import Settings
 from podium.config.sources import load
 from podium.controller.run_folder import RunFolder
@@ -76,7 +76,7 @@ def _model_names(settings: Settings, folder: RunFolder) -> list[str]:
 
 
 def _replicas(settings: Settings, client: httpx.AsyncClient, catalog: Catalog) -> list[Target]:
-    key = read_metrics_key(settings.access.metrics_key_file)
+    key = read_run_key(settings.access.metrics_key_file, "access.metrics_key_file")
     return [
         replica_target(f"{name}-{number}", name, address, client=client, catalog=catalog, key=key)
         for name, environment in settings.gateway.environments.items()

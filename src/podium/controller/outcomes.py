@@ -28,13 +28,18 @@ def outcomes(attempts: Iterable[Attempt], *, canary: str, stable: str) -> Iterat
 def _outcome(attempt: Attempt, arm: str) -> Outcome:
     skipped = attempt.environment != environment_of(attempt.cluster or "")
     early = attempt.first_byte_us is None
+    report = attempt.answer
+    cut = not skipped and not early and attempt.is_faulted and not attempt.is_server_error
+    has_tokens = report is not None and report.end != "broken"
     return Outcome(
         key=attempt.key,
         arm="canary" if arm == "canary" else "stable",
         began=attempt.began or 0.0,
         ended=attempt.ended,
         failed=skipped or attempt.is_server_error or (early and attempt.is_faulted),
-        broken=not skipped and not early and attempt.is_faulted and not attempt.is_server_error,
+        broken=cut or (report is not None and report.end == "broken"),
+        invalid=report is not None and report.end == "empty",
+        seconds_per_token=report.seconds_per_token if report is not None and has_tokens else None,
         first_byte_seconds=attempt.first_byte_seconds,
         lasted_seconds=attempt.seconds,
         kept=attempt.cache in _KEPT,

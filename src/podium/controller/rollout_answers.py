@@ -13,10 +13,12 @@ from podium.protocols.rollouts import (
     EvidencePoint,
     RolloutAnswer,
     RolloutSummary,
+    ShadowBody,
     VerdictBody,
 )
 from podium.rollout.analysis.evidence import Evidence
 from podium.rollout.analysis.policy import Policy
+from podium.rollout.analysis.shadow_evidence import ShadowEvidence
 from podium.rollout.analysis.stratum import Stratum
 from podium.rollout.analysis.verdict import Advance, Hold, Rollback, Verdict
 from podium.rollout.course import Course
@@ -53,9 +55,10 @@ def rollout_answer(course: Course, reconciler: Reconciler, *, now: float) -> Rol
         reason=state.reason,
         held_from=state.held_from,
         possible=[*possible(state)],
-        cut_streams=state.cut_streams,
+        cut_streams=course.cut,
         verdict=None if reconciler.verdict is None else _verdict(reconciler.verdict),
         evidence=None if not course.points else _evidence(course, reconciler.late),
+        shadow=None if course.shadow is None else _shadow(course.shadow),
     )
 
 
@@ -144,6 +147,17 @@ def _evidence(course: Course, late: int) -> EvidenceBody:
         ],
         undecided=course.undecided,
         late=late,
+    )
+
+
+def _shadow(evidence: ShadowEvidence) -> ShadowBody:
+    return ShadowBody(
+        pairs=evidence.pairs,
+        only_canary_bad=evidence.paired.only_canary_bad,
+        only_stable_bad=evidence.paired.only_stable_bad,
+        both_bad=evidence.both_bad,
+        odds=_odds(evidence.log_e),
+        highest_odds=_odds(evidence.peak_log_e),
     )
 
 

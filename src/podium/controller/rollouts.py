@@ -52,6 +52,8 @@ class Rollouts:
         self._settings = settings
         self._traffic = traffic
         self._fleet = world.fleet
+        self._shadow = world.shadow
+        self._deployer = world.deployer
         self._clock = world.clock
         self._recent = recent
         self._revisions = revisions
@@ -125,9 +127,22 @@ class Rollouts:
         self._check()
         started = propose(wish, self._settings.rollout, self._standing(), now=self._clock())
         standing = msgspec.structs.replace(
-            self._standing(), readiness=await self._fleet.readiness(started.terms.environment)
+            self._standing(),
+            readiness=await self._fleet.readiness(started.terms.environment),
+            counting_copies=await self._counting_copies(started),
+            undeployable=await self._undeployable(started),
         )
         return started, obstacles(started, self._history.state, standing, supersede=wish.supersede)
+
+    async def _undeployable(self, started: Started) -> tuple[str, ...]:
+        terms = started.terms
+        return tuple(await self._deployer.problems(terms.environment, terms.version)) if terms.version else ()
+
+    async def _counting_copies(self, started: Started) -> tuple[str, ...]:
+        if not started.shadow:
+            return ()
+        arms = (started.terms.stable, started.terms.environment)
+        return tuple([name for name in arms if not await self._shadow.leaves_uncounted(name)])
 
     def _standing(self) -> Standing:
         topology, gateway = self._traffic.topology, self._settings.gateway

@@ -27,6 +27,21 @@ class RunFolder:
         return self.path / "metrics.key"
 
     @property
+    def shadow_key(self) -> Path:
+        """The key that marks the controller's copies of requests."""
+        return self.path / "shadow.key"
+
+    @property
+    def deploy_key(self) -> Path:
+        """The key with which the controller loads models."""
+        return self.path / "deploy.key"
+
+    @property
+    def copies_socket(self) -> Path:
+        """Where Envoy sends its copies of requests."""
+        return self.path / "copy.sock"
+
+    @property
     def bootstrap(self) -> Path:
         """What Envoy starts with."""
         return self.path / "envoy.json"

@@ -13,14 +13,19 @@ import msgspec
 
 from podium.core.identity import LOCAL, Principal
 
-FinishReason = Literal["stop", "length"]
-"""``stop``: end-of-sequence, a stop string or a stop token. ``length``: the token limit."""
+FinishReason = Literal["stop", "length", "tool_calls"]
+"""``stop``: end-of-sequence, a stop string or a stop token. ``length``: the token limit. ``tool_calls``: the answer
+holds calls and ended by itself."""
 
 Role = Literal["system", "developer", "user", "assistant", "tool"]
 
 
 class Message(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One chat message. ``extra`` holds members that only a chat template reads (tool calls, …)."""
+    """One chat message. ``extra`` holds members that only a chat template reads.
+
+    Among them: ``tool_calls`` of an assistant, ``[{"id", "type": "function", "function": {"name", "arguments"}}]``
+    with the arguments as an object, and ``tool_call_id`` of a tool's answer.
+    """
 
     role: Role
     content: str | None = None
@@ -40,12 +45,38 @@ class TokensPrompt(msgspec.Struct, frozen=True, tag="tokens"):
     token_ids: tuple[int, ...]
 
 
+class ToolChoice(msgspec.Struct, frozen=True):
+    """What the model may do with its tools. ``required``: it must call one; ``name``: it must call that one.
+
+    ``parallel`` False: the answer ends with its first call.
+    """
+
+    required: bool = False
+    name: str | None = None
+    parallel: bool = True
+
+    @property
+    def single(self) -> bool:
+        """Whether one call is the most there may be."""
+        return self.name is not None or not self.parallel
+
+
 class ChatPrompt(msgspec.Struct, frozen=True, tag="chat"):
-    """Messages, rendered by the model's own chat template in the worker."""
+    """Messages, rendered by the model's own chat template in the worker.
+
+    ``tools`` are ``{"type": "function", "function": {"name", "description"?, "parameters"?}}``; calls of them are
+    parsed out of the answer.
+    """
 
     messages: tuple[Message, ...]
     tools: tuple[dict[str, Any], ...] = ()
     add_generation_prompt: bool = True
+    tool_choice: ToolChoice = ToolChoice()
+
+    @property
+    def forces_a_call(self) -> bool:
+        """Whether the answer must be a call."""
+        return bool(self.tools) and (self.tool_choice.required or self.tool_choice.name is not None)
 
 
 Prompt = TextPrompt | TokensPrompt | ChatPrompt
@@ -143,6 +174,14 @@ class TokenLogprob(msgspec.Struct, frozen=True, array_like=True):
     top: tuple[tuple[int, str, float], ...] = ()
 
 
+class ToolCallDelta(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A piece of call number ``index``. Its first one has the ``name``; ``arguments`` are pieces of a JSON object."""
+
+    index: int
+    name: str | None = None
+    arguments: str = ""
+
+
 class Chunk(msgspec.Struct, frozen=True, omit_defaults=True):
     """A piece of one choice, in order. The last chunk of a choice has ``finish_reason``.
 
@@ -160,6 +199,7 @@ class Chunk(msgspec.Struct, frozen=True, omit_defaults=True):
     stop_reason: str | int | None = None
     prompt_tokens: int = 0
     cached_tokens: int | None = None
+    tool_calls: tuple[ToolCallDelta, ...] = ()
 
 
 class Usage(msgspec.Struct, frozen=True):

@@ -35,7 +35,8 @@ class Principal(msgspec.Struct, frozen=True):
 
     ``models`` None means every model; else names, without versions. ``weight`` is the tenant's share when
     requests wait (1 is the usual one), ``priority`` its class: a higher class is served first. ``allowance`` is
-    the key whose quotas it uses, when that is not its own: a rotated key goes on where the old one is.
+    the key whose quotas it uses, when that is not its own: a rotated key goes on where the old one is. ``uncounted``:
+    the gateway asks with a copy of the caller's request; it counts in no quota, and no answer is kept or shared.
     """
 
     tenant: str
@@ -46,6 +47,7 @@ class Principal(msgspec.Struct, frozen=True):
     weight: float = 1.0
     priority: int = 0
     allowance: str | None = None
+    uncounted: bool = False
 
     def may(self, role: Role) -> bool:
         """Whether it has ``role``; ``admin`` has every role."""

@@ -19,6 +19,7 @@ from podium.engine.messages import (
     TokenizeInputs,
     Tokens,
 )
+from podium.engine.token_flow import TokenFlow
 
 Call = Tokenize | Detokenize | TokenizeInputs | Compute
 Answer = Tokens | Text | InputTokens | Computed
@@ -31,13 +32,16 @@ class Flight:
     ``close`` is idempotent; closing before the end aborts the request in the worker.
     """
 
-    def __init__(self, message: Submit | Call, *, choices: int, on_end: Callable[[Flight], None]) -> None:
+    def __init__(
+        self, message: Submit | Call, *, choices: int, on_end: Callable[[Flight], None], flow: TokenFlow
+    ) -> None:
         self.id = message.id
         self.message = message
         self.begun = False
         self.attempts = 0
         self._open_choices = choices
         self._on_end = on_end
+        self._flow = flow
         self._chunks: deque[Chunk] = deque()
         self._answer: Answer | None = None
         self._error: PodiumError | None = None
@@ -48,6 +52,7 @@ class Flight:
         """Deliver a chunk; True when it was the last."""
         self.begun = True
         self._chunks.append(chunk)
+        self._flow.arrive(chunk.token_count)
         if chunk.finish_reason is not None:
             self._open_choices -= 1
             self._ended = self._open_choices == 0
@@ -67,8 +72,10 @@ class Flight:
         self._notify()
 
     def close(self) -> None:
-        """Give up what has not come yet."""
+        """Give up what has not come yet, and what was not read."""
         self._ended = True
+        self._flow.give_up(sum(chunk.token_count for chunk in self._chunks))
+        self._chunks.clear()
         self._on_end(self)
         self._notify()
 
@@ -88,11 +95,16 @@ class Flight:
             if self._ended:
                 raise StopAsyncIteration
             await self._wait()
-        return self._chunks.popleft()
+        return self._take()
 
     def take_ready(self) -> Chunk | None:
         """The next chunk if it is there already."""
-        return self._chunks.popleft() if self._chunks else None
+        return self._take() if self._chunks else None
+
+    def _take(self) -> Chunk:
+        chunk = self._chunks.popleft()
+        self._flow.read(chunk.token_count)
+        return chunk
 
     async def answer(self) -> Answer:
         """The answer of a call. Raises its error."""

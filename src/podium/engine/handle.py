@@ -11,7 +11,7 @@ import asyncio
 import itertools
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -53,6 +53,7 @@ from podium.engine.messages import (
     Tokens,
 )
 from podium.engine.process import WorkerCommand, WorkerProcess
+from podium.engine.token_flow import TokenFlow
 
 log = structlog.get_logger(__name__)
 
@@ -69,15 +70,19 @@ HEALTHY_SECONDS = 60.0
 
 @dataclass
 class EngineCounters:
-    """What happened so far, over all workers of this handle."""
+    """What happened so far, over all workers that shared it."""
 
     steps: int = 0
     step_seconds: float = 0.0
     restarts: int = 0
+    tokens: TokenFlow = field(default_factory=TokenFlow)
 
 
 class EngineHandle:
-    """Owns one model's worker. ``start`` returns when it is ready; ``close`` when it is gone."""
+    """Owns one model's worker. ``start`` returns when it is ready; ``close`` when it is gone.
+
+    It goes on counting in ``counters``, which outlive it.
+    """
 
     def __init__(
         self,
@@ -87,12 +92,13 @@ class EngineHandle:
         stall_seconds: float,
         load_seconds: float,
         report: Callable[[str, float], None],
+        counters: EngineCounters | None = None,
     ) -> None:
         self.ready: Ready | None = None
         self.state: EngineState = "starting"
         self.gauges = EngineGauges()
         self.rss_bytes = 0
-        self.counters = EngineCounters()
+        self.counters = counters or EngineCounters()
         self._command = command
         self._load = load
         self._stall_seconds = stall_seconds
@@ -148,7 +154,7 @@ class EngineHandle:
     def submit(self, prompt: Prompt, sampling: SamplingParams, default_max_tokens: int) -> Flight:
         """Start a generation. Raises ``ModelNotReady`` when the worker keeps failing."""
         message = Submit(id=next(self._ids), prompt=prompt, sampling=sampling, default_max_tokens=default_max_tokens)
-        return self._launch(Flight(message, choices=sampling.n, on_end=self._end_flight))
+        return self._launch(Flight(message, choices=sampling.n, on_end=self._end_flight, flow=self.counters.tokens))
 
     async def tokenize(self, prompt: Prompt, *, add_special_tokens: bool, strings: bool = True) -> Tokens:
         """Tokenize in the worker; ``strings``: with the text of each token."""
@@ -191,7 +197,7 @@ class EngineHandle:
         return flight
 
     async def _call(self, message: Call) -> Answer:
-        flight = self._launch(Flight(message, choices=0, on_end=self._end_flight))
+        flight = self._launch(Flight(message, choices=0, on_end=self._end_flight, flow=self.counters.tokens))
         try:
             return await flight.answer()
         finally:
@@ -233,10 +239,15 @@ class EngineHandle:
         self.counters.steps += 1
         self.counters.step_seconds += step.seconds
         self._busy_seconds = 0.0
-        flights = self._flights
+        flights, tokens = self._flights, self.counters.tokens
+        tokens.sampled += step.discarded_tokens
+        tokens.discarded += step.discarded_tokens
         for request_id, chunk in step.chunks:
+            tokens.sampled += chunk.token_count
             flight = flights.get(request_id)
-            if flight is not None and flight.put(chunk):
+            if flight is None:  # its reader has left
+                tokens.discarded += chunk.token_count
+            elif flight.put(chunk):
                 del flights[request_id]
         for refused in step.refused:
             self._refuse(refused)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from podium.core.errors import PodiumError
+from podium.core.generation import ChatPrompt
 from podium.engine.messages import (
     Abort,
     Compute,
@@ -50,7 +51,7 @@ class Intake:
     def take(self, message: ToWorker) -> None:
         """Handle one message; returns at once, the work goes to a thread."""
         match message:
-            case Submit(sampling=sampling) if sampling.constraint is not None:
+            case Submit() if _is_constrained(message):
                 self._constrained_pool.submit(self._answer, message)
             case Submit() | Tokenize() | Detokenize() | TokenizeInputs():
                 self._pool.submit(self._answer, message)
@@ -82,3 +83,8 @@ class Intake:
             case Detokenize(id=request_id, token_ids=token_ids):
                 self._tokenizer.check_ids(token_ids)
                 self._send(Text(id=request_id, text=self._tokenizer.decode(token_ids)))
+
+
+def _is_constrained(message: Submit) -> bool:
+    forces_a_call = isinstance(message.prompt, ChatPrompt) and message.prompt.forces_a_call
+    return message.sampling.constraint is not None or forces_a_call

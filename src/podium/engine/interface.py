@@ -12,7 +12,7 @@ from typing import Protocol
 
 import msgspec
 
-from podium.core.generation import ChatPrompt, FinishReason, SamplingParams, TextPrompt, TokenLogprob
+from podium.core.generation import ChatPrompt, FinishReason, SamplingParams, TextPrompt, TokenLogprob, ToolCallDelta
 from podium.core.one_shot import InputIds, RowsOf, Task
 
 
@@ -90,7 +90,7 @@ class SequenceOutput(msgspec.Struct):
     for: one entry for each prompt token, the first with ``logprob`` None. ``finish_reason`` ends the
     sequence. ``error`` ends it too: (error code, message). ``cached_tokens``: prompt tokens that were not
     computed anew, None when the engine does not tell. ``text``, ``text_logprobs`` (token id -1 where
-    only the token's text is known), ``token_count`` and ``prompt_tokens`` are for text engines only.
+    only the token's text is known), ``token_count``, ``prompt_tokens`` and ``tool_calls`` are for text engines only.
     """
 
     sequence_id: int
@@ -104,6 +104,7 @@ class SequenceOutput(msgspec.Struct):
     text_logprobs: Sequence[TokenLogprob] | None = None
     token_count: int = 0
     prompt_tokens: int = 0
+    tool_calls: tuple[ToolCallDelta, ...] = ()
 
 
 class EngineGauges(msgspec.Struct, frozen=True, array_like=True):

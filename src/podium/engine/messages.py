@@ -6,7 +6,7 @@ A frame is a 4-byte big-endian length and one msgpack-encoded message. The socke
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -14,6 +14,7 @@ from podium.core.generation import Chunk, Prompt, SamplingParams
 from podium.core.one_shot import Input, InputIds, Spans
 from podium.engine.interface import EngineFacts, EngineGauges
 from podium.engine.one_shot import OneShotLoad
+from podium.engine.tool_calls.format import ToolFormat
 
 LENGTH_BYTES = 4
 MAX_FRAME_BYTES = 256 * 1024**2
@@ -32,6 +33,7 @@ class Load(msgspec.Struct, frozen=True, tag="load"):
     engine: dict[str, Any]
     max_model_len: int = 0
     chat_template: str | None = None
+    tool_format: ToolFormat | Literal["auto", "none"] = "auto"
     trust_remote_code: bool = False
     heartbeat_seconds: float = 0.5
     one_shot: OneShotLoad | None = None
@@ -143,7 +145,10 @@ class Computed(msgspec.Struct, frozen=True, tag="computed"):
 
 
 class Step(msgspec.Struct, frozen=True, tag="step"):
-    """Everything that one engine step produced, for the whole batch."""
+    """Everything that one engine step produced, for the whole batch.
+
+    ``discarded_tokens``: of sequences that had been aborted when they came, since the last message.
+    """
 
     chunks: list[tuple[int, Chunk]]
     refused: list[Refused]
@@ -151,6 +156,7 @@ class Step(msgspec.Struct, frozen=True, tag="step"):
     step: int
     seconds: float
     computed: list[Computed] = []
+    discarded_tokens: int = 0
 
 
 class Heartbeat(msgspec.Struct, frozen=True, tag="heartbeat"):

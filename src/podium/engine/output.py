@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from podium.core.generation import Chunk, FinishReason, SamplingParams, TokenLogprob
+import msgspec
+
+from podium.core.generation import Chunk, FinishReason, SamplingParams, TokenLogprob, ToolCallDelta
 from podium.engine.detokenizer import IncrementalDetokenizer
 from podium.engine.interface import EngineSequence, RawLogprob, SequenceOutput
 from podium.engine.stops import StopMatcher
 from podium.engine.tokenizer import Tokenizer
+from podium.engine.tool_calls.parser import ToolCallParser
 
 
 class ChoiceAssembler:
@@ -21,7 +24,14 @@ class ChoiceAssembler:
     does not know yet (a stop string was met) and has to be told.
     """
 
-    def __init__(self, index: int, sequence: EngineSequence, tokenizer: Tokenizer, prompt_text: str) -> None:
+    def __init__(
+        self,
+        index: int,
+        sequence: EngineSequence,
+        tokenizer: Tokenizer,
+        prompt_text: str,
+        calls: ToolCallParser | None = None,
+    ) -> None:
         self.finished = False
         self.must_abort = False
         self._index = index
@@ -33,6 +43,7 @@ class ChoiceAssembler:
         self._echo_text: str | None = prompt_text if sequence.sampling.echo else None
         self._detokenizer = IncrementalDetokenizer(tokenizer, sequence.token_ids)
         self._stops = StopMatcher(sequence.sampling.stop) if sequence.sampling.stop else None
+        self._calls = calls
         self._generated = 0
 
     def add(self, output: SequenceOutput) -> Chunk:
@@ -53,8 +64,16 @@ class ChoiceAssembler:
                 finish, stop_reason = "stop", met
             elif finish is not None:
                 text += self._stops.flush()
+        calls: tuple[ToolCallDelta, ...] = ()
+        if self._calls is not None:
+            text, calls = self._calls.push(text, last=finish is not None)
+            if finish is None and self._calls.enough:
+                self.must_abort, finish = True, "tool_calls"
+            elif finish == "stop" and self._calls.count:
+                finish = "tool_calls"
         self.finished = finish is not None
-        return self._chunk(output, text, token_ids, finish, stop_reason)
+        chunk = self._chunk(output, text, token_ids, finish, stop_reason)
+        return msgspec.structs.replace(chunk, tool_calls=calls) if calls else chunk
 
     def _chunk(
         self,
@@ -120,4 +139,5 @@ class TextAssembler:
             finish_reason=output.finish_reason,
             prompt_tokens=output.prompt_tokens,
             cached_tokens=output.cached_tokens,
+            tool_calls=output.tool_calls,
         )

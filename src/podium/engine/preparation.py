@@ -15,6 +15,8 @@ from podium.engine.chat_template import ChatTemplate
 from podium.engine.interface import EngineFacts, EngineSequence
 from podium.engine.messages import Abort, Compute, Shutdown, Submit
 from podium.engine.tokenizer import Encoded, Tokenizer
+from podium.engine.tool_calls.format import ToolFormat
+from podium.engine.tool_calls.use import ToolUse, held_to_calls, tool_use, with_known_ids
 
 
 class Prepared(msgspec.Struct):
@@ -23,6 +25,7 @@ class Prepared(msgspec.Struct):
     request_id: int
     sequences: list[EngineSequence]
     prompt_text: str
+    tools: ToolUse | None = None
 
 
 Command = Prepared | Compute | Abort | Shutdown
@@ -38,11 +41,13 @@ class Preparation:
         facts: EngineFacts,
         eos_token_ids: frozenset[int],
         check_constraint: Callable[[Constraint], None],
+        tool_format: ToolFormat | None = None,
     ) -> None:
         self._tokenizer = tokenizer
         self._facts = facts
         self._eos = eos_token_ids
         self._check_constraint = check_constraint
+        self._tool_format = tool_format
         self._next_id = itertools.count(1)
         template = tokenizer.chat_template
         self._template = ChatTemplate(template, tokenizer.special_tokens) if template else None
@@ -51,18 +56,20 @@ class Preparation:
         """Raises ``InvalidRequest`` and its kind when the request can never run on this model."""
         if self._facts.text_engine:
             return self._pass_on(submit)
-        token_ids = self.tokenize(submit.prompt)
+        prompt, sampling = submit.prompt, submit.sampling
+        tools = tool_use(prompt, self._tool_format) if isinstance(prompt, ChatPrompt) else None
+        token_ids = self.tokenize(prompt)
         if not token_ids:
             raise InvalidRequest("The prompt has no tokens; give at least one.", param="prompt")
-        self._tokenizer.check_ids(tuple(submit.sampling.logit_bias) + submit.sampling.stop_token_ids)
+        self._tokenizer.check_ids(tuple(sampling.logit_bias) + sampling.stop_token_ids)
         max_tokens = self._max_tokens(len(token_ids), submit)
-        if submit.sampling.constraint is not None:
-            self._check_constraint(submit.sampling.constraint)
-        sequences = [
-            self._sequence(submit.sampling, choice, token_ids, max_tokens) for choice in range(submit.sampling.n)
-        ]
-        prompt_text = self._text(submit.prompt) if submit.sampling.echo else ""
-        return Prepared(request_id=submit.id, sequences=sequences, prompt_text=prompt_text)
+        if isinstance(prompt, ChatPrompt) and tools is not None:
+            sampling = held_to_calls(sampling, prompt, tools, self._facts.unsupported)
+        if sampling.constraint is not None:
+            self._check_constraint(sampling.constraint)
+        sequences = [self._sequence(sampling, choice, token_ids, max_tokens) for choice in range(sampling.n)]
+        prompt_text = self._text(prompt) if sampling.echo else ""
+        return Prepared(request_id=submit.id, sequences=sequences, prompt_text=prompt_text, tools=tools)
 
     def tokenize(self, prompt: Prompt, *, add_special_tokens: bool = True) -> tuple[int, ...]:
         """Token ids of a prompt."""
@@ -125,7 +132,9 @@ class Preparation:
                 "This model has no chat template. Use /v1/completions, or set models[].chat_template_file.",
                 param="messages",
             )
-        return self._template.render(prompt)
+        tool_use(prompt, self._tool_format)
+        known = with_known_ids(prompt.messages, self._tool_format)
+        return self._template.render(msgspec.structs.replace(prompt, messages=known))
 
     def _max_tokens(self, prompt_tokens: int, submit: Submit) -> int:
         context = self._facts.max_model_len

@@ -48,6 +48,7 @@ class Stepper:
         self._aborted_early: dict[int, None] = {}
         self._step_started: float | None = None
         self._closing = False
+        self._discarded_tokens = 0
 
     @property
     def unfinished(self) -> int:
@@ -98,19 +99,22 @@ class Stepper:
         self._requests[prepared.request_id] = running
         try:
             for index, sequence in enumerate(prepared.sequences):
-                self._start(running, index, sequence, prepared.prompt_text)
+                self._start(running, index, sequence, prepared)
         except PodiumError as error:
             self._refuse(running, error.code, error.message, error.param)
         except Exception:  # noqa: BLE001 - boundary: one request in the worker; the engine refused it in its own words
             traceback.print_exc()
             self._refuse(running, "engine_error", "The engine did not accept the request.", None)
 
-    def _start(self, running: _Running, index: int, sequence: EngineSequence, prompt_text: str) -> None:
+    def _start(self, running: _Running, index: int, sequence: EngineSequence, prepared: Prepared) -> None:
         self._engine.submit(sequence)
         if self._engine.facts.text_engine:
             running.choices[sequence.id] = TextAssembler(index)
         else:
-            running.choices[sequence.id] = ChoiceAssembler(index, sequence, self._tokenizer, prompt_text)
+            calls = None if prepared.tools is None else prepared.tools.parser()
+            running.choices[sequence.id] = ChoiceAssembler(
+                index, sequence, self._tokenizer, prepared.prompt_text, calls
+            )
         self._by_sequence[sequence.id] = running
 
     def _refuse(self, running: _Running, code: str, message: str, param: str | None) -> None:
@@ -145,13 +149,26 @@ class Stepper:
         gauges, before = self._engine.gauges(), self.gauges
         self.gauges = gauges
         if chunks or refused or gauges != before:  # engines that poll have many steps with nothing to tell
-            seconds = time.monotonic() - started
-            self._send(Step(chunks=chunks, refused=refused, gauges=gauges, step=self.steps, seconds=seconds))
+            self._tell(chunks, refused, time.monotonic() - started)
+
+    def _tell(self, chunks: list[tuple[int, Chunk]], refused: list[Refused], seconds: float) -> None:
+        discarded, self._discarded_tokens = self._discarded_tokens, 0
+        self._send(
+            Step(
+                chunks=chunks,
+                refused=refused,
+                gauges=self.gauges,
+                step=self.steps,
+                seconds=seconds,
+                discarded_tokens=discarded,
+            )
+        )
 
     def _collect(self, output: SequenceOutput, chunks: list[tuple[int, Chunk]], refused: list[Refused]) -> None:
         running = self._by_sequence.get(output.sequence_id)
-        if running is None:
-            return  # aborted while the step ran
+        if running is None:  # aborted while the step ran
+            self._discarded_tokens += output.token_count or len(output.token_ids)
+            return
         if output.error is not None:
             code, message = output.error
             self._drop_without_engine(running, output.sequence_id)

@@ -13,6 +13,7 @@ import tokenizers
 from podium.core.errors import CheckpointInvalid, ContextLengthExceeded, InvalidRequest
 from podium.core.one_shot import ELSEWHERE, SPECIAL, InputIds, Spans, WindowedPrompt
 from podium.engine.messages import TokenizerFacts
+from podium.engine.tool_calls.format import SHOWN_TOKENS
 
 SPECIAL_TOKEN_MEMBERS = ("bos_token", "eos_token", "pad_token", "unk_token", "sep_token", "cls_token", "mask_token")
 SEGMENTS = "token_type_ids"
@@ -48,6 +49,7 @@ class Tokenizer:
             name: _token_text(config.get(name)) for name in SPECIAL_TOKEN_MEMBERS if config.get(name)
         }
         self.chat_template = chat_template
+        self._shown, self._hidden = _special_ids(inner)
         self._tells_segments = SEGMENTS in config.get("model_input_names", [SEGMENTS])
         self._marks_subwords = bool(getattr(inner.model, "continuing_subword_prefix", None))
         self._unknown_id = self.id_of(self.special_tokens["unk_token"]) if "unk_token" in self.special_tokens else None
@@ -144,8 +146,13 @@ class Tokenizer:
         return start > 0 and " " not in text[start - 1 : start + 1]
 
     def decode(self, token_ids: Sequence[int]) -> str:
-        """Text of ``token_ids``, special tokens left out."""
-        text: str = self._inner.decode(token_ids, skip_special_tokens=True)
+        """Text of ``token_ids``, special tokens left out except those that mark calls of tools."""
+        text: str
+        if self._shown.isdisjoint(token_ids):
+            text = self._inner.decode(token_ids, skip_special_tokens=True)
+        else:
+            shown = [token for token in token_ids if token not in self._hidden]
+            text = self._inner.decode(shown, skip_special_tokens=False)
         return text
 
     def check_ids(self, token_ids: Sequence[int], *, param: str = "prompt") -> None:
@@ -173,6 +180,13 @@ class Tokenizer:
     def _token_text_uncached(self, token_id: int) -> str:
         text: str = self._inner.decode([token_id], skip_special_tokens=False)
         return text
+
+
+def _special_ids(inner: tokenizers.Tokenizer) -> tuple[frozenset[int], frozenset[int]]:
+    """The special tokens that an answer's text shows, and those that it does not."""
+    special = {token_id: token.content for token_id, token in inner.get_added_tokens_decoder().items() if token.special}
+    shown = frozenset(token_id for token_id, content in special.items() if content in SHOWN_TOKENS)
+    return shown, frozenset(special) - shown
 
 
 def _token_text(value: Any) -> str:

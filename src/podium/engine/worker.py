@@ -42,6 +42,7 @@ from podium.engine.one_shot import OneShotEngine, OneShotLoad
 from podium.engine.preparation import Command, Preparation, read_eos_token_ids
 from podium.engine.stepping import Stepper
 from podium.engine.tokenizer import Tokenizer
+from podium.engine.tool_calls.format import configured_format
 
 
 class Channel:
@@ -119,7 +120,9 @@ class Worker:
         tokenizer = adapter.tokenizer(folder, load.chat_template)
         eos_token_ids = read_eos_token_ids(folder, tokenizer)
         engine = adapter.load(folder, settings, self._context(load, eos_token_ids))
-        preparation = Preparation(tokenizer, engine.facts, eos_token_ids, adapter.constraint_check(folder))
+        tool_format = configured_format(load.tool_format, tokenizer.chat_template)
+        check = adapter.constraint_check(folder)
+        preparation = Preparation(tokenizer, engine.facts, eos_token_ids, check, tool_format)
         return _Loaded(engine, tokenizer, preparation, Stepper(engine, tokenizer, self._inbox, self._channel.send))
 
     def _load_one_shot(self, load: Load, settings: EngineSettings, one_shot: OneShotLoad) -> _Loaded:

@@ -14,6 +14,7 @@ from typing import BinaryIO
 import msgspec
 
 from podium.gateway.route import SPLIT
+from podium.protocols.answer_report import AnswerReport
 
 _SERVER_ERROR = 500
 _NO_ENVIRONMENT = "-"
@@ -35,6 +36,7 @@ class Attempt(msgspec.Struct, frozen=True):
         first_byte_us, body_us, duration_ms: None when it did not get there; ``body_us`` only when the answer was whole.
         user: what its sender calls itself.
         cache: what a Podium server says of its response cache: ``miss``, ``hit``, …
+        report, stream_report: what a Podium server says of a whole answer, and of a stream at its end.
     """
 
     moment: str | None = None
@@ -52,6 +54,8 @@ class Attempt(msgspec.Struct, frozen=True):
     duration_ms: int | None = None
     user: str | None = None
     cache: str | None = None
+    report: str | None = None
+    stream_report: str | None = None
 
     @property
     def ended(self) -> bool:
@@ -77,6 +81,11 @@ class Attempt(msgspec.Struct, frozen=True):
     def is_faulted(self) -> bool:
         """Whether Envoy names a fault of the server: a reset, a timeout, a breach. A client that leaves is none."""
         return self.flags not in {None, "-", ""}
+
+    @property
+    def answer(self) -> AnswerReport | None:
+        """What its server says of the answer; None for a server that says nothing, and before a stream's end."""
+        return AnswerReport.parse(self.stream_report) or AnswerReport.parse(self.report)
 
     @property
     def is_server_error(self) -> bool:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from podium.gateway import copies
 from podium.gateway.composite import TYPE_URL
 from podium.gateway.topology import Endpoint, Environment, Topology
 
 METADATA = "podium"
 _SHIELDED = "_shielded"  # no environment's name holds an underscore
 _CONNECT = "0.250s"
+_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+_HTTP = {
+    "@type": f"type.googleapis.com/{_OPTIONS}",
+    "explicit_http_config": {"http_protocol_options": {"enable_trailers": True}},  # else they are thrown away unread
+}
 
 
 def cluster_for(name: str, stable: str) -> str:
@@ -28,7 +34,7 @@ def clusters(topology: Topology) -> list[dict[str, Any]]:
     shields = [_shielded(name, topology.stable, topology) for name in topology.names if name != topology.stable]
     if topology.former not in {"", topology.stable}:
         shields.append(_shielded(topology.stable, topology.former, topology))
-    return bare + shields
+    return bare + shields + ([copies.cluster(topology.copies_socket)] if topology.copies_socket else [])
 
 
 def endpoints(topology: Topology) -> list[dict[str, Any]]:
@@ -43,6 +49,7 @@ def _cluster(environment: Environment, topology: Topology) -> dict[str, Any]:
         "name": environment.name,
         **_discovery(environment),
         "connect_timeout": _CONNECT,
+        "typed_extension_protocol_options": {_OPTIONS: _HTTP},
         "lb_policy": "LEAST_REQUEST",
         "ignore_health_on_host_removal": True,  # else a removed server that passes its check keeps its traffic
         "common_lb_config": {

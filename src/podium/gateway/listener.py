@@ -35,6 +35,8 @@ ATTEMPT_FIELDS = {
     "duration_ms": "%DURATION%",
     "user": "%REQ(X-PODIUM-USER)%",
     "cache": "%RESP(X-PODIUM-CACHE)%",
+    "report": "%RESP(X-PODIUM-ANSWER)%",
+    "stream_report": "%TRAILER(X-PODIUM-ANSWER)%",
 }
 """What is written about each attempt; ``podium.gateway.attempts`` reads it."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from podium.gateway import copies
 from podium.gateway.cluster import cluster_for
 from podium.gateway.topology import Topology
 
@@ -15,6 +16,7 @@ USER_HEADER = "x-podium-user"
 
 _OTHER_HOST = "envoy.retry_host_predicates.previous_hosts"
 _OTHER_HOST_TYPE = "type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"
+_REPORTS = {"header": {"key": "te", "value": "trailers"}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
 _RETRY_ON = "connect-failure,refused-stream,reset-before-request,reset,gateway-error,retriable-status-codes"
 
 
@@ -34,6 +36,8 @@ def routes(topology: Topology) -> dict[str, Any]:
                 "name": "all",
                 "domains": ["*"],
                 "routes": [*pins, _split(topology)],
+                # Podium's servers report a stream's end in a trailer, to whoever asks; clients are sent none.
+                "request_headers_to_add": [_REPORTS],
                 "include_request_attempt_count": True,  # %UPSTREAM_REQUEST_ATTEMPT_COUNT% is 0 in an attempt's own line
             }
         ],
@@ -62,6 +66,7 @@ def _split(topology: Topology) -> dict[str, Any]:
             "weighted_clusters": {"use_hash_policy": True, "clusters": weighted},
             "hash_policy": [{"header": {"header_name": USER_HEADER}}],
             "retry_policy": _retries(topology),
+            **({"request_mirror_policies": [copies.policy(topology.copied)]} if topology.copied else {}),
         },
     }
 

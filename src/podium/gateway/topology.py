@@ -64,7 +64,8 @@ class Topology:
 
     ``weights`` holds every environment, in the order of ``environments``, in units of which ``TOTAL_WEIGHT`` are all.
     ``former`` is the stable environment of before, for as long as requests may be on their way through its shield.
-    With ``has_tls`` nobody is served before there is a ``certificate``.
+    With ``has_tls`` nobody is served before there is a ``certificate``. ``copied`` requests of 10,000 are sent to
+    ``copies_socket`` too; empty: none can be.
     """
 
     listen: Endpoint
@@ -77,6 +78,8 @@ class Topology:
     former: str = ""
     has_tls: bool = False
     certificate: Certificate | None = None
+    copies_socket: str = ""
+    copied: int = 0
 
     def with_weights(self, per_cent: Mapping[str, float]) -> Self:
         """The same with other shares; what is left out gets none."""
@@ -88,10 +91,10 @@ class Topology:
         return tuple(environment.name for environment in self.environments)
 
 
-def topology_of(settings: Settings, *, attempts_log: str) -> Topology:
+def topology_of(settings: Settings, *, attempts_log: str, copies_socket: str = "") -> Topology:
     """The topology that the settings describe; every environment must name endpoints by now.
 
-    ``attempts_log`` is the file to which Envoy writes a line for each attempt.
+    ``attempts_log`` is the file to which Envoy writes a line for each attempt, ``copies_socket`` where copies go.
     """
     gateway = settings.gateway
     host, port = split_address(gateway.listen)
@@ -110,6 +113,7 @@ def topology_of(settings: Settings, *, attempts_log: str) -> Topology:
         health_host=next(iter(settings.server.allowed_hosts), "localhost"),
         attempts_log=attempts_log,
         has_tls=gateway.tls is not None,
+        copies_socket=copies_socket,
     )
 
 

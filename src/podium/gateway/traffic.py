@@ -70,6 +70,12 @@ class Traffic:
                 await self._tell(replace(self.topology, former=""))
                 log.info("stable", environment=environment)
 
+    async def set_copied(self, units: int) -> None:
+        """Copy so many of 10,000 requests from now on. Raises what ``DiscoveryServer.push`` raises."""
+        async with self._changing:
+            if self.topology.copied != units:
+                await self._tell(replace(self.topology, copied=units))
+
     async def set_certificate(self, certificate: Certificate) -> None:
         """Show ``certificate`` to clients that connect from now on. Raises what ``DiscoveryServer.push`` raises."""
         async with self._changing:

@@ -87,7 +87,8 @@ class Dispatcher:
         except TimeoutError as error:
             raise DeadlineExceeded("The request's deadline passed before it could start.") from error
         await generation.wait_first()
-        self._sharing.cache.count(generation.model, generation.cache_status)
+        if not request.caller.uncounted:
+            self._sharing.cache.count(generation.model, generation.cache_status)
         return generation
 
     async def tokenize(

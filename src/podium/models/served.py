@@ -17,7 +17,7 @@ from podium.core.errors import ModelLoadError, ModelNotReady, PodiumError, Unsup
 from podium.core.generation import SamplingParams, TextPrompt
 from podium.core.one_shot import Task
 from podium.engine.admission import AdmissionGate
-from podium.engine.handle import EngineHandle
+from podium.engine.handle import EngineCounters, EngineHandle
 from podium.engine.interface import EngineGauges
 from podium.engine.messages import Load, Ready
 from podium.engine.process import WorkerCommand
@@ -65,6 +65,7 @@ class ServedModel:
         self._identifying: asyncio.Task[None] | None = None
         self._around = surroundings
         self._handle: EngineHandle | None = None
+        self._counters = EngineCounters()
         self._gate: AdmissionGate | None = None
         self._runnable: Runnable | None = None
         self._progress: LoadProgress | None = None
@@ -199,7 +200,8 @@ class ServedModel:
             waiting=gate.waiting if gate else 0,
             running_limit=gate.permits if gate else 0,
             queue_limit=gate.queue_limit if gate else 0,
-            restarts=handle.counters.restarts if handle else 0,
+            restarts=self._counters.restarts,
+            tokens=self._counters.tokens,
             memory_bytes=handle.rss_bytes if handle and self.state == "ready" else None,
             kv_cache_usage_ratio=gauges.kv_cache_usage_ratio,
             stalled_seconds=self.stalled_seconds,
@@ -276,6 +278,7 @@ class ServedModel:
             engine=runnable.choice.engine.model_dump(),
             max_model_len=config.max_model_len,
             chat_template=template,
+            tool_format=config.tool_format,
             trust_remote_code=config.trust_remote_code,
             heartbeat_seconds=server.heartbeat_seconds,
             one_shot=runnable.one_shot,
@@ -286,6 +289,7 @@ class ServedModel:
             stall_seconds=server.stall_seconds,
             load_seconds=server.load_seconds,
             report=self._report,
+            counters=self._counters,
         )
 
     async def _warm_up(self, handle: EngineHandle, *, one_shot: bool) -> None:

@@ -53,7 +53,12 @@ class Sharing:
     _located: dict[Computation, Located] = field(default_factory=dict)
 
     def terms(self, request: GenerationRequest, identity: ModelIdentity | None, default_max_tokens: int) -> Terms:
-        """``identity`` None: the model's files are not known by content yet, so only a retry may share."""
+        """``identity`` None: the model's files are not known by content yet, so only a retry may share.
+
+        A copy that the gateway made shares nothing: it is there to find out what this server computes.
+        """
+        if request.caller.uncounted:
+            return Terms(request)
         retry = None if request.idempotency_key is None else idempotency_key(request)
         content = question = None
         if identity is not None and self.cache.cacheable(request):

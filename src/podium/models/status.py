@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from podium.core.one_shot import Task
+from podium.engine.token_flow import TokenFlow
 from podium.models.lifecycle import ModelState
 
 
@@ -43,6 +44,7 @@ class ModelStatus:
     running_limit: int
     queue_limit: int
     restarts: int
+    tokens: TokenFlow
     memory_bytes: int | None
     kv_cache_usage_ratio: float
     stalled_seconds: float

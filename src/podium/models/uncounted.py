@@ -1,9 +1,10 @@
-"""Quotas for work of the server's own, which no caller pays for."""
+"""Quotas for work that no caller pays for: the server's own, and copies of requests."""
 
 from __future__ import annotations
 
 from podium.core.identity import Principal
 from podium.core.standing import Standing
+from podium.models.ports import Lease, Quotas
 
 
 class _Free:
@@ -40,3 +41,30 @@ class Uncounted:
     async def reserve_hit(self, caller: Principal, model: str, *, request_id: str) -> _Free:  # noqa: ARG002
         """There is always room."""
         return _Free()
+
+
+class CopiesUncounted:
+    """``quotas``, but copies that the gateway makes of a caller's requests count nowhere."""
+
+    def __init__(self, quotas: Quotas) -> None:
+        self._quotas = quotas
+        self._free = Uncounted()
+
+    def counts_tokens(self, caller: Principal, model: str) -> bool:
+        """See ``Quotas``."""
+        return self._of(caller).counts_tokens(caller, model)
+
+    async def reserve(
+        self, caller: Principal, model: str, *, request_id: str, prompt_tokens: int, output_tokens: int
+    ) -> Lease:
+        """See ``Quotas``."""
+        return await self._of(caller).reserve(
+            caller, model, request_id=request_id, prompt_tokens=prompt_tokens, output_tokens=output_tokens
+        )
+
+    async def reserve_hit(self, caller: Principal, model: str, *, request_id: str) -> Lease:
+        """See ``Quotas``."""
+        return await self._of(caller).reserve_hit(caller, model, request_id=request_id)
+
+    def _of(self, caller: Principal) -> Quotas:
+        return self._free if caller.uncounted else self._quotas

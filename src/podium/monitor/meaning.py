@@ -4,39 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from podium.core.outcome import BAD, EXCLUDED
 from podium.gateway.listener import STAT_PREFIX
 from podium.monitor.catalog import EVERYTHING, Key, Scope
+from podium.telemetry import table
 
 PROBE_ROUTES = frozenset({"/startupz", "/livez", "/readyz", "/metrics"})
 """Not counted as requests: nobody waits for their answers but ourselves."""
 
-BAD = frozenset({"overloaded", "unavailable", "deadline", "stream_error", "server_error"})
-EXCLUDED = frozenset({"client_error", "unauthorized", "rate_limited", "cancelled"})
-"""Ended by the caller's own doing: neither good nor bad."""
-
 CACHE_HITS = frozenset({"hit", "semantic", "attach"})
 
 _MODEL_FIGURES = {
-    "podium_prompt_tokens_total": "prompt_tokens",
-    "podium_output_tokens_total": "output_tokens",
-    "podium_worker_restarts_total": "worker_restarts",
-    "podium_model_running_sequences": "running",
-    "podium_model_waiting_requests": "waiting",
-    "podium_running_limit_sequences": "running_limit",
-    "podium_queue_limit_requests": "queue_limit",
-    "podium_kv_cache_usage_ratio": "kv_ratio",
-    "podium_model_memory_bytes": "memory_bytes",
-    "podium_engine_last_progress_timestamp_seconds": "stalled_seconds",
+    table.PROMPT_TOKENS.name: "prompt_tokens",
+    table.OUTPUT_TOKENS.name: "output_tokens",
+    table.WORKER_RESTARTS.name: "worker_restarts",
+    table.MODEL_RUNNING.name: "running",
+    table.MODEL_WAITING.name: "waiting",
+    table.RUNNING_LIMIT.name: "running_limit",
+    table.QUEUE_LIMIT.name: "queue_limit",
+    table.KV_CACHE_USAGE.name: "kv_ratio",
+    table.MODEL_MEMORY.name: "memory_bytes",
+    table.LAST_PROGRESS.name: "stalled_seconds",
 }
 _HISTOGRAMS = {
-    "podium_request_duration_seconds_bucket": "e2e_seconds",
-    "podium_time_to_first_token_seconds_bucket": "ttft_seconds",
-    "podium_time_per_output_token_seconds_bucket": "inter_token_seconds",
+    table.REQUEST_DURATION.bucket: "e2e_seconds",
+    table.TIME_TO_FIRST_TOKEN.bucket: "ttft_seconds",
+    table.TIME_PER_OUTPUT_TOKEN.bucket: "inter_token_seconds",
 }
 _EVERYTHING_FIGURES = {
-    "podium_requests_in_flight": "in_flight",
-    "podium_gpu_memory_used_bytes": "gpu_used_bytes",
-    "podium_gpu_memory_size_bytes": "gpu_size_bytes",
+    table.REQUESTS_IN_FLIGHT.name: "in_flight",
+    table.GPU_MEMORY_USED.name: "gpu_used_bytes",
+    table.GPU_MEMORY_SIZE.name: "gpu_size_bytes",
 }
 _CLUSTER_FIGURES = {
     "envoy_cluster_upstream_rq_total": "attempts",
@@ -58,15 +56,15 @@ ENVOY_FILTER = (
 def of_replica(environment: str, name: str, labels: Mapping[str, str]) -> tuple[Key, ...]:
     """Figures that a series of a replica in ``environment`` counts in."""
     model = labels.get("model", "")
-    if name == "podium_requests_total":
+    if name == table.REQUESTS.name:
         return tuple(_requests(environment, labels))
-    if name == "podium_cache_requests_total":
+    if name == table.CACHE_REQUESTS.name:
         return tuple(_cache(labels))
     if name in _HISTOGRAMS:
         return (Key("model", model, _HISTOGRAMS[name], float(labels.get("le", "nan"))),)
     if name in _MODEL_FIGURES:
         return (Key("model", model, _MODEL_FIGURES[name]),)
-    if name == "podium_model_state" and labels.get("state") == "ready":
+    if name == table.MODEL_STATE.name and labels.get("state") == "ready":
         return (Key("model", model, "ready"),)
     counts = name in _EVERYTHING_FIGURES and labels.get("route") not in PROBE_ROUTES
     return (_everything(_EVERYTHING_FIGURES[name]),) if counts else ()

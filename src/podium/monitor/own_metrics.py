@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from podium.monitor.monitor import Monitor
 from podium.monitor.webhooks import Deliveries
+from podium.telemetry import table
 
 
 def exposition(monitor: Monitor, deliveries: Deliveries) -> bytes:
@@ -26,26 +27,16 @@ class _MonitorCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         monitor = self._monitor
-        up = GaugeMetricFamily("podium_monitor_target_up", "1 while the target answers well.", labels=["target"])
+        up, firing = table.TARGET_UP.gauges(), table.ALERT_FIRING.gauges()
         for target in monitor.targets:
             up.add_metric([target.name], float(target.state == "up"))
-        yield up
-        firing = GaugeMetricFamily(
-            "podium_monitor_alert_firing", "1 while the alert fires.", labels=["rule", "subject", "severity"]
-        )
         for alert in monitor.alerts.alerts:
             firing.add_metric([alert.rule, alert.subject, alert.severity], float(alert.state == "firing"))
-        yield firing
-        sent = CounterMetricFamily(
-            "podium_alert_webhook_deliveries", "Messages for a receiver by what became of them.",
-            labels=["receiver", "result"],
-        )  # fmt: skip
+        sent = table.WEBHOOK_DELIVERIES.counters()
         for number, receiver in enumerate(self._deliveries.receivers, 1):
             for result in ("delivered", "given_up", "dropped"):
                 sent.add_metric([f"{number} {receiver.host}", result], getattr(receiver.counts, result))
-        yield sent
-        yield GaugeMetricFamily("podium_monitor_kept_bytes", "Size of the kept history.", value=monitor.rings.nbytes)
-        yield GaugeMetricFamily(
-            "podium_monitor_last_round_timestamp_seconds", "When figures were last put down; seconds since 1970.",
-            value=monitor.written_at,
-        )  # fmt: skip
+        kept, last = table.KEPT_BYTES.gauges(), table.LAST_ROUND.gauges()
+        kept.add_metric([], monitor.rings.nbytes)
+        last.add_metric([], monitor.written_at)
+        yield from (up, firing, sent, kept, last)

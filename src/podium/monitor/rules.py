@@ -13,6 +13,14 @@ from podium.config.monitor import Monitor as Thresholds
 from podium.monitor.catalog import Key
 from podium.monitor.windows import Windows, everything
 
+RECENT_SECONDS = 300
+"""The window of error rates, latencies and levels."""
+CACHE_SECONDS = 900
+RETRY_SECONDS = 60
+RESTART_SECONDS = 900
+MOST_RESTARTS = 2
+MOST_QUEUE_RATIO = 0.9
+
 Severity = Literal["page", "ticket"]
 Finding = Literal["broken", "fine", "too little", "no data"]
 """``too little``: not enough requests to judge, which is fine. ``no data``: nothing can be told, which is not."""
@@ -65,6 +73,8 @@ def rules_of(given: Thresholds) -> tuple[Rule, ...]:
         Rule("ReplicaDown", "page", lambda _, targets: _targets(targets), for_seconds=given.down_seconds),
         Rule("EngineStalled", "page", lambda w, _: _stalls(w, given)),
         Rule("KvCacheFull", "ticket", lambda w, _: _kv_caches(w, given), for_seconds=300),
+        Rule("QueueSaturated", "ticket", lambda w, _: _queues(w), for_seconds=60),
+        Rule("WorkerRestarting", "page", lambda w, _: _restarts(w)),
         Rule("RetryOverflow", "page", lambda w, _: _retries(w), keep_seconds=60),
         *(_burn_rule(given, burn) for burn in BURNS),
     )
@@ -95,8 +105,8 @@ def _burn_rule(given: Thresholds, burn: Burn) -> Rule:
 def _error_rates(windows: Windows, given: Thresholds) -> Iterator[Reading]:
     for model in windows.catalog.models:
         bad, good = Key("model", model, "bad"), Key("model", model, "good")
-        rate, count = windows.share(bad, [good], 300)
-        known = windows.increase(bad, 300) is not None
+        rate, count = windows.share(bad, [good], RECENT_SECONDS)
+        known = windows.increase(bad, RECENT_SECONDS) is not None
         limit = f"at most {given.max_error_rate:.1%} are wanted"
         told = f"{rate or 0:.1%} of {count:.0f} requests in 5 minutes were bad; {limit}"
         yield _judged(model, rate, rate is not None and rate > given.max_error_rate, told,
@@ -105,8 +115,8 @@ def _error_rates(windows: Windows, given: Thresholds) -> Iterator[Reading]:
 
 def _latencies(windows: Windows, given: Thresholds) -> Iterator[Reading]:
     for model in windows.catalog.models:
-        p95, count = windows.quantile(0.95, model, "e2e_seconds", 300)
-        known = windows.increase(Key("model", model, "good"), 300) is not None
+        p95, count = windows.quantile(0.95, model, "e2e_seconds", RECENT_SECONDS)
+        known = windows.increase(Key("model", model, "good"), RECENT_SECONDS) is not None
         limit = f"at most {given.max_p95_seconds:g} s are wanted"
         told = f"the 95th percentile of {count:.0f} requests in 5 minutes is {p95 or 0:.3g} s; {limit}"
         yield _judged(model, p95, p95 is not None and p95 > given.max_p95_seconds, told,
@@ -116,8 +126,8 @@ def _latencies(windows: Windows, given: Thresholds) -> Iterator[Reading]:
 def _hit_rates(windows: Windows, given: Thresholds) -> Iterator[Reading]:
     for model in windows.catalog.models:
         hits, misses = Key("model", model, "cache_hits"), Key("model", model, "cache_misses")
-        rate, count = windows.share(hits, [misses], 900)
-        known = windows.increase(hits, 900) is not None
+        rate, count = windows.share(hits, [misses], CACHE_SECONDS)
+        known = windows.increase(hits, CACHE_SECONDS) is not None
         limit = f"at least {given.min_cache_hit_rate:.1%} are wanted"
         told = f"{rate or 0:.1%} of {count:.0f} cacheable requests in 15 minutes had a kept answer; {limit}"
         yield _judged(model, rate, rate is not None and rate < given.min_cache_hit_rate, told,
@@ -126,7 +136,10 @@ def _hit_rates(windows: Windows, given: Thresholds) -> Iterator[Reading]:
 
 
 def _gpu_memory(windows: Windows, given: Thresholds) -> Iterator[Reading]:
-    used, size = windows.lowest(everything("gpu_used_bytes"), 300), windows.latest(everything("gpu_size_bytes"))
+    used, size = (
+        windows.lowest(everything("gpu_used_bytes"), RECENT_SECONDS),
+        windows.latest(everything("gpu_size_bytes")),
+    )
     if used is None or not size:
         yield Reading("gpu", "no data", "no server reports the memory of a GPU")
         return
@@ -138,7 +151,7 @@ def _gpu_memory(windows: Windows, given: Thresholds) -> Iterator[Reading]:
 
 def _kv_caches(windows: Windows, given: Thresholds) -> Iterator[Reading]:
     for model in windows.catalog.models:
-        ratio = windows.lowest(Key("model", model, "kv_ratio"), 300)
+        ratio = windows.lowest(Key("model", model, "kv_ratio"), RECENT_SECONDS)
         told = f"never less than {ratio or 0:.1%} of the KV cache was in use for 5 minutes"
         if ratio is None:
             yield Reading(model, "no data", "it was known for less than half of the last 5 minutes")
@@ -155,8 +168,25 @@ def _stalls(windows: Windows, given: Thresholds) -> Iterator[Reading]:
                       known=seconds is not None)  # fmt: skip
 
 
+def _queues(windows: Windows) -> Iterator[Reading]:
+    for model in windows.catalog.models:
+        waiting, limit = (windows.latest(Key("model", model, figure)) for figure in ("waiting", "queue_limit"))
+        if waiting is None or not limit:
+            yield Reading(model, "no data", "its queue is not known, or it has none")
+            continue
+        told = f"{waiting:.0f} requests wait; with {limit:.0f} the next one is refused"
+        yield _judged(model, waiting / limit, waiting / limit > MOST_QUEUE_RATIO, told, known=True)
+
+
+def _restarts(windows: Windows) -> Iterator[Reading]:
+    for model in windows.catalog.models:
+        count = windows.increase(Key("model", model, "worker_restarts"), RESTART_SECONDS)
+        told = f"its worker was replaced {count or 0:.0f} times in 15 minutes; {MOST_RESTARTS} are the limit"
+        yield _judged(model, count, (count or 0) > MOST_RESTARTS, told, known=count is not None)
+
+
 def _retries(windows: Windows) -> Iterator[Reading]:
-    count = windows.increase(everything("retry_overflow"), 60)
+    count = windows.increase(everything("retry_overflow"), RETRY_SECONDS)
     told = f"{count or 0:.0f} failed requests in a minute were not tried again: too many retries ran at once"
     yield _judged("gateway", count, bool(count), told, known=count is not None)
 

@@ -1,51 +1,46 @@
-"""Requests and answers of Anthropic's Messages API, as far as text goes."""
+"""Requests and answers of Anthropic's Messages API, as far as text and tools go."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
 import msgspec
-from pydantic import Field, PlainValidator, WithJsonSchema
+from pydantic import Field
 
+from podium.protocols.anthropic_blocks import Content, Text
 from podium.protocols.sampling import Count
+from podium.protocols.tools import MAX_TOOLS, ToolName
 from podium.protocols.wire import WireModel
 
 MAX_MESSAGES = 4096
 MAX_STOPS = 64
 MAX_STOP_CHARACTERS = 1024
-_TEXT_ONLY = "must be a string or a list of text blocks: this server takes text only"
 
 
-def _content(value: Any) -> str:
-    """A string, or the texts of blocks one after the other."""
-    if isinstance(value, str):
-        return value
-    if type(value) is not list:
-        raise ValueError(_TEXT_ONLY)
-    return "".join(map(_block_text, value))
+class ClaudeTool(WireModel):
+    """A tool that the client runs. Tools that a server runs have a ``type`` of their own and are refused."""
+
+    name: ToolName
+    description: str | None = None
+    input_schema: dict[str, Any] | None = Field(None, description="JSON schema of the input; required.")
+    type: str | None = Field(None, max_length=64, description="`custom`, or none; what servers run is refused.")
 
 
-def _block_text(block: Any) -> str:
-    if type(block) is not dict or block.get("type") != "text" or not isinstance(block.get("text"), str):
-        raise ValueError(_TEXT_ONLY)
-    text: str = block["text"]
-    return text
+class ClaudeToolChoice(WireModel):
+    """``auto``: call or answer. ``any``: call one or more. ``tool``: call ``name``, once. ``none``: see no tools."""
 
-
-_BLOCK_SCHEMA = {
-    "type": "object",
-    "required": ["type", "text"],
-    "properties": {"type": {"const": "text"}, "text": {"type": "string"}},
-}
-_CONTENT_SCHEMA = {"anyOf": [{"type": "string"}, {"type": "array", "items": _BLOCK_SCHEMA}]}
-Content = Annotated[str, PlainValidator(_content), WithJsonSchema(_CONTENT_SCHEMA)]
+    type: Literal["auto", "any", "tool", "none"]
+    name: ToolName | None = None
+    disable_parallel_tool_use: bool | None = Field(None, description="True: the answer ends with its first call.")
 
 
 class InputMessage(WireModel):
     """One turn."""
 
     role: Literal["user", "assistant"]
-    content: Content = Field(description="Text, or a list of text blocks.")
+    content: Content = Field(
+        description="Text, or a list of blocks: `text`, an assistant's `tool_use`, a user's `tool_result`."
+    )
 
 
 class CountTokensRequest(WireModel):
@@ -55,9 +50,9 @@ class CountTokensRequest(WireModel):
         None, max_length=256, description="Model name, alias or name@version; none is the default."
     )
     messages: Annotated[list[InputMessage], Field(fail_fast=True, min_length=1, max_length=MAX_MESSAGES)]
-    system: Content | None = Field(None, description="What the model should know before the first turn.")
-    tools: list[dict[str, Any]] | None = Field(None, description="Refused unless it is empty.")
-    tool_choice: dict[str, Any] | None = Field(None, description="Only `none` may be chosen.")
+    system: Text | None = Field(None, description="What the model should know before the first turn.")
+    tools: list[ClaudeTool] | None = Field(None, max_length=MAX_TOOLS, description="What the model may call.")
+    tool_choice: ClaudeToolChoice | None = None
     thinking: dict[str, Any] | None = Field(None, description="Refused unless its type is `disabled`.")
 
 
@@ -76,11 +71,18 @@ class MessagesRequest(CountTokensRequest):
     service_tier: str | None = Field(None, description="Accepted for compatibility; has no effect.")
 
 
-class TextBlock(msgspec.Struct, frozen=True):
+class TextBlock(msgspec.Struct, frozen=True, tag="text", tag_field="type"):
     """A piece of an answer."""
 
     text: str
-    type: Literal["text"] = "text"
+
+
+class ToolUseBlock(msgspec.Struct, frozen=True, kw_only=True, tag="tool_use", tag_field="type"):
+    """A call that the client is to make."""
+
+    id: str
+    name: str
+    input: dict[str, Any]
 
 
 class MessageUsage(msgspec.Struct, frozen=True):
@@ -99,7 +101,7 @@ class MessageAnswer(msgspec.Struct, frozen=True, kw_only=True):
     type: Literal["message"] = "message"
     role: Literal["assistant"] = "assistant"
     model: str
-    content: list[TextBlock]
+    content: list[TextBlock | ToolUseBlock]
     stop_reason: str | None
     stop_sequence: str | None
     usage: MessageUsage

@@ -172,7 +172,7 @@ class ModelProgress(msgspec.Struct, frozen=True):
 
 
 class ModelBody(msgspec.Struct, frozen=True):
-    """One version of one model."""
+    """One version of one model. ``active``: the plain name means this version."""
 
     name: str
     version: str
@@ -188,6 +188,7 @@ class ModelBody(msgspec.Struct, frozen=True):
     default: bool
     progress: ModelProgress | None
     error: str | None
+    active: bool = True
 
 
 class ModelsAnswer(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""Requests and answers of Ollama's API, as far as text and embeddings go. Durations are in nanoseconds."""
+"""Requests and answers of Ollama's API, as far as text, tools and embeddings go. Durations are in nanoseconds."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import msgspec
 from pydantic import Field
 
 from podium.protocols.sampling import Stops
+from podium.protocols.tools import Tools
 from podium.protocols.wire import WireModel
 
 MAX_MESSAGES = 4096
@@ -58,13 +59,27 @@ class OllamaGenerateRequest(_GeneratingMembers):
     context: list[int] | None = Field(None, description="Refused unless it is empty: send messages to /api/chat.")
 
 
+class OllamaFunctionGiven(WireModel):
+    """The function of a call that was made before."""
+
+    name: str = Field(min_length=1, max_length=256)
+    arguments: dict[str, Any] = Field({}, description="An object, not its text.")
+
+
+class OllamaCallGiven(WireModel):
+    """A call that the model made before."""
+
+    function: OllamaFunctionGiven
+
+
 class OllamaMessage(WireModel):
     """One turn."""
 
-    role: Literal["system", "user", "assistant"]
+    role: Literal["system", "user", "assistant", "tool"]
     content: str = ""
     images: list[Any] | None = Field(None, description="Refused unless it is empty.")
-    tool_calls: list[Any] | None = Field(None, description="Refused unless it is empty.")
+    tool_calls: list[OllamaCallGiven] | None = Field(None, description="What the assistant called.")
+    tool_name: str | None = Field(None, description="Which tool a message of the role `tool` is from.")
 
 
 class OllamaChatRequest(_GeneratingMembers):
@@ -73,7 +88,7 @@ class OllamaChatRequest(_GeneratingMembers):
     messages: Annotated[list[OllamaMessage], Field(fail_fast=True, max_length=MAX_MESSAGES)] = Field(
         [], description="The turns; none asks whether the model is loaded."
     )
-    tools: list[Any] | None = Field(None, description="Refused unless it is empty.")
+    tools: Tools | None = Field(None, description="Functions that the model may call.")
 
 
 class OllamaEmbedRequest(_Members):
@@ -90,11 +105,25 @@ class OllamaShowRequest(WireModel):
     model: ModelName
 
 
+class OllamaFunctionCall(msgspec.Struct, frozen=True):
+    """Which function with which arguments."""
+
+    name: str
+    arguments: dict[str, Any]
+
+
+class OllamaToolCall(msgspec.Struct, frozen=True):
+    """A call that the client is to make."""
+
+    function: OllamaFunctionCall
+
+
 class OllamaAnswerMessage(msgspec.Struct, frozen=True):
     """A piece of an answer of ``/api/chat``."""
 
     content: str
     role: Literal["assistant"] = "assistant"
+    tool_calls: list[OllamaToolCall] | msgspec.UnsetType = msgspec.UNSET
 
 
 class OllamaLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

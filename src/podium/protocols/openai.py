@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, PlainValidator, WithJsonSchema
 
 from podium.protocols.sampling import Count, SamplingMembers
+from podium.protocols.tools import ToolCallGiven, ToolChoiceMember, Tools
 from podium.protocols.wire import WireModel, token_ids
 
 MAX_MESSAGES = 4096
-MAX_TOOLS = 128
 PromptInput = str | tuple[int, ...]
 _TEXT_PARTS_ONLY = "must be a string or a list of text parts: this server takes text only"
 
@@ -57,10 +57,11 @@ class ChatMessage(WireModel):
     role: Literal["system", "developer", "user", "assistant", "tool"]
     content: Content = Field(None, description="Text, or a list of text parts (joined by line breaks).")
     name: str | None = None
+    tool_calls: list[ToolCallGiven] | None = Field(None, description="What the assistant called.")
+    tool_call_id: str | None = Field(None, description="Which of those calls a tool's message answers.")
 
 
 Messages = Annotated[list[ChatMessage], Field(fail_fast=True, min_length=1, max_length=MAX_MESSAGES)]
-Tools = Annotated[list[dict[str, Any]], Field(fail_fast=True, max_length=MAX_TOOLS)]
 
 
 class StreamOptions(WireModel):
@@ -106,9 +107,13 @@ class ChatCompletionRequest(OpenAIMembers):
     max_completion_tokens: Count | None = Field(None, description="Newer name of `max_tokens`; it wins.")
     logprobs: bool | None = Field(None, description="Return log probabilities.")
     top_logprobs: int | None = Field(None, ge=0, le=1024, description="That many alternatives for each token.")
-    tools: Tools | None = Field(None, description="Shown to the model by its chat template.")
-    tool_choice: Any = Field(None, description="`none` hides the tools, `auto` shows them; forcing one is refused.")
-    parallel_tool_calls: bool | None = Field(None, description="Accepted for compatibility; has no effect.")
+    tools: Tools | None = Field(None, description="Functions that the model may call.")
+    tool_choice: ToolChoiceMember | None = Field(
+        None,
+        description="`auto` (none is that): the model calls or answers. `none`: it sees no tools. `required`: it calls "
+        "one or more. An object: it calls that function, once.",
+    )
+    parallel_tool_calls: bool | None = Field(None, description="False: the answer ends with its first call.")
 
 
 def _prompts(value: Any) -> tuple[PromptInput, ...]:

@@ -18,16 +18,20 @@ class RolloutRequest(WireModel):
     Attributes:
         environment: the one that takes over; the present stable one is the other side.
         revision: a name for what runs there; by default one that follows from it. Once aborted, never started again.
+        version: NAME@VERSION of a model that the environment's servers load before anything moves. Without it they
+            serve what they serve.
         strategy: ``canary`` takes ``steps``, ``blue-green`` goes from none to all, ``linear`` takes ``step_count``
             equal steps over ``duration_seconds``.
         judged_by: ``evidence``, or ``threshold``: a step passes when the canary's error rate in it is at most
             ``max_error_rate`` and its servers are ready.
         steps, min_soak_seconds, max_bad_rate_increase, alpha: instead of the configured ones.
+        shadow: before the first step, copy requests, ask both versions, and compare the answers. No client sees them.
         supersede: abort the rollout that runs, then start this one. Without it a running one is a conflict.
     """
 
     environment: str
     revision: str | None = None
+    version: str | None = None
     strategy: Strategy = "canary"
     steps: list[float] | None = None
     step_count: int | None = None
@@ -37,6 +41,7 @@ class RolloutRequest(WireModel):
     min_soak_seconds: float | None = None
     max_bad_rate_increase: float | None = None
     alpha: float | None = None
+    shadow: bool = False
     supersede: bool = False
 
 
@@ -122,6 +127,17 @@ class EvidenceBody(msgspec.Struct, frozen=True, kw_only=True):
     late: int = 0
 
 
+class ShadowBody(msgspec.Struct, frozen=True, kw_only=True):
+    """Answers to copied requests. ``odds`` is the evidence that the canary's are worse, as N to 1."""
+
+    pairs: int
+    only_canary_bad: int
+    only_stable_bad: int
+    both_bad: int
+    odds: float
+    highest_odds: float
+
+
 class RolloutAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Answer of ``GET /control/rollouts/current``: the rollout that runs, or the last one.
 
@@ -158,6 +174,7 @@ class RolloutAnswer(msgspec.Struct, frozen=True, kw_only=True):
     cut_streams: int
     verdict: VerdictBody | None
     evidence: EvidenceBody | None
+    shadow: ShadowBody | None = None
 
 
 class EventBody(msgspec.Struct, frozen=True, kw_only=True):

@@ -23,12 +23,16 @@ MOST_USERS = 1_000_000  # whose assignment is remembered (about 100 MB); later o
 
 
 class Collected(msgspec.Struct, frozen=True, kw_only=True):
-    """An interval that is closed. ``undecided``: attempts in it whose end nobody waited for."""
+    """An interval that is closed.
+
+    ``undecided``: attempts in it whose end nobody waited for; ``cut``: answers of the canary that broke.
+    """
 
     began: float
     ended: float
     interval: Interval
     undecided: int = 0
+    cut: int = 0
 
 
 class Collector:
@@ -86,6 +90,7 @@ class Collector:
             ended=ended,
             interval=self._counted(ordered, seen_until),
             undecided=undecided,
+            cut=sum(outcome.broken for outcome in ordered if outcome.arm == "canary"),
         )
 
     def _counted(self, attempts: list[Outcome], now: float) -> Interval:
@@ -93,8 +98,12 @@ class Collector:
             counts={
                 "errors": _stratum(attempts, {outcome.key for outcome in _one_a_user(attempts, "failed")}),
                 "aborted": _stratum(attempts, {outcome.key for outcome in _one_a_user(attempts, "broken")}),
+                "validity": _stratum(attempts, {outcome.key for outcome in _one_a_user(attempts, "invalid")}),
             },
-            samples={"ttft": Samples(_durations(attempts, "stable", now), _durations(attempts, "canary", now))},
+            samples={
+                "ttft": Samples(_durations(attempts, "stable", now), _durations(attempts, "canary", now)),
+                "itl": Samples(_token_times(attempts, "stable"), _token_times(attempts, "canary")),
+            },
             assigned=self._assigned(attempts),
         )
 
@@ -137,6 +146,12 @@ def _durations(attempts: list[Outcome], arm: Arm, now: float) -> tuple[float, ..
     timed = [outcome for outcome in attempts if outcome.arm == arm and not outcome.failed and not outcome.kept]
     found = [_duration(outcome, now) for outcome in timed]
     return tuple(round(max(0.0, seconds), 6) for seconds in found)
+
+
+def _token_times(attempts: list[Outcome], arm: Arm) -> tuple[float, ...]:
+    """Times between tokens, one for each answer that was computed for its request and whose server tells."""
+    told = [outcome.seconds_per_token for outcome in attempts if outcome.arm == arm and not outcome.kept]
+    return tuple(round(seconds, 6) for seconds in told if seconds is not None)
 
 
 def _duration(outcome: Outcome, now: float) -> float:

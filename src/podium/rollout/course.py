@@ -11,14 +11,13 @@ import msgspec
 
 from podium.rollout.analysis.evidence import Evidence
 from podium.rollout.analysis.interval import Interval
-from podium.rollout.analysis.policy import CountedMetric, Metric
+from podium.rollout.analysis.policy import COUNTED, CountedMetric
+from podium.rollout.analysis.shadow_evidence import Pair, ShadowEvidence
 from podium.rollout.analysis.stratum import Stratum
 from podium.rollout.events import Event, Started
 from podium.rollout.state import WHOLE, RolloutState
 from podium.rollout.transitions import after
 
-MEASURED: tuple[Metric, ...] = ("errors", "aborted", "ttft")
-COUNTED_HERE: tuple[CountedMetric, ...] = ("errors", "aborted")
 _MOST_POINTS = 120
 
 
@@ -26,7 +25,8 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """One closed interval, as it is kept.
 
     ``rollout`` is that rollout's number, ``units`` what the canary got of 10,000, ``began`` and ``ended`` are seconds
-    since 1970, ``undecided`` attempts whose outcome was not waited for.
+    since 1970. ``pairs``: answers to copied requests; ``undecided``: attempts whose outcome was not waited for;
+    ``cut``: answers of the canary that broke.
     """
 
     rollout: int
@@ -35,6 +35,8 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ended: float
     interval: Interval
     undecided: int = 0
+    cut: int = 0
+    pairs: tuple[Pair, ...] = ()
 
 
 class Point(msgspec.Struct, frozen=True):
@@ -58,7 +60,8 @@ class Passed(msgspec.Struct, frozen=True, kw_only=True):
         base = self if observed.units == self.units else Passed(units=observed.units)
         counts = {
             metric: base.counts.get(metric, Stratum()) + observed.interval.counts.get(metric, Stratum())
-            for metric in COUNTED_HERE
+            for metric in COUNTED
+            if metric in base.counts or metric in observed.interval.counts
         }
         return Passed(units=observed.units, intervals=base.intervals + 1, counts=counts)
 
@@ -71,16 +74,20 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
         passed: the intervals since the weights last moved.
         seen_since, seen_until: the first interval's beginning and the last one's end, seconds since 1970; what arrived
             before the end is counted. None and 0 before the first interval.
+        shadow: what answers to copied requests tell; None before the first one.
         undecided: attempts of this rollout whose outcome was not waited for.
+        cut: answers of its canary that broke after their first byte.
     """
 
     state: RolloutState = RolloutState()
     evidence: Evidence | None = None
     passed: Passed = Passed()
+    shadow: ShadowEvidence | None = None
     points: tuple[Point, ...] = ()
     seen_since: float | None = None
     seen_until: float = 0.0
     undecided: int = 0
+    cut: int = 0
 
     def after(self, event: Event) -> Self:
         """The course once ``event`` has happened.
@@ -94,7 +101,9 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, state=state)
 
     def observe(self, observed: Observed) -> Self:
-        """The course one interval later."""
+        """The course one interval later. Pairs are counted by themselves: nobody was assigned to an arm then."""
+        if observed.pairs:
+            return msgspec.structs.replace(self, shadow=self._shadow_after(observed.pairs))
         evidence = self._evidence_after(observed)
         point = Point(
             observed.ended,
@@ -110,6 +119,7 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
             seen_since=observed.began if self.seen_since is None else self.seen_since,
             seen_until=observed.ended,
             undecided=self.undecided + observed.undecided,
+            cut=self.cut + observed.cut,
         )
 
     @property
@@ -117,13 +127,18 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
         """Whether what is known is about the present weights."""
         return self.passed.intervals > 0 and self.passed.units == self.state.wanted_units
 
+    def _shadow_after(self, pairs: tuple[Pair, ...]) -> ShadowEvidence:
+        terms = self.state.terms.shadow
+        known = self.shadow or ShadowEvidence.start("good" if terms is None else terms.check)
+        return known.after(pairs)
+
     def _evidence_after(self, observed: Observed) -> Evidence | None:
         """With all traffic on the canary there is nothing to compare with: such an interval adds nothing."""
         if observed.units >= WHOLE or not observed.units:
             return self.evidence
         share = observed.units / WHOLE
         if self.evidence is None:
-            known = Evidence.start(MEASURED, share, self.state.terms.weights)
+            known = Evidence.start(self.state.terms.measured, share, self.state.terms.weights)
         elif self.evidence.sample_ratio.share != share:
             known = self.evidence.at_step(share)
         else:

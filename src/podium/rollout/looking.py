@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from podium.rollout.analysis.judgement import judge
+from podium.rollout.analysis.shadow_evidence import ShadowEvidence, judge_shadow
 from podium.rollout.analysis.stratum import Stratum
 from podium.rollout.analysis.threshold import Passage, judge_by_threshold, surely_above
 from podium.rollout.analysis.verdict import Hold, Rollback, Verdict
 from podium.rollout.course import Course
-from podium.rollout.state import WHOLE
+from podium.rollout.state import WHOLE, Phase
 
 
 def look(course: Course) -> Verdict:
     """What is to be said of the canary now. Pure."""
     terms = course.state.terms
+    if course.state.phase is Phase.SHADOWING and terms.shadow is not None:
+        shadow = course.shadow or ShadowEvidence.start(terms.shadow.check)
+        return judge_shadow(shadow, terms.shadow, terms.policy)
     if course.passed.units >= WHOLE:
         return _at_full_traffic(course)
     if terms.judged_by == "threshold":

@@ -18,9 +18,11 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         began: when the request arrived, in seconds since 1970.
         ended: whether anything more can become known.
         failed: it had a 5xx, a reset, a timeout, or no healthy server, before its first byte.
-        broken: it ended wrongly after its first byte. A client that left is neither.
+        broken: it ended wrongly after its first byte: cut, or in an error. A client that left is neither.
+        invalid: it ended well and said nothing.
         first_byte_seconds: how long the first byte took; None when there was none yet.
         lasted_seconds: how long it had run, then.
+        seconds_per_token: time between two of its tokens, on average; None where its server does not tell.
         user: an opaque key of whoever sent it, where that is known.
         kept: its answer was a kept one, or somebody else's: how soon it came says nothing about the version.
     """
@@ -31,8 +33,10 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     ended: bool = False
     failed: bool = False
     broken: bool = False
+    invalid: bool = False
     first_byte_seconds: float | None = None
     lasted_seconds: float = 0.0
+    seconds_per_token: float | None = None
     user: int | None = None
     kept: bool = False
 

@@ -11,9 +11,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from podium.rollout.course import Course
-from podium.rollout.events import Acknowledged, CanaryReady, Drained, Event, SplitAgreed, Warmed
+from podium.rollout.events import Acknowledged, CanaryReady, DeadlinePassed, Drained, Event, SplitAgreed, Warmed
 from podium.rollout.looking import seen
-from podium.rollout.ports import Fleet, TrafficSplitter
+from podium.rollout.ports import Deployer, Fleet, Shadow, TrafficSplitter
 from podium.rollout.state import Phase, RolloutState
 
 _WARM_ANSWERS = 3
@@ -25,6 +25,8 @@ class World:
 
     splitter: TrafficSplitter
     fleet: Fleet
+    shadow: Shadow
+    deployer: Deployer
     clock: Callable[[], float]
 
 
@@ -32,7 +34,10 @@ Action = Callable[[World, Course], Awaitable[Event | None]]
 
 
 async def _prepare(world: World, course: Course) -> Event | None:
-    """Ready are all servers of the environment, or a part of it would be judged."""
+    """Ready are all servers of the environment, with the wanted version, or something else would be judged."""
+    terms = course.state.terms
+    if terms.version and not await world.deployer.deployed(terms.environment, terms.version):
+        return None
     readiness = await world.fleet.readiness(course.state.terms.environment)
     if readiness is None or not readiness.ready or readiness.ready < readiness.servers:
         return None
@@ -47,6 +52,15 @@ async def _warm(world: World, course: Course) -> Event | None:
             return None
     now = world.clock()
     return Warmed(at=now) if now >= course.state.phase_since + terms.preview_seconds else None
+
+
+async def _compare(world: World, course: Course) -> Event | None:
+    """Copy requests until the verdict, which the reconciler gives."""
+    terms = course.state.terms
+    if world.shadow.refusal or terms.shadow is None:
+        return DeadlinePassed(at=world.clock(), because=world.shadow.refusal)
+    await world.shadow.begin(terms.environment, terms.stable, terms.shadow)
+    return None
 
 
 async def _apply(world: World, course: Course) -> Event | None:
@@ -100,5 +114,5 @@ ACTIONS: dict[Phase, Action] = {
     Phase.HELD: _hold,
     Phase.ABORTING: _apply,
     Phase.DRAINING_CANARY: _drain_canary,
-    Phase.SHADOWING: _wait,
+    Phase.SHADOWING: _compare,
 }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
+from podium.rollout.analysis.shadow_evidence import Pair, ShadowTerms
+
 
 class Readiness(NamedTuple):
     """How many servers of an environment pass their check, of how many."""
@@ -28,6 +30,43 @@ class TrafficSplitter(Protocol):
         """From now on ``environment`` takes over what others fail. Shares stay; nobody is moved.
 
         Raises as ``split``. Doing it again changes nothing.
+        """
+
+
+class Shadow(Protocol):
+    """Copies a share of the requests, asks both versions, and tells what came of it. No client sees any of that."""
+
+    @property
+    def is_on(self) -> bool:
+        """Whether requests are copied."""
+
+    @property
+    def refusal(self) -> str:
+        """Why no more can be compared; empty when nothing is in the way."""
+
+    async def begin(self, canary: str, stable: str, terms: ShadowTerms) -> None:
+        """Copy requests from now on. Doing it again changes nothing. Raises a ``PodiumError`` as ``split`` does."""
+
+    async def end(self) -> None:
+        """Copy none any more. Raises as ``begin``."""
+
+    def take(self) -> tuple[Pair, ...]:
+        """The pairs since the last call."""
+
+    async def leaves_uncounted(self, environment: str) -> bool:
+        """Whether its servers say that copies count in no quota, and that their answers are not kept."""
+
+
+class Deployer(Protocol):
+    """Loads versions of models, named as NAME@VERSION, on the servers of an environment."""
+
+    async def problems(self, environment: str, version: str) -> list[str]:
+        """Why it could not be loaded there, in sentences; changes nothing."""
+
+    async def deployed(self, environment: str, version: str) -> bool:
+        """Whether every server has it loaded, and takes the plain name for it; begins that where it is not so.
+
+        Raises a ``PodiumError`` with the server's own words where loading has failed; it is not tried again.
         """
 
 

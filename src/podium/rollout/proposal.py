@@ -12,8 +12,9 @@ from podium.config.gateway import WEIGHT_DIGITS
 from podium.config.rollout import Rollout
 from podium.core.errors import InvalidRequest
 from podium.protocols.rollouts import RolloutRequest
+from podium.rollout.analysis.policy import COUNTED, TIMED, CountedMetric
+from podium.rollout.analysis.shadow_evidence import ShadowTerms
 from podium.rollout.configured import policy_of, weights_of
-from podium.rollout.course import COUNTED_HERE
 from podium.rollout.events import Started
 from podium.rollout.ports import Readiness
 from podium.rollout.state import ENDED, WHOLE, RolloutState
@@ -21,6 +22,7 @@ from podium.rollout.terms import Terms
 
 _PER_CENT = WHOLE // 100
 _DEFAULT_STEPS = 10
+_PLAIN: tuple[CountedMetric, ...] = ("errors", "aborted")
 _OVERRIDES = ("steps", "min_soak_seconds", "max_bad_rate_increase", "alpha", "max_error_rate")
 
 
@@ -28,13 +30,17 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """How traffic stands before a rollout.
 
     ``units``: what each environment gets, of 10,000. ``readiness`` is that of the wished environment. ``revisions`` are
-    the usual names for what runs in each environment. ``configured``: as in ``Terms``.
+    the usual names for what runs in each environment. ``configured``: as in ``Terms``. ``counting_copies``: those of
+    the two environments whose servers do not say that copies count nowhere. ``undeployable``: why the wished version
+    cannot be loaded.
     """
 
     stable: str
     units: Mapping[str, int]
     readiness: Readiness | None = None
     revisions: Mapping[str, str] = {}
+    counting_copies: tuple[str, ...] = ()
+    undeployable: tuple[str, ...] = ()
     configured: str = ""
     first_byte_seconds: float = 0.0
 
@@ -46,26 +52,31 @@ def propose(wish: RolloutRequest, settings: Rollout, standing: Standing, *, now:
         InvalidRequest: no rollout could ever be like this; with what was given and what is allowed.
     """
     _check_environment(wish.environment, standing)
+    _check_version(wish.version)
     chosen = _chosen(wish, settings)
     _check_weights(chosen)
+    shadow = ShadowTerms(share=chosen.shadow.share / 100, check=chosen.shadow.check, max_worse=chosen.shadow.max_worse)
     terms = Terms(
         environment=wish.environment,
         stable=standing.stable,
         strategy=wish.strategy,
         judged_by=wish.judged_by,
         policy=policy_of(chosen),
+        measured=(*COUNTED, *TIMED),
         weights=weights_of(chosen.weights),
         max_error_rate=chosen.max_error_rate,
         preview_seconds=chosen.min_soak_seconds if wish.strategy == "blue-green" else 0.0,
         step_deadline_seconds=chosen.step_deadline_seconds,
         bake_seconds=chosen.bake_seconds,
         settle_seconds=max(chosen.settle_seconds, standing.first_byte_seconds + 1.0),
+        shadow=shadow if wish.shadow else None,
+        version=wish.version or "",
         configured=standing.configured,
     )
-    revision = wish.revision if wish.revision is not None else standing.revisions[wish.environment]
+    revision = wish.revision if wish.revision is not None else wish.version or standing.revisions[wish.environment]
     if not revision.strip():
         raise InvalidRequest("`revision` should not be empty; leave it out for the usual name.", param="revision")
-    return Started(at=now, revision=revision, steps=_units(chosen.steps), terms=terms)
+    return Started(at=now, revision=revision, steps=_units(chosen.steps), shadow=wish.shadow, terms=terms)
 
 
 def obstacles(started: Started, state: RolloutState, standing: Standing, *, supersede: bool = False) -> list[str]:
@@ -85,6 +96,12 @@ def obstacles(started: Started, state: RolloutState, standing: Standing, *, supe
         found.append("the gateway cannot be asked for servers now; try again when it runs")
     elif not standing.readiness.ready:
         found.append(f"no server of {terms.environment} passes its check; start it, or mend its endpoints")
+    found += [
+        f"the servers of {name} do not say that copies count nowhere: they are not Podium's, or have another "
+        "access.shadow_key_file; mend that, or start without shadow"
+        for name in standing.counting_copies
+    ]
+    found += standing.undeployable
     if state.phase in ENDED and standing.units.get(terms.stable, 0) != WHOLE:
         shares = ", ".join(f"{name} {units / _PER_CENT:g} %" for name, units in standing.units.items() if units)
         found.append(
@@ -108,12 +125,18 @@ def _check_environment(name: str, standing: Standing) -> None:
         )
 
 
+def _check_version(version: str | None) -> None:
+    name, at, number = (version or "m@1").rpartition("@")
+    if not (name and at and number):
+        raise InvalidRequest(f"`version` should be NAME@VERSION; given: {version}.", param="version")
+
+
 def _check_weights(settings: Rollout) -> None:
-    """Of the metrics that a rollout measures, one has to weigh something."""
+    """Failures that show whatever the server says of itself have to weigh something."""
     weights = weights_of(settings.weights)
-    if not any(weights[metric] for metric in COUNTED_HERE):
+    if not any(weights[metric] for metric in _PLAIN):
         raise InvalidRequest(
-            f"rollout.weights has nothing for {' or '.join(COUNTED_HERE)}, and nothing else is counted yet; give one a "
+            f"rollout.weights has nothing for {' or '.join(_PLAIN)}, so failures would count for nothing; give one a "
             "weight above 0."
         )
 

@@ -10,10 +10,11 @@ import msgspec
 import structlog
 
 from podium.core.errors import Conflict, PodiumError
+from podium.rollout.analysis.interval import Interval
 from podium.rollout.analysis.verdict import Advance, Hold, Rollback, Verdict
 from podium.rollout.collector import Collector
 from podium.rollout.course import Observed
-from podium.rollout.events import CanaryUnready, DeadlinePassed, Event, Judged
+from podium.rollout.events import CanaryUnready, DeadlinePassed, Event, Judged, ShadowAgreed
 from podium.rollout.history_on_demand import HistoryOnDemand
 from podium.rollout.looking import at_the_end_of_baking, look, served_everything
 from podium.rollout.outcome import Outcome
@@ -28,6 +29,8 @@ RETRY_SECONDS = 1.0
 """After a gateway refused or was not there."""
 UNREADY_SECONDS = 5.0
 """A canary without a ready server for so long is rolled back; a shorter time may be one check that came too late."""
+VERSION_SECONDS = 5.0
+"""How often servers are asked whether they still serve the version that was deployed."""
 LOADING_SECONDS = 1800.0
 """How long servers of a run that has just begun may take; until they were ready once, their absence says nothing."""
 _MOVING = frozenset({Phase.APPLYING, Phase.ABORTING})
@@ -57,12 +60,14 @@ class Reconciler:
         self._collected_since: float | None = None
         self._users: set[int] = set()
         self._number = -1
-        self._settled = history.state.number if overruled else 0
+        self._settled = self._overruled = history.state.number if overruled else 0
         self._alarmed: RolloutState | None = None
         self._is_seen = False
         self._ready_since: float | None = None
         self._unready_since: float | None = None
         self._seen_until = 0.0
+        self._paired_at = 0.0
+        self._looked_at = 0.0
         self._retry_at = 0.0
         self._woken = asyncio.Event()
         self.trouble = ""
@@ -124,9 +129,12 @@ class Reconciler:
             self.write(event, actor=ACTOR)
 
     async def _ended(self, state: RolloutState) -> Event | None:
+        await self._end_shadow(state)
         if state.phase is Phase.DONE and self._settled != state.number:
             settled = await self._tell(lambda: self._world.splitter.make_stable(state.terms.environment))
             self._settled = state.number if settled else self._settled
+        if state.phase is Phase.DONE and state.number != self._overruled:
+            await self._keep_version(state)
         if state.phase is Phase.SUPERSEDED and state.next is not None:
             event = msgspec.structs.replace(state.next, at=self._world.clock())
             return event if self._is_possible(event) else None
@@ -136,11 +144,13 @@ class Reconciler:
         unready = await self._guard(state)
         if unready is not None:
             return unready
-        judged = self._judge()
+        judged = self._judge_shadow() if state.phase is Phase.SHADOWING else self._judge()
         if judged is not None:
             return judged
+        await self._end_shadow(state)
         if self.state is state and state.phase not in _MOVING:
             await self._keep(state)
+        await self._keep_version(state)
         return await self._act(state) or self._late(state)
 
     async def _guard(self, state: RolloutState) -> Event | None:
@@ -168,6 +178,19 @@ class Reconciler:
         terms, splitter = state.terms, self._world.splitter
         if splitter.canary_units(terms.environment, terms.stable) != state.wanted_units:
             await self._tell(lambda: splitter.split(terms.environment, terms.stable, state.wanted_units))
+
+    async def _keep_version(self, state: RolloutState) -> None:
+        """A server that was restarted begins with the version that it was configured with."""
+        terms, now = state.terms, self._world.clock()
+        leaving = state.phase in LEAVING or state.phase in {Phase.PREPARING, Phase.ROLLED_BACK, Phase.SUPERSEDED}
+        if not terms.version or leaving or now < self._looked_at + VERSION_SECONDS:
+            return
+        self._looked_at = now
+
+        async def look() -> None:
+            await self._world.deployer.deployed(terms.environment, terms.version)
+
+        await self._tell(look)
 
     async def _act(self, state: RolloutState) -> Event | None:
         found: list[Event | None] = []
@@ -220,6 +243,30 @@ class Reconciler:
             self._alarmed = state
             log.error("the canary's traffic could not be taken away yet; still trying", reason=self.trouble)
 
+    async def _end_shadow(self, state: RolloutState) -> None:
+        """Requests are copied while answers are compared and at no other time."""
+        if state.phase is not Phase.SHADOWING and self._world.shadow.is_on:
+            await self._tell(self._world.shadow.end)
+
+    def _judge_shadow(self) -> Event | None:
+        """Write down the pairs since the last look, and give the verdict if it decides."""
+        now = self._world.clock()
+        if now < self._paired_at + self.state.terms.policy.interval_seconds:
+            return None
+        self._paired_at, pairs = now, self._world.shadow.take()
+        if pairs:
+            number = self.state.number
+            self._history.observe(
+                Observed(rollout=number, units=0, began=now, ended=now, interval=Interval(), pairs=pairs)
+            )
+        self.verdict = look(self._history.course)
+        match self.verdict:
+            case Rollback():
+                return Judged(at=now, verdict="ROLLBACK", reason=self.verdict.sentence)
+            case Advance():
+                return ShadowAgreed(at=now)
+        return None
+
     def _judge(self) -> Event | None:
         """Close what can be closed, write it down, and give a verdict that decides something in this phase."""
         if self._collector is None or self.state.phase in _MOVING:
@@ -233,6 +280,7 @@ class Reconciler:
                     ended=closed.ended,
                     interval=closed.interval,
                     undecided=closed.undecided,
+                    cut=closed.cut,
                 )
             )
             self.verdict = look(self._history.course)

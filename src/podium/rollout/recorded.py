@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from podium.core.errors import InvalidRequest
-from podium.rollout.course import MEASURED, Course
+from podium.rollout.course import Course
 from podium.rollout.events import Started
 from podium.rollout.history import read, read_intervals
 from podium.rollout.recording import RecordedInterval, Recording
@@ -47,7 +47,7 @@ def recorded(history: Path, number: int | None = None) -> RecordedRollout:
     )
     if not intervals:
         raise InvalidRequest(f"nothing was compared in rollout {wanted}: no interval had traffic on both versions")
-    recording = Recording(frozenset(MEASURED), intervals)
+    recording = Recording(frozenset(started.terms.measured), intervals)
     return RecordedRollout(wanted, started, course.state.phase, course.state.reason, recording)
 
 

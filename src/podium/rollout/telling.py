@@ -32,6 +32,7 @@ _WAITS = {
 _AFTERWARDS = {
     Phase.PREPARING: "it is aborted",
     Phase.WARMING: "it is held",
+    Phase.SHADOWING: "it is held",
     Phase.APPLYING: "the weights before are restored and it is held",
     Phase.ACKED: "it is held",
     Phase.OBSERVING: "it is held",
@@ -66,6 +67,8 @@ def _next(course: Course, verdict: Verdict | None, now: float) -> str:
     state, terms = course.state, course.state.terms
     if state.phase is Phase.OBSERVING:
         return "a verdict" if verdict is None else f"a verdict: {verdict.sentence}"
+    if state.phase is Phase.SHADOWING and verdict is not None:
+        return f"{_WAITS[state.phase]}: {verdict.sentence}"
     if state.phase is Phase.HELD:
         proof = {Phase.OBSERVING: ", or proof", Phase.ACKED: ", or requests on both sides"}
         return f"somebody has to approve or abort{proof.get(state.held_from or Phase.IDLE, '')}"

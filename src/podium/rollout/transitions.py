@@ -117,6 +117,15 @@ def _not_acknowledged(state: RolloutState, event: DeadlinePassed) -> RolloutStat
     return msgspec.structs.replace(held, wanted_units=state.acknowledged_units, observed_since=since)
 
 
+def _not_ready(state: RolloutState, event: DeadlinePassed) -> RolloutState:
+    because = f": {event.because}" if event.because else ""
+    return _abort(state, event.at, f"the canary was not ready in time{because}")
+
+
+def _not_compared(state: RolloutState, event: DeadlinePassed) -> RolloutState:
+    return _hold(event.because or "answers were not compared in time")(state, event)
+
+
 def _approved(state: RolloutState, event: Approved) -> RolloutState:
     """Go on as if what was waited for had happened."""
     if state.held_from is Phase.WARMING:
@@ -206,12 +215,12 @@ _TABLE: dict[tuple[Phase, type[Event]], _Move] = {
     **{(phase, Started): _start for phase in ENDED},
     (Phase.PREPARING, CanaryReady): _ready,
     (Phase.PREPARING, CanaryUnready): lambda state, _: state,
-    (Phase.PREPARING, DeadlinePassed): lambda state, event: _abort(state, event.at, "the canary was not ready in time"),
+    (Phase.PREPARING, DeadlinePassed): _not_ready,
     (Phase.WARMING, Warmed): _warmed,
     (Phase.WARMING, DeadlinePassed): _hold("not warm in time"),
     (Phase.SHADOWING, ShadowAgreed): lambda state, event: _apply(state, event.at, 0),
     (Phase.SHADOWING, Judged): _rollback_only,
-    (Phase.SHADOWING, DeadlinePassed): _hold("answers were not compared in time"),
+    (Phase.SHADOWING, DeadlinePassed): _not_compared,
     (Phase.APPLYING, Acknowledged): _acknowledged,
     (Phase.APPLYING, DeadlinePassed): _not_acknowledged,
     (Phase.ACKED, SplitAgreed): _to(Phase.OBSERVING),

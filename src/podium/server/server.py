@@ -13,10 +13,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 import uvicorn
 import uvloop
+from starlette.types import ASGIApp
 
 from podium.api.admin_app import create_admin_app
 from podium.api.app import create_app
@@ -39,11 +41,15 @@ from podium.models.runnable import SourcePolicy
 from podium.models.semantic import SemanticAnswers
 from podium.models.served import Surroundings
 from podium.models.token_classification import TokenClassifier
-from podium.models.uncounted import Uncounted
+from podium.models.uncounted import CopiesUncounted, Uncounted
 from podium.models.zero_shot import ZeroShotClassifier
 from podium.server.guards import Guards
 from podium.telemetry import logs
+from podium.telemetry.gpus import nvml_gpus
 from podium.telemetry.metrics import ServerMetrics
+
+if TYPE_CHECKING:
+    from podium.api.inference.grpc_service import InferencePort
 
 log = structlog.get_logger(__name__)
 
@@ -86,15 +92,18 @@ class PodiumServer:
         if semantic is not None:
             own = Embedder(OneShots(self.models, Uncounted(), default_timeout_seconds=0.0))
             guards.sharing.semantic = SemanticAnswers(semantic, guards.cache, own)
+        quotas = CopiesUncounted(guards.quotas)
         dispatcher = Dispatcher(
             self.models,
-            guards.quotas,
+            quotas,
             guards.sharing,
             default_max_tokens=server.default_max_tokens,
             default_timeout_seconds=server.default_timeout_seconds,
         )
-        one_shots = OneShots(self.models, guards.quotas, default_timeout_seconds=server.default_timeout_seconds)
-        metrics = ServerMetrics(self.models.list, version=version("podium"), shared=guards.shared_state())
+        one_shots = OneShots(self.models, quotas, default_timeout_seconds=server.default_timeout_seconds)
+        metrics = ServerMetrics(
+            self.models.list, version=version("podium"), shared=guards.shared_state(), gpus=nvml_gpus()
+        )
         backend = Backend(
             dispatcher=dispatcher,
             embedder=Embedder(one_shots),
@@ -117,7 +126,9 @@ class PodiumServer:
             observer=metrics,
             version=version("podium"),
         )
-        self._traffic = _QuietServer(_uvicorn_config(create_app(backend), server))
+        app = create_app(backend)
+        self._traffic = _QuietServer(_uvicorn_config(app, server))
+        self._inference = _inference_port(app, server)
         self._admin = _QuietServer(_uvicorn_config(create_admin_app(backend), server))
 
     async def run(self, stop: asyncio.Event, started: asyncio.Future[Addresses] | None = None) -> None:
@@ -140,10 +151,12 @@ class PodiumServer:
         started: asyncio.Future[Addresses] | None,
     ) -> None:
         addresses = Addresses(traffic=_url(traffic), admin=_url(admin))
-        async with self.models, asyncio.TaskGroup() as group:
+        inference = self._inference or contextlib.nullcontext()
+        async with self.models, inference, asyncio.TaskGroup() as group:
             traffic_task = group.create_task(self._traffic.serve(sockets=[traffic]), name="traffic port")
             group.create_task(self._admin.serve(sockets=[admin]), name="admin port")
-            log.info("listening", traffic=addresses.traffic, admin=addresses.admin)
+            grpc = {} if self._inference is None else {"grpc": self._inference.address}
+            log.info("listening", traffic=addresses.traffic, admin=addresses.admin, **grpc)
             if started is not None:
                 started.set_result(addresses)
             _settle_garbage()
@@ -151,6 +164,8 @@ class PodiumServer:
             log.info("draining", deadline_seconds=self._server.drain_seconds)
             self._draining = True
             self._traffic.should_exit = True
+            if self._inference is not None:
+                await self._inference.drain(self._server.drain_seconds)
             await traffic_task  # probes answer (unready) until the last stream has ended
             self._admin.should_exit = True
         log.info("stopped")
@@ -196,6 +211,14 @@ def _uvicorn_config(app: object, server: Server) -> uvicorn.Config:
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=max(1, round(server.drain_seconds)),
     )
+
+
+def _inference_port(app: ASGIApp, server: Server) -> InferencePort | None:
+    if server.grpc_port is None:
+        return None
+    from podium.api.inference.grpc_service import InferencePort  # noqa: PLC0415 - gRPC costs 10 MB; most have no use for it
+
+    return InferencePort(app, server.host, server.grpc_port, message_bytes=server.limits.body_bytes)
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -80,13 +80,18 @@ def with_endpoints(settings: Settings, replicas: list[Replica], fronts: Mapping[
     return settings.model_copy(update={"gateway": gateway})
 
 
-def with_metrics_key(settings: Settings, folder: RunFolder) -> Settings:
-    """The settings with the key of the run's own monitor, made here, unless they name one."""
-    if settings.access.metrics_key_file:
-        return settings
-    folder.metrics_key.touch(mode=0o600)
-    folder.metrics_key.write_text(api_keys.mint().text, encoding="ascii")
-    access = settings.access.model_copy(update={"metrics_key_file": str(folder.metrics_key)})
+def with_run_keys(settings: Settings, folder: RunFolder) -> Settings:
+    """The settings with the keys of the run itself, made here, unless they name some."""
+    made = {
+        "metrics_key_file": folder.metrics_key,
+        "shadow_key_file": folder.shadow_key,
+        "deploy_key_file": folder.deploy_key,
+    }
+    missing = {setting: path for setting, path in made.items() if not getattr(settings.access, setting)}
+    for path in missing.values():
+        path.touch(mode=0o600)
+        path.write_text(api_keys.mint().text, encoding="ascii")
+    access = settings.access.model_copy(update={setting: str(path) for setting, path in missing.items()})
     return settings.model_copy(update={"access": access})
 
 

@@ -36,7 +36,7 @@ from podium.supervisor.replicas import (
     for_environment,
     plan_replicas,
     with_endpoints,
-    with_metrics_key,
+    with_run_keys,
 )
 
 log = structlog.get_logger(__name__)
@@ -102,7 +102,7 @@ class Stack:
         async with AsyncExitStack() as stack:
             folder = RunFolder(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="podium-"))))
             _check_length(folder.admin_socket)
-            settings = with_metrics_key(self._settings, folder)
+            settings = with_run_keys(self._settings, folder)
             for environment in settings.gateway.environments:
                 _write(folder.settings_of(environment), for_environment(settings, environment))
             _write(folder.controller_settings, with_endpoints(settings, self._replicas, self._fronts))

@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol, get_args
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import Metric as Family
 from prometheus_client.registry import Collector
 
 from podium.core.standing import CacheStatus, QuotaName, ScopeKind
+from podium.telemetry import table
+from podium.telemetry.metric import Metric
 
 CACHE_STATUSES: tuple[CacheStatus, ...] = get_args(CacheStatus)
 QUOTAS: tuple[QuotaName, ...] = get_args(QuotaName)
@@ -96,7 +98,7 @@ class SharedStateCollector(Collector):
     def __init__(self, state: SharedState) -> None:
         self._state = state
 
-    def collect(self) -> Iterator[Metric]:
+    def collect(self) -> Iterator[Family]:
         """The present values."""
         if self._state.cache is not None:
             yield from _cache(self._state.cache)
@@ -105,49 +107,42 @@ class SharedStateCollector(Collector):
         yield from _stores(self._state.stores)
 
 
-def _cache(cache: CacheFigures) -> Iterator[Metric]:
-    requests = CounterMetricFamily(
-        "podium_cache_requests", "Generations by what the response cache had to do with them.",
-        labels=["model", "status"],
-    )  # fmt: skip
+def _cache(cache: CacheFigures) -> Iterator[Family]:
+    requests = table.CACHE_REQUESTS.counters()
     for model, counts in cache.requests.items():
         for status in CACHE_STATUSES:
             requests.add_metric([model, status], counts.get(status, 0))
     yield requests
-    given_up = CounterMetricFamily(
-        "podium_cache_given_up", "Kept answers lost, and answers not kept.", labels=["reason"]
-    )
+    given_up = table.CACHE_GIVEN_UP.counters()
     for reason, count in _GIVEN_UP.items():
         given_up.add_metric([reason], count(cache.counts))
     yield given_up
     if cache.memory_bytes is not None:
-        yield GaugeMetricFamily("podium_cache_bytes", "Size of the answers in this process.", value=cache.memory_bytes)
+        yield _level(table.CACHE_BYTES, cache.memory_bytes)
     if cache.entries is not None:
-        yield GaugeMetricFamily("podium_cache_entries", "Answers kept in this process.", value=cache.entries)
+        yield _level(table.CACHE_ENTRIES, cache.entries)
 
 
-def _quotas(quotas: QuotaFigures) -> Iterator[Metric]:
-    refusals = CounterMetricFamily("podium_quota_refusals", "Requests refused by a quota.", labels=["scope", "quota"])
+def _quotas(quotas: QuotaFigures) -> Iterator[Family]:
+    refusals = table.QUOTA_REFUSALS.counters()
     counts = quotas.refusals
     for scope in SCOPES:
         for quota in QUOTAS:
             refusals.add_metric([scope, quota], counts.get((scope, quota), 0))
     yield refusals
-    yield GaugeMetricFamily(
-        "podium_quota_degraded", "1 while quotas are local shares, because the store is away.",
-        value=float(quotas.degraded),
-    )  # fmt: skip
+    yield _level(table.QUOTA_DEGRADED, float(quotas.degraded))
 
 
-def _stores(stores: Iterable[StoreFigures]) -> Iterator[Metric]:
-    failed = CounterMetricFamily(
-        "podium_store_calls_failed", "Calls to the store that failed or came too late.", labels=["purpose"]
-    )
-    is_open = GaugeMetricFamily(
-        "podium_store_open", "1 while the store is not asked, because it lately failed.", labels=["purpose"]
-    )
+def _stores(stores: Iterable[StoreFigures]) -> Iterator[Family]:
+    failed, is_open = table.STORE_CALLS_FAILED.counters(), table.STORE_OPEN.gauges()
     for store in stores:
         failed.add_metric([store.purpose], store.failures)
         is_open.add_metric([store.purpose], float(store.state != "closed"))
     yield failed
     yield is_open
+
+
+def _level(metric: Metric, value: float) -> Family:
+    family = metric.gauges()
+    family.add_metric([], value)
+    return family

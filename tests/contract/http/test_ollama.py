@@ -131,10 +131,15 @@ def test_a_tag_that_clients_add_is_taken_off() -> None:
     [
         ("/api/chat", {"model": None}, "model"),
         ("/api/chat", {"messages": "hi"}, "messages"),
-        ("/api/chat", {"messages": [{"role": "tool", "content": "x"}]}, "role"),
+        ("/api/chat", {"messages": [{"role": "critic", "content": "x"}]}, "role"),
         ("/api/chat", {"messages": [{"role": "user", "content": "x", "images": ["aGk="]}]}, "images"),
         ("/api/chat", {"messages": [*TURNS, {"role": "assistant", "content": "Sure"}]}, "last message"),
         ("/api/chat", {"messages": TURNS, "tools": [{"type": "function"}]}, "tools"),
+        (
+            "/api/chat",
+            {"messages": TURNS, "tools": [{"type": "function", "function": {"name": "f"}}], "format": "json"},
+            "format",
+        ),
         ("/api/chat", {"messages": TURNS, "think": True}, "think"),
         ("/api/chat", {"messages": TURNS, "options": {"mirostat": 2}}, "mirostat"),
         ("/api/chat", {"messages": TURNS, "options": {"num_predict": 0}}, "num_predict"),

@@ -9,7 +9,15 @@ import pytest
 
 from podium.api.app import create_app
 from podium.core.generation import ChatPrompt as Chat
-from podium.core.generation import Chunk, Constraint, GenerationRequest, Message, TokenLogprob
+from podium.core.generation import (
+    Chunk,
+    Constraint,
+    GenerationRequest,
+    Message,
+    TokenLogprob,
+    ToolCallDelta,
+    ToolChoice,
+)
 from support.asgi import Answer, call
 from support.http_doubles import FakeDispatcher, fake_backend
 
@@ -163,7 +171,8 @@ def test_null_members_mean_the_default() -> None:
 
 
 def test_text_parts_are_joined_and_template_members_are_kept() -> None:
-    calls = [{"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}]
+    calls = [{"id": "c", "type": "function", "function": {"name": "f", "arguments": '{"a": 1}'}}]
+    known = [{"id": "c", "type": "function", "function": {"name": "f", "arguments": {"a": 1}}}]
     prompt = asked(
         {
             "messages": [
@@ -177,21 +186,83 @@ def test_text_parts_are_joined_and_template_members_are_kept() -> None:
     assert isinstance(prompt, Chat)
     assert prompt.messages == (
         Message("system", "a\nb"),
-        Message("assistant", None, extra={"tool_calls": calls}),
+        Message("assistant", None, extra={"tool_calls": known}),
         Message("tool", "1", extra={"tool_call_id": "c"}),
     )
     assert len(prompt.tools) == 1
     assert prompt.add_generation_prompt
 
 
-def test_tool_choice_none_hides_the_tools_and_a_forced_tool_is_refused_by_name() -> None:
-    tools = {"tools": [{"type": "function", "function": {"name": "f"}}]}
-    hidden = asked({**tools, "tool_choice": "none"}).prompt
+TOOLS = {
+    "tools": [{"type": "function", "function": {"name": "f", "description": "d", "parameters": {"type": "object"}}}]
+}
+MALFORMED_CALL = {"id": "c", "function": {"name": "f", "arguments": "no"}}
+LARGE = {"type": "function", "function": {"name": "f", "parameters": {"x": "y" * 70000}}}
+NAMED = {"type": "function", "function": {"name": "f"}}
+
+
+@pytest.mark.parametrize(
+    ("body", "choice"),
+    [
+        ({}, ToolChoice()),
+        ({"tool_choice": "auto", "parallel_tool_calls": False}, ToolChoice(parallel=False)),
+        ({"tool_choice": "required"}, ToolChoice(required=True)),
+        ({"tool_choice": NAMED}, ToolChoice(name="f")),
+    ],
+)
+def test_tools_and_what_may_be_done_with_them_reach_the_model(body: dict[str, Any], choice: ToolChoice) -> None:
+    prompt = asked({**TOOLS, **body}).prompt
+    assert isinstance(prompt, Chat)
+    assert (list(prompt.tools), prompt.tool_choice) == (TOOLS["tools"], choice)
+
+
+def test_tool_choice_none_hides_the_tools() -> None:
+    hidden = asked({**TOOLS, "tool_choice": "none"}).prompt
     assert isinstance(hidden, Chat)
     assert hidden.tools == ()
-    for forced in ("required", {"type": "function", "function": {"name": "f"}}):
-        error = refusal({**tools, "tool_choice": forced})
-        assert (error["param"], error["code"]) == ("tool_choice", "unsupported_parameter")
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({"tool_choice": "required"}, "tool_choice"),
+        ({**TOOLS, "tool_choice": {"type": "function", "function": {"name": "g"}}}, "tool_choice"),
+        ({**TOOLS, "tool_choice": "perhaps"}, "tool_choice"),
+        ({"tools": TOOLS["tools"] * 2}, "tools"),
+        ({**TOOLS, "response_format": {"type": "json_object"}}, "response_format"),
+        ({"tools": [{"type": "web_search"}]}, "tools.0.type"),
+        (
+            {**TOOLS, "messages": [{"role": "assistant", "tool_calls": [MALFORMED_CALL]}]},
+            "messages.0.tool_calls.0.function.arguments",
+        ),
+        ({"tools": [LARGE], "tool_choice": "required"}, "tools"),
+    ],
+)
+def test_tools_that_cannot_be_called_as_asked_are_refused_by_name(body: dict[str, Any], param: str) -> None:
+    assert refusal(body)["param"].startswith(param)
+
+
+def calling(_: GenerationRequest) -> list[Chunk]:
+    deltas = (ToolCallDelta(0, "f"), ToolCallDelta(0, None, '{"a":'))
+    return [
+        Chunk(0, "So.", token_count=1),
+        Chunk(0, token_count=1, tool_calls=deltas),
+        Chunk(0, token_count=1, tool_calls=(ToolCallDelta(0, None, "1}"), ToolCallDelta(1, "g", "{}"))),
+        Chunk(0, token_count=1, finish_reason="tool_calls"),
+    ]
+
+
+def test_calls_are_members_of_the_message() -> None:
+    (choice,) = ask(TOOLS, FakeDispatcher(calling)).json["choices"]
+    message = choice["message"]
+    assert (choice["finish_reason"], message["content"]) == ("tool_calls", "So.")
+    assert [call["function"] for call in message["tool_calls"]] == [
+        {"name": "f", "arguments": '{"a":1}'},
+        {"name": "g", "arguments": "{}"},
+    ]
+    assert len({call["id"] for call in message["tool_calls"]}) == 2
+    silent = ask(TOOLS, FakeDispatcher(lambda request: calling(request)[1:])).json["choices"][0]["message"]
+    assert silent["content"] is None
 
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}}
@@ -267,7 +338,7 @@ REFUSED: dict[str, dict[str, Any]] = {
     "response_format.type": {"response_format": {"type": "xml"}},
     "response_format.json_schema": {"response_format": {"type": "json_schema"}},
     "structured_outputs": {"guided_regex": "a", "guided_json": {}},
-    "tools": {"tools": [{}] * 129},
+    "tools": {"tools": TOOLS["tools"] * 129},
     "priority": {"priority": 101},
     "timeout_seconds": {"timeout_seconds": 0},
     "min_tokens": {"min_tokens": 5, "max_tokens": 4},

@@ -73,7 +73,7 @@ def test_errors_are_the_client_s_own_kinds(
 def test_what_is_not_done_is_a_bad_request(client: anthropic.Anthropic) -> None:
     with pytest.raises(anthropic.BadRequestError, match="tools"):
         client.messages.create(
-            model="demo", max_tokens=5, messages=TURNS, tools=[{"name": "t", "input_schema": {"type": "object"}}]
+            model="demo", max_tokens=5, messages=TURNS, tools=[{"name": "web_search", "type": "web_search_20250305"}]
         )
     with pytest.raises(anthropic.NotFoundError):
         client.messages.create(model="nope", max_tokens=5, messages=TURNS)

@@ -20,7 +20,13 @@ from support.http_server import RunningServer, post, read_to_end, read_until
 
 BODY_PATHS = body_paths()
 GENERATING = ["/generate", "/batch_generate", "/v1/chat/completions", "/v1/completions"]
-OPTIONAL = ["/models/demo/load", "/models/demo/unload"]
+OPTIONAL = [
+    "/models/demo/load",
+    "/models/demo/unload",
+    "/v2/repository/index",
+    "/v2/repository/models/demo/load",
+    "/v2/repository/models/demo/unload",
+]
 ABSENT_IS_FINE = {(path, "nothing") for path in OPTIONAL}
 
 
@@ -29,6 +35,7 @@ SHAPES = {
     "native": ({"error"}, {"code", "message", "param", "request_id", "retryable"}),
     "anthropic": ({"error", "type", "request_id"}, {"message", "type"}),
     "ollama": ({"error"}, set()),
+    "inference": ({"error"}, set()),
 }
 
 

@@ -7,12 +7,14 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 
 from podium.api.app import create_app
 from podium.config.server import RequestLimits, Server
 from podium.core.errors import EngineCrashed
 from podium.core.generation import Chunk, GenerationRequest
+from podium.protocols.answer_report import AnswerReport
 from support.deadline import until
 from support.http_doubles import FakeDispatcher, FakeObserver, fake_backend, story
 from support.http_server import RunningServer, post, read_to_end, read_until
@@ -149,3 +151,45 @@ def test_one_connection_serves_many_requests(server: RunningServer) -> None:
         for _ in range(3):
             connection.sendall(request_bytes("/generate"))
             assert b"event: done" in read_until(connection, CHUNKED_END)
+
+
+def breaks(request: GenerationRequest) -> list[Any]:
+    return [*story(request)[:2], EngineCrashed("The engine broke.")]
+
+
+def silent(request: GenerationRequest) -> list[Any]:
+    """An answer that ends at once and says nothing."""
+    return [msgspec.structs.replace(story(request)[-1], text="", token_ids=(), token_count=0)]
+
+
+@pytest.mark.parametrize("path", STREAMS)
+@pytest.mark.parametrize(("script", "end"), [(story, "whole"), (breaks, "broken"), (silent, "empty")])
+def test_who_asks_for_trailers_is_told_how_a_stream_ended(
+    path: str, script: Any, end: str, stage: Stage, server: RunningServer
+) -> None:
+    stage.dispatcher.script = script
+    with server.connect() as connection:
+        connection.sendall(request_bytes(path, "connection: close", "te: trailers"))
+        head, _, rest = read_to_end(connection).partition(b"\r\n\r\n")
+    trailer = rest.rpartition(b"\r\n0\r\n")[2]
+    name, _, value = trailer.removesuffix(b"\r\n\r\n").decode().partition(": ")
+    report = AnswerReport.parse(value)
+    assert report is not None
+    assert (name, report.end) == ("x-podium-answer", end)
+    assert b"x-podium-answer" not in head
+
+
+def test_a_whole_answer_says_it_in_a_header_and_the_next_one_on_the_connection_is_unharmed(
+    server: RunningServer,
+) -> None:
+    with server.connect() as connection:
+        body = json.dumps({"prompt": "hi"}).encode()
+        connection.sendall(post("/v1/completions", body, "te: trailers"))
+        head, _, _ = read_until(connection, b"}}").partition(b"\r\n\r\n")
+        assert b"x-podium-answer: whole; tokens=" in head
+        connection.sendall(request_bytes("/generate", "te: trailers"))
+        assert b"\r\n0\r\nx-podium-answer: whole; " in read_until(connection, b"seconds=")
+        connection.sendall(request_bytes("/generate", "connection: close"))
+        received = read_to_end(connection)
+    assert received.endswith(CHUNKED_END)
+    assert b"x-podium-answer" not in received

@@ -9,6 +9,7 @@ import pytest
 
 from podium.deploy.kubernetes.autoscaling import GAUGES, load_query
 from podium.deploy.lint.series import SERIES
+from podium.telemetry.table import METRICS
 from podium.testing.server_process import server_process
 
 _TYPE = re.compile(r"^# TYPE (\w+) (\w+)$", re.MULTILINE)
@@ -23,8 +24,14 @@ def page() -> Iterator[str]:
 
 def test_the_list_is_what_a_server_shows(page: str) -> None:
     shown = {name: kind for name, kind in _TYPE.findall(page) if not name.endswith("_created")}
-    parts = {name: kind for name, kind in SERIES.items() if not name.endswith(("_bucket", "_sum", "_count"))}
-    assert shown == parts
+    wanted = {metric.name: metric.kind for metric in METRICS if metric.owner == "server" and not metric.shown}
+    in_memory = {metric.name: metric.kind for metric in METRICS if "cache in this process" in metric.shown}
+    assert shown == {**wanted, **in_memory}
+
+
+def test_every_series_of_the_page_is_one_that_queries_may_name(page: str) -> None:
+    named = {line.split("{")[0].split(" ")[0] for line in page.splitlines() if line and not line.startswith("#")}
+    assert {name for name in named if not name.endswith("_created")} <= set(SERIES)
 
 
 def test_the_scaler_asks_for_gauges_that_every_model_has(page: str) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from contextlib import aclosing
 from typing import Any
 
+import msgspec
 import pytest
 import uvloop
 
@@ -26,6 +27,7 @@ from podium.core.identity import Principal
 from podium.models.dispatch import Dispatcher
 from podium.models.generation import Generation
 from podium.models.registry import Models
+from podium.models.uncounted import CopiesUncounted
 from support.models import echo_model, serving
 from support.quotas import Notebook
 
@@ -91,6 +93,26 @@ def test_sixty_four_equal_requests_at_once_are_computed_once_and_all_get_the_sam
             assert all(chunks == answers[0][1] for _, chunks in answers)
             assert len(notebook.of_kind("computed")) == 1
             assert len(notebook.of_kind("shared")) == 63
+
+    uvloop.run(main())
+
+
+def test_a_copy_of_a_request_takes_and_leaves_no_answer_and_no_quota() -> None:
+    """Neither from the cache nor from a computation that runs, and its retry key claims nothing."""
+
+    async def main() -> None:
+        notebook = Notebook()
+        counted = CopiesUncounted(notebook)
+        copy = msgspec.structs.replace(of_tenant("t"), uncounted=True)
+        async with serving(echo_model("m", engine=SLOW), cache=Cache(), quotas=counted) as (models, dispatcher):
+            await identified(models)
+            first = await answered(dispatcher, asked(caller=copy, retry="k"))
+            leader = await dispatcher.generate(asked(retry="k"))
+            beside = await answered(dispatcher, asked(caller=copy, retry="k"))
+            assert first[1] == await rest(leader)
+            after = await answered(dispatcher, asked(caller=copy))
+            assert [first[0], leader.cache_status, beside[0], after[0]] == ["bypass", "miss", "bypass", "bypass"]
+            assert len(notebook.entries) == 1
 
     uvloop.run(main())
 

@@ -70,6 +70,27 @@ def test_a_bad_canary_loses_its_traffic_and_no_client_notices_it(folder: Path) -
         assert clients.failed == []
 
 
+@pytest.mark.parametrize(("end", "metric"), [("broken", "aborted"), ("empty", "validity")])
+def test_a_canary_that_fails_inside_its_streams_with_status_200_is_taken_back(
+    folder: Path, end: str, metric: str
+) -> None:
+    with site(folder) as (one, green), crowd(one.gateway, per_second=30) as clients:
+        green.ends = end
+        one.start(min_soak_seconds=60)
+        ended = one.reaches("rolled-back")
+        assert ended["verdict"]["metric"] == metric
+        assert (ended["cut_streams"] > 0) == (end == "broken")
+        assert clients.failed == []
+
+
+def test_a_shadow_of_servers_that_would_count_copies_is_refused_before_anything_is_sent(folder: Path) -> None:
+    with site(folder) as (one, green):
+        refused = one.post("/control/rollouts", 409, environment="green", shadow=True)
+        assert "the servers of blue do not say that copies count nowhere" in refused["error"]["message"]
+        assert "the servers of green do not say" in refused["error"]["message"]
+        assert green.requests == 0
+
+
 def test_without_traffic_nothing_is_promoted_and_nothing_fails_until_requests_come(folder: Path) -> None:
     with site(folder) as (one, _):
         one.start()

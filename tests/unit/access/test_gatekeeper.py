@@ -14,7 +14,7 @@ from podium.access import api_keys, gatekeeper
 from podium.access.gatekeeper import Gatekeeper
 from podium.access.key_directory import KeyDirectory
 from podium.access.key_record import KeyRecord, principal
-from podium.access.metrics_key import read_metrics_key
+from podium.access.run_keys import read_run_key
 from podium.access.tokens import TokenRefused, TokenVerifier
 from podium.config.access import Access
 from podium.core.errors import ConfigurationError, Unauthenticated, Unavailable
@@ -245,9 +245,9 @@ def test_a_file_without_a_key_for_the_monitor_stops_the_program(tmp_path: Path, 
     if content is not None:
         file.write_bytes(content)
     with pytest.raises(ConfigurationError, match="metrics_key_file"):
-        read_metrics_key(str(file))
+        read_run_key(str(file), "access.metrics_key_file")
 
 
 def test_without_such_a_file_nobody_is_the_monitor() -> None:
-    assert read_metrics_key("") is None
+    assert read_run_key("", "access.metrics_key_file") is None
     assert refused(keeper(), api_keys.mint().text)

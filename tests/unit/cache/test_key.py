@@ -31,13 +31,14 @@ from podium.core.generation import (
     SamplingParams,
     TextPrompt,
     TokensPrompt,
+    ToolChoice,
 )
 from podium.core.identity import Principal
 from support.answers import identity, principal, request
 from support.request_values import identities, requests, structures, values_of, words
 
 MODEL = identity()
-CONTENT = (SamplingParams, TextPrompt, TokensPrompt, ChatPrompt, Message, Constraint)
+CONTENT = (SamplingParams, TextPrompt, TokensPrompt, ChatPrompt, Message, ToolChoice, Constraint)
 FIELDS = [(kind, field) for kind in CONTENT for field in msgspec.structs.fields(kind)]
 
 
@@ -55,6 +56,8 @@ def with_content(drawn: GenerationRequest, content: Any) -> GenerationRequest:
         return msgspec.structs.replace(drawn, sampling=content)
     if isinstance(content, Constraint):
         return with_content(drawn, msgspec.structs.replace(drawn.sampling, constraint=content))
+    if isinstance(content, ToolChoice):
+        return msgspec.structs.replace(drawn, prompt=ChatPrompt((Message("user", "hello"),), tool_choice=content))
     if isinstance(content, Message):
         return msgspec.structs.replace(drawn, prompt=ChatPrompt((Message("user", "hello"), content)))
     return msgspec.structs.replace(drawn, prompt=content)
@@ -89,11 +92,21 @@ def test_every_field_of_a_request_is_in_the_key_or_is_listed_as_without_effect()
 
 
 def test_every_kind_of_content_is_among_those_whose_fields_are_tested() -> None:
-    assert {*Prompt.__args__, SamplingParams, Message, Constraint} == set(CONTENT)
+    assert {*Prompt.__args__, SamplingParams, Message, ToolChoice, Constraint} == set(CONTENT)
 
 
 def test_of_a_caller_only_the_tenant_has_an_effect_and_all_its_fields_were_looked_at() -> None:
-    assert names(Principal) == {"tenant", "key_id", "roles", "models", "quotas", "weight", "priority", "allowance"}
+    assert names(Principal) == {
+        "tenant",
+        "key_id",
+        "roles",
+        "models",
+        "quotas",
+        "weight",
+        "priority",
+        "allowance",
+        "uncounted",
+    }
 
 
 @pytest.mark.parametrize(("kind", "field"), FIELDS, ids=lambda value: getattr(value, "name", None) or value.__name__)

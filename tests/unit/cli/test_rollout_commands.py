@@ -75,9 +75,10 @@ def test_without_traffic_a_plan_says_that_no_time_can_be_told(command: Command) 
 
 def test_every_option_reaches_the_controller_in_its_units(command: Command) -> None:
     words = (
-        "green", "--revision", "v2", "--strategy", "linear", "--steps", "10,100", "--step-count", "4",
+        "green", "--revision", "v2", "--version", "m@2", "--strategy", "linear", "--steps", "10,100",
+        "--step-count", "4",
         "--duration", "2h", "--judged-by", "threshold", "--max-error-rate", "0.05", "--soak", "30s",
-        "--max-bad-rate-increase", "0.02", "--alpha", "0.001", "--supersede",
+        "--max-bad-rate-increase", "0.02", "--alpha", "0.001", "--shadow", "--supersede",
     )  # fmt: skip
     routes = {
         "POST /control/rollouts/plan": canned(PLAN),
@@ -91,6 +92,7 @@ def test_every_option_reaches_the_controller_in_its_units(command: Command) -> N
     assert planned == {
         "environment": "green",
         "revision": "v2",
+        "version": "m@2",
         "strategy": "linear",
         "steps": [10.0, 100.0],
         "step_count": 4,
@@ -100,6 +102,7 @@ def test_every_option_reaches_the_controller_in_its_units(command: Command) -> N
         "min_soak_seconds": 30.0,
         "max_bad_rate_increase": 0.02,
         "alpha": 0.001,
+        "shadow": True,
         "supersede": True,
     }
 

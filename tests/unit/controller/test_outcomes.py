@@ -85,3 +85,22 @@ def test_a_user_is_told_apart_without_being_named() -> None:
     assert one(user="alice").user == one(user="alice").user != one(user="bob").user
     assert one().user is None
     assert "alice" not in repr(one(user="alice"))
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ({"stream_report": "whole; tokens=11; seconds=0.500000"}, (False, False, 0.05)),
+        ({"report": "whole; tokens=11; seconds=0.500000"}, (False, False, 0.05)),
+        ({"stream_report": "broken; tokens=11; seconds=0.500000"}, (True, False, None)),
+        ({"stream_report": "empty; tokens=1; seconds=0.000000"}, (False, True, None)),
+        ({"stream_report": "whole; tokens=1; seconds=0.500000"}, (False, False, None)),
+        ({"stream_report": "broken; tokens=2; seconds=1.0", "flags": "UC"}, (True, False, None)),
+        ({"stream_report": "somebody else's words"}, (False, False, None)),
+        ({}, (False, False, None)),
+    ],
+)
+def test_a_server_that_reports_its_answers_is_believed(told: dict[str, str], expected: tuple[object, ...]) -> None:
+    outcome = one(**told)
+    assert (outcome.broken, outcome.invalid, outcome.seconds_per_token) == expected
+    assert not outcome.failed

@@ -14,7 +14,9 @@ from podium.aio import tasks
 from podium.core.errors import GatewayRejected, GatewayUnavailable
 from podium.rollout import events as e
 from podium.rollout.analysis.policy import Policy
+from podium.rollout.analysis.shadow_evidence import Pair, ShadowTerms
 from podium.rollout.analysis.verdict import Hold
+from podium.rollout.history import verify
 from podium.rollout.history_on_demand import HistoryOnDemand
 from podium.rollout.outcome import Arm, Outcome
 from podium.rollout.ports import Readiness
@@ -393,3 +395,86 @@ def test_after_every_transition_the_next_process_stands_where_it_was_and_moves_n
         resumed.turn()
         assert set(seen.told) <= {state.wanted_units}
         assert resumed.history.state.step == state.step
+
+
+def shadowing(one: Driven) -> None:
+    terms = msgspec.structs.replace(START.terms, shadow=ShadowTerms(share=0.1, max_worse=0.2))
+    one.reconciler.write(msgspec.structs.replace(START, shadow=True, terms=terms), actor="alice")
+    assert one.turn(3) is Phase.SHADOWING
+    assert one.fake.shadow.begun
+
+
+def compare(one: Driven, *pairs: Pair) -> Phase:
+    one.fake.shadow.pairs += pairs
+    one.fake.seconds += 5
+    return one.turn()
+
+
+def test_a_shadow_whose_answers_are_worse_never_gets_traffic_and_copying_ends(file: Path) -> None:
+    with driven(file) as one:
+        shadowing(one)
+        assert compare(one, *[Pair(True, False)] * 8) is Phase.SHADOWING
+        assert compare(one, Pair(True, False)) is Phase.ABORTING
+        one.turn(4)
+        assert one.phase is Phase.ROLLED_BACK
+        assert not one.fake.shadow.begun
+        assert set(one.fake.told) == {0}
+
+
+def test_a_shadow_whose_answers_are_as_good_goes_on_to_the_first_step(file: Path) -> None:
+    with driven(file) as one:
+        shadowing(one)
+        assert compare(one, *[Pair(True, True)] * 200) is Phase.APPLYING
+        one.turn(2)
+        assert not one.fake.shadow.begun
+        assert one.history.course.evidence is None
+
+
+def test_pairs_are_kept_and_a_controller_that_begins_anew_copies_again_and_knows_them(file: Path) -> None:
+    with driven(file) as one:
+        shadowing(one)
+        compare(one, Pair(True, False), Pair(False, False))
+        known, seconds = one.history.course.shadow, one.fake.seconds
+    with driven(file, FakeWorld(seconds=seconds)) as again:
+        assert again.history.course.shadow == known
+        assert again.turn() is Phase.SHADOWING
+        assert again.fake.shadow.begun
+    assert verify(file) == []
+
+
+def test_a_shadow_that_cannot_be_compared_is_held_with_the_reason_and_copies_nothing(file: Path) -> None:
+    with driven(file) as one:
+        shadowing(one)
+        one.fake.shadow.refusal = "a server of green counts copies"
+        assert one.turn() is Phase.HELD
+        one.turn()
+        assert not one.fake.shadow.begun
+        assert one.history.state.reason == "a server of green counts copies"
+        one.reconciler.write(e.Approved(at=one.fake.seconds), actor="alice")
+        assert one.phase is Phase.APPLYING
+
+
+def test_a_version_is_on_every_server_before_the_canary_is_ready_and_is_looked_after_from_then_on(file: Path) -> None:
+    with driven(file, FakeWorld(loaded=False)) as one:
+        terms = msgspec.structs.replace(TERMS, version="m@2")
+        one.reconciler.write(msgspec.structs.replace(START, terms=terms), actor="alice")
+        assert one.turn(3) is Phase.PREPARING
+        one.fake.loaded = True
+        assert one.turn(3) is Phase.ACKED
+        asked = len(one.fake.versions)
+        one.fake.seconds += 6
+        one.turn(3)
+        assert len(one.fake.versions) == asked + 1
+        assert set(one.fake.versions) == {"m@2"}
+
+
+def test_a_version_that_cannot_be_loaded_is_aborted_at_the_deadline_with_the_servers_words(file: Path) -> None:
+    with driven(file) as one:
+        terms = msgspec.structs.replace(TERMS, version="m@2")
+        one.reconciler.write(msgspec.structs.replace(START, terms=terms), actor="alice")
+        one.fake.refusal = GatewayUnavailable("no such folder")
+        one.turn()
+        one.fake.seconds += 1800
+        one.turn()
+        assert one.phase is Phase.ABORTING
+        assert one.history.state.reason == "the canary was not ready in time: no such folder"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from podium.access.metrics_key import read_metrics_key
+from podium.access.run_keys import read_run_key
 from podium.config.gateway import Environment, Gateway
 from podium.config.models import Model
 from podium.config.settings import Settings
@@ -15,7 +15,7 @@ from podium.controller.run_folder import RunFolder
 from podium.core.errors import ConfigurationError
 from podium.supervisor.logs import MergedLog
 from podium.supervisor.ports import free_ports, require_free
-from podium.supervisor.replicas import for_environment, plan_replicas, with_endpoints, with_metrics_key
+from podium.supervisor.replicas import for_environment, plan_replicas, with_endpoints, with_run_keys
 from support.ports import free_port
 
 FAR = Environment(endpoints=("http://10.0.0.7:8000",))
@@ -84,8 +84,8 @@ def test_the_controller_is_told_where_the_metrics_of_local_replicas_are() -> Non
 
 def test_each_run_has_a_key_for_its_monitor_that_only_its_owner_can_read(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
-    settings = with_metrics_key(Settings(), folder)
+    settings = with_run_keys(Settings(), folder)
     assert settings.access.metrics_key_file == str(folder.metrics_key)
     assert folder.metrics_key.stat().st_mode & 0o777 == 0o600
-    assert read_metrics_key(settings.access.metrics_key_file)
-    assert with_metrics_key(settings, RunFolder(tmp_path / "elsewhere")) == settings
+    assert read_run_key(settings.access.metrics_key_file, "access.metrics_key_file")
+    assert with_run_keys(settings, RunFolder(tmp_path / "elsewhere")) == settings

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from podium.telemetry.metrics import MODEL_GAUGES, ServerMetrics
+from podium.engine.token_flow import TokenFlow
+from podium.telemetry.metrics import MODEL_COUNTERS, MODEL_GAUGES, ServerMetrics
 
 
 @dataclass
@@ -24,6 +25,7 @@ class Model:
     running_limit: int = 4
     queue_limit: int = 8
     restarts: int = 0
+    tokens: TokenFlow = field(default_factory=lambda: TokenFlow(sampled=9, delivered=5, discarded=3, unread=1))
     memory_bytes: int | None = None
     kv_cache_usage_ratio: float = 0.25
 
@@ -41,4 +43,4 @@ def test_the_last_progress_of_an_engine_is_a_time_of_day(seconds: float) -> None
 
 
 def test_every_gauge_of_a_model_is_told() -> None:
-    assert {name for name, _, _ in MODEL_GAUGES} <= set(scraped(Model(stalled_seconds=0.0)))
+    assert {metric.name for metric, _ in (*MODEL_GAUGES, *MODEL_COUNTERS)} <= set(scraped(Model(stalled_seconds=0.0)))

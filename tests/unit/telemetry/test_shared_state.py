@@ -124,5 +124,6 @@ def test_without_cache_and_quotas_there_are_no_series_of_them() -> None:
 def test_no_series_is_labelled_with_a_tenant_or_a_key() -> None:
     samples = scrape(SharedState(cache=Cache(), quotas=Quotas(), stores=[Store()]))
     assert {label for _, labels in samples for label, _ in labels} <= {
-        "model", "status", "reason", "scope", "quota", "purpose", "version", "route", "outcome", "le", "state",
+        "model", "status", "reason", "scope", "quota", "purpose", "version", "route", "outcome", "le", "state", "mode",
+        "gpu",
     }  # fmt: skip

@@ -21,14 +21,14 @@ from podium.api.sampling import timeout_seconds
 from podium.api.streaming import EventStream
 from podium.core.generation import GenerationRequest
 from podium.core.ids import new_id
-from podium.protocols.anthropic import CountTokensRequest, MessageAnswer, MessagesRequest, TextBlock, TokenCount
+from podium.protocols.anthropic import CountTokensRequest, MessageAnswer, MessagesRequest, TokenCount
 
 router = direct_router(tags=["Anthropic"])
 
 _STREAM = (
-    "Named events: `message_start`, `content_block_start`, a `content_block_delta` for each piece of text, "
-    "`content_block_stop`, `message_delta` with the reason and the usage, `message_stop`. A failure after the first "
-    "byte is an `error` event, and none of the last three follows."
+    "Named events: `message_start`; for the text and for each call of a tool `content_block_start`, a "
+    "`content_block_delta` for each piece, `content_block_stop`; then `message_delta` with the reason and the usage, "
+    "`message_stop`. A failure after the first byte is an `error` event, and none of the last three follows."
 )
 _TURNS = [{"role": "user", "content": "Name three trees."}]
 
@@ -59,7 +59,7 @@ async def messages(request: Request) -> Response:
         answer = MessageAnswer(
             id=message_id,
             model=asked.model,
-            content=[TextBlock(choice.text)],
+            content=translate.blocks_of(choice),
             stop_reason=reason,
             stop_sequence=sequence,
             usage=translate.usage_of(whole.usage),
@@ -86,7 +86,9 @@ async def count_tokens(request: Request) -> Response:
     backend = backend_of(request)
     body = await read(request, CountTokensRequest, max_depth=backend.server.limits.json_depth)
     tokens = await backend.dispatcher.tokenize(
-        principal_of(request.scope), backend.model_name(body.model), translate.chat_prompt(body)
+        principal_of(request.scope),
+        backend.model_name(body.model),
+        translate.chat_prompt(body, backend.server.limits),
     )
     return JsonAnswer(TokenCount(len(tokens.token_ids)), headers=ignored_headers(request))
 
@@ -96,7 +98,7 @@ def _generation_request(request: Request, body: MessagesRequest) -> GenerationRe
     return GenerationRequest(
         id=record_of(request.scope).request_id,
         model=backend.model_name(body.model),
-        prompt=translate.chat_prompt(body),
+        prompt=translate.chat_prompt(body, backend.server.limits),
         sampling=translate.sampling(body, backend.server.limits),
         timeout_seconds=timeout_seconds(request, None),
         caller=principal_of(request.scope),

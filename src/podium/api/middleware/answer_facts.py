@@ -5,7 +5,10 @@ from __future__ import annotations
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from podium.api.record import RequestRecord, record_of
+from podium.api.shadow import word_of
 from podium.api.standings import Header, plain_headers, structured_headers
+from podium.api.trailers import TRAILER
+from podium.protocols.answer_report import FIELD
 
 HEADERS = (
     "x-podium-cache",
@@ -31,7 +34,13 @@ class AnswerFacts:
 
         async def send_with_facts(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), *_headers(record_of(scope))]
+                record = record_of(scope)
+                message["headers"] = [
+                    *message.get("headers", ()),
+                    *_headers(record),
+                    *_report(scope, record),
+                    *word_of(scope),
+                ]
             await send(message)
 
         await self.app(scope, receive, send_with_facts)
@@ -49,3 +58,10 @@ def _headers(record: RequestRecord) -> list[Header]:
         headers += plain_headers(record.standings)
         headers += structured_headers(record.standings, retry_after_seconds=record.retry_after_seconds)
     return headers
+
+
+def _report(scope: Scope, record: RequestRecord) -> list[Header]:
+    """Of a whole answer, for whoever asks for trailers; a stream's follows as a trailer."""
+    if record.stream or record.finish_reason is None or TRAILER not in scope.get("extensions", {}):
+        return []
+    return [(FIELD.encode("ascii"), record.report().text.encode("ascii"))]

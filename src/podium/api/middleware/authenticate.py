@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from podium.api import shadow
 from podium.api.backend import Gatekeeper
 from podium.api.principal import attach
 from podium.api.roles import PROBES, role_for
@@ -20,7 +22,8 @@ class Authenticate:
     """Lets a request in by ``scope["path"]``, its method and its credentials, never by a URL built from Host.
 
     The caller's principal is attached to the request. ``route_of`` gives a request's route template,
-    ``is_local`` whether it comes from this machine. ``open_paths`` are open to everyone, by their exact text.
+    ``is_local`` whether it comes from this machine. ``open_paths`` are open to everyone, by their exact text. A copy
+    of somebody's request that the gateway made is that caller's, and counts nowhere.
     """
 
     def __init__(
@@ -40,12 +43,27 @@ class Authenticate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or raise Unauthenticated or PermissionDenied."""
-        if scope["type"] == "http" and scope["path"] not in self.open_paths:
-            self._admit(scope)
+        if scope["type"] == "http":
+            is_copy = self._is_copy(scope)
+            if is_copy:
+                shadow.attach(scope)
+            if scope["path"] not in self.open_paths:
+                self._admit(scope, uncounted=is_copy)
         await self.app(scope, receive, send)
 
-    def _admit(self, scope: Scope) -> None:
+    def _is_copy(self, scope: Scope) -> bool:
+        """Whether it bears the gateway's mark. One that is not the gateway's is refused, never passed over."""
+        shown = [raw.decode("latin-1") for name, raw in scope["headers"] if name == shadow.MARK]
+        if not shown:
+            return False
+        if len(shown) == 1 and self.gatekeeper.is_copy(shown[0]):
+            return True
+        raise PermissionDenied("x-podium-shadow marks the gateway's own copies of requests; leave it out.")
+
+    def _admit(self, scope: Scope, *, uncounted: bool) -> None:
         principal = self.gatekeeper.identify(credentials_in(scope), local=self.is_local(scope))
+        if uncounted:
+            principal = msgspec.structs.replace(principal, uncounted=True, priority=shadow.COPY_PRIORITY)
         attach(scope, principal)
         role = role_for(self.route_of(scope), scope["method"])
         if role is not None and not principal.may(role):

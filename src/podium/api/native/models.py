@@ -105,4 +105,5 @@ def _body(status: ModelStatus) -> ModelBody:
         default=status.default,
         progress=None if progress is None else ModelProgress(progress.stage, progress.ratio),
         error=status.error,
+        active=status.active,
     )

@@ -80,7 +80,7 @@ async def chat(request: Request) -> Response:
     lines = Lines(body.model, message_piece, arrived=arrived)
     if not body.messages:
         return _loaded(request, backend, translate.model_name(body.model), lines)
-    return await _answer(request, body, translate.chat_prompt(body), lines)
+    return await _answer(request, body, translate.chat_prompt(body, backend.server.limits), lines)
 
 
 async def _answer(
@@ -101,7 +101,7 @@ async def _answer(
     if body.stream is False:
         whole = await run(request, backend.dispatcher, asked)
         (choice,) = whole.choices
-        return _json(request, lines.whole(choice.text, choice.finish_reason, whole.usage))
+        return _json(request, lines.whole(choice.text, choice.finish_reason, whole.usage, choice.calls))
     generations = await start(request, backend.dispatcher, [asked])
     return EventStream(
         generations,

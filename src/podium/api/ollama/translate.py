@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from podium.api.sampling import check_at_most, json_constraint
+from podium.api.tools import check_tools, earlier_call, refuse_format_with_tools, tools_of
 from podium.config.server import RequestLimits
 from podium.core.errors import InvalidRequest, UnsupportedParameter
-from podium.core.generation import ChatPrompt, Constraint, Message, Prompt, SamplingParams, TextPrompt
-from podium.protocols.ollama import OllamaChatRequest, OllamaGenerateRequest, OllamaOptions
+from podium.core.generation import ChatPrompt, Constraint, Message, Prompt, SamplingParams, TextPrompt, ToolChoice
+from podium.protocols.ollama import OllamaChatRequest, OllamaGenerateRequest, OllamaMessage, OllamaOptions
 
 _LATEST = ":latest"
 _NO_LIMIT = (None, -1, -2)
@@ -26,16 +28,33 @@ def model_name(given: str) -> str:
     return given.removesuffix(_LATEST)
 
 
-def chat_prompt(body: OllamaChatRequest) -> ChatPrompt:
-    """The turns. Raises UnsupportedParameter for what would change the answer unseen."""
+def chat_prompt(body: OllamaChatRequest, limits: RequestLimits) -> ChatPrompt:
+    """The turns and tools. Raises UnsupportedParameter for what would change the answer unseen."""
     _refuse_of_both(body)
-    _refuse_given("tools", body.tools)
     for message in body.messages:
         _refuse_given("messages.images", message.images)
-        _refuse_given("messages.tool_calls", message.tool_calls)
     if body.messages[-1].role == "assistant":
         raise UnsupportedParameter("The last message must not be the assistant's.", param="messages")
-    return ChatPrompt(tuple(Message(role=one.role, content=one.content) for one in body.messages))
+    tools = tools_of(body.tools)
+    check_tools(tools, ToolChoice(), grammar_bytes=limits.grammar_bytes)
+    refuse_format_with_tools(tools, _constraint(body.format, limits), param="format")
+    return ChatPrompt(tuple(turns(body.messages)), tools)
+
+
+def turns(given: Sequence[OllamaMessage]) -> Iterator[Message]:
+    """Messages as the core knows them. Ollama's calls have no ids: a tool's message answers the first open one."""
+    open_calls: list[str] = []
+    for position, one in enumerate(given):
+        extra: dict[str, Any] = {}
+        if one.tool_calls:
+            open_calls = [f"call-{position}-{number}" for number in range(len(one.tool_calls))]
+            calls = zip(open_calls, one.tool_calls, strict=True)
+            extra["tool_calls"] = [
+                earlier_call(call_id, call.function.name, call.function.arguments) for call_id, call in calls
+            ]
+        elif one.role == "tool":
+            extra["tool_call_id"] = open_calls.pop(0) if open_calls else f"call-{position}"
+        yield Message(role=one.role, content=one.content, name=one.tool_name, extra=extra)
 
 
 def generate_prompt(body: OllamaGenerateRequest, *, has_template: bool) -> Prompt:

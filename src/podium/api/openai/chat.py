@@ -26,7 +26,9 @@ router = direct_router(tags=["OpenAI"])
 
 _STREAM = (
     "`data:` events with `chat.completion.chunk` objects; the role and the first text come in one event. Then, if "
-    "asked for, a chunk with the usage, then `data: [DONE]`. A failure after the first byte is an event with `error`."
+    "asked for, a chunk with the usage, then `data: [DONE]`. A call of a tool comes as its name, then its arguments in "
+    "pieces. "
+    "A failure after the first byte is an event with `error`."
 )
 
 
@@ -67,7 +69,8 @@ async def chat_completions(request: Request) -> Response:
 
 
 def _generation_request(request: Request, body: ChatCompletionRequest) -> GenerationRequest:
-    prompt = translate.chat_prompt(body)
-    sampling = translate.chat_sampling(body, backend_of(request).server.limits)
+    limits = backend_of(request).server.limits
+    prompt = translate.chat_prompt(body, limits)
+    sampling = translate.chat_sampling(body, limits)
     (asked,) = call_of(request, body, body.model).requests([prompt], sampling)
     return asked

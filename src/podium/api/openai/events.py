@@ -12,12 +12,13 @@ import msgspec
 from podium.api.errors import body_of
 from podium.api.openai.translate import chat_token, legacy_logprobs
 from podium.core.errors import PodiumError
-from podium.core.generation import Chunk, Usage
+from podium.core.generation import Chunk, ToolCallDelta, Usage
+from podium.core.ids import new_id
 from podium.protocols.openai_answers import ChatLogprobs, UsageBody
 from podium.protocols.sse import DONE, data_event
 
 _encode = msgspec.json.Encoder().encode
-_FINISH = {None: b"null", "stop": b'"stop"', "length": b'"length"'}
+_FINISH = {None: b"null", "stop": b'"stop"', "length": b'"length"', "tool_calls": b'"tool_calls"'}
 
 
 def _head(kind: str, answer_id: str, created: int, model: str) -> bytes:
@@ -73,18 +74,16 @@ class ChatEvents(OpenAIEvents):
         tail = self.tail(prompt, chunk)
         index = chunk.index
         first = index not in self._begun
-        if not (chunk.text or first or chunk.finish_reason or chunk.logprobs):
+        if not (chunk.text or first or chunk.finish_reason or chunk.logprobs or chunk.tool_calls):
             return b""
         if first:
             self._begun.add(index)
-            delta = b'{"role":"assistant","content":' + _encode(chunk.text)
-        else:
-            delta = b'{"content":' + _encode(chunk.text) if chunk.text else b"{"
+        delta = _delta(chunk, first=first)
         logprobs = b"null" if chunk.logprobs is None else _chat_logprobs(chunk)
         return b"".join(
             (
                 self._head,
-                b'{"index":%d,"delta":' % index,
+                b'{"index":%d,"delta":{' % index,
                 delta,
                 b'},"logprobs":',
                 logprobs,
@@ -136,6 +135,23 @@ class CompletionEvents(OpenAIEvents):
         offset = self._offsets.get(index, 0)
         self._offsets[index] = offset + sum(len(entry.token) for entry in entries)
         return _encode(legacy_logprobs(entries, offset))
+
+
+def _delta(chunk: Chunk, *, first: bool) -> bytes:
+    """The members of a chunk's ``delta``: the role with the first one, then text, then pieces of calls."""
+    members = [b'"role":"assistant"'] if first else []
+    if chunk.text or (first and not chunk.tool_calls):
+        members.append(b'"content":' + _encode(chunk.text))
+    if chunk.tool_calls:
+        members.append(b'"tool_calls":' + _encode([_call_piece(piece) for piece in chunk.tool_calls]))
+    return b",".join(members)
+
+
+def _call_piece(piece: ToolCallDelta) -> dict[str, object]:
+    if piece.name is None:
+        return {"index": piece.index, "function": {"arguments": piece.arguments}}
+    function = {"name": piece.name, "arguments": piece.arguments}
+    return {"index": piece.index, "id": new_id("call"), "type": "function", "function": function}
 
 
 def _chat_logprobs(chunk: Chunk) -> bytes:

@@ -15,6 +15,7 @@ from podium.api.json_answer import JsonAnswer, ignored_headers
 from podium.api.openai.translate import messages
 from podium.api.openapi import operation
 from podium.api.principal import principal_of
+from podium.api.tools import tools_of
 from podium.core.errors import InvalidRequest
 from podium.core.generation import ChatPrompt, TextPrompt
 from podium.protocols.openai import DetokenizeRequest, TokenizeRequest
@@ -80,4 +81,4 @@ def _prompt(body: TokenizeRequest) -> TextPrompt | ChatPrompt:
     if body.messages is None:
         return TextPrompt(body.prompt or "")
     generation_prompt = body.add_generation_prompt is not False
-    return ChatPrompt(messages(body.messages), tuple(body.tools or ()), add_generation_prompt=generation_prompt)
+    return ChatPrompt(messages(body.messages), tools_of(body.tools), add_generation_prompt=generation_prompt)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from podium.api.answering import Choice, check_prompt_count
 from podium.api.sampling import check_at_most, json_constraint, sampling_params
+from podium.api.tools import arguments_given, chosen, earlier_call, refuse_format_with_tools, tools_of
 from podium.config.server import RequestLimits
 from podium.core.errors import InvalidRequest, UnsupportedParameter
 from podium.core.generation import (
@@ -15,6 +16,7 @@ from podium.core.generation import (
     TokenLogprob,
     TokensPrompt,
 )
+from podium.core.ids import new_id
 from podium.protocols.openai import (
     ChatCompletionRequest,
     ChatMessage,
@@ -29,7 +31,9 @@ from podium.protocols.openai_answers import (
     ChatLogprobs,
     ChatTokenLogprob,
     CompletionChoice,
+    FunctionCall,
     LegacyLogprobs,
+    ToolCall,
     TopLogprob,
 )
 
@@ -43,26 +47,27 @@ def chat_sampling(request: ChatCompletionRequest, limits: RequestLimits) -> Samp
         raise InvalidRequest("`top_logprobs` needs `logprobs` to be true.", param="top_logprobs")
     if request.top_logprobs is not None:
         check_at_most("top_logprobs", request.top_logprobs, limits.logprobs)
-    return sampling_params(
+    found = sampling_params(
         request,
         limits,
         max_tokens=request.max_completion_tokens or request.max_tokens,
         logprobs=(request.top_logprobs or 0) if request.logprobs else None,
         constraint=_format_constraint(request.response_format),
     )
+    hidden = request.tool_choice == "none"
+    refuse_format_with_tools(() if hidden else tools_of(request.tools), found.constraint, param="response_format")
+    return found
 
 
-def chat_prompt(request: ChatCompletionRequest) -> ChatPrompt:
-    """Messages and, unless ``tool_choice`` hides them, tools. Raises UnsupportedParameter for a forced tool."""
-    choice = request.tool_choice
-    if choice not in (None, "none", "auto"):
-        if choice == "required" or isinstance(choice, dict):
-            raise UnsupportedParameter(
-                "`tool_choice` cannot force a tool on this server. Use `auto` or `none`.", param="tool_choice"
-            )
-        raise InvalidRequest("`tool_choice` must be `none`, `auto`, `required` or an object.", param="tool_choice")
-    tools = () if choice == "none" else tuple(request.tools or ())
-    return ChatPrompt(messages(request.messages), tools=tools)
+def chat_prompt(request: ChatCompletionRequest, limits: RequestLimits) -> ChatPrompt:
+    """Messages and the tools that ``tool_choice`` does not hide. Raises InvalidRequest for a choice without tools."""
+    tools, choice = chosen(
+        tools_of(request.tools),
+        request.tool_choice,
+        parallel=request.parallel_tool_calls,
+        grammar_bytes=limits.grammar_bytes,
+    )
+    return ChatPrompt(messages(request.messages), tools, tool_choice=choice)
 
 
 def messages(given: list[ChatMessage]) -> tuple[Message, ...]:
@@ -71,10 +76,23 @@ def messages(given: list[ChatMessage]) -> tuple[Message, ...]:
         if message.content is None and message.role != "assistant":
             param = f"messages.{position}.content"
             raise InvalidRequest(f"`{param}` is required for this role.", param=param)
-    return tuple(
-        Message(role=message.role, content=message.content, name=message.name, extra=dict(message.model_extra or {}))
-        for message in given
-    )
+    return tuple(_message(position, message) for position, message in enumerate(given))
+
+
+def _message(position: int, message: ChatMessage) -> Message:
+    extra = dict(message.model_extra or {})
+    if message.tool_calls:
+        extra["tool_calls"] = [
+            earlier_call(
+                call.id,
+                call.function.name,
+                arguments_given(call.function.arguments, f"messages.{position}.tool_calls.{number}.function.arguments"),
+            )
+            for number, call in enumerate(message.tool_calls)
+        ]
+    if message.tool_call_id is not None:
+        extra["tool_call_id"] = message.tool_call_id
+    return Message(role=message.role, content=message.content, name=message.name, extra=extra)
 
 
 def completion_sampling(request: CompletionRequest, limits: RequestLimits) -> SamplingParams:
@@ -132,11 +150,18 @@ def chat_choice(choice: Choice) -> ChatChoice:
     logprobs = None if choice.logprobs is None else ChatLogprobs([chat_token(entry) for entry in choice.logprobs])
     return ChatChoice(
         index=choice.index,
-        message=AssistantMessage(content=choice.text),
+        message=_assistant_message(choice),
         finish_reason=choice.finish_reason or "stop",
         logprobs=logprobs,
         stop_reason=choice.stop_reason,
     )
+
+
+def _assistant_message(choice: Choice) -> AssistantMessage:
+    if not choice.calls:
+        return AssistantMessage(content=choice.text)
+    calls = [ToolCall(id=new_id("call"), function=FunctionCall(call.name, call.arguments)) for call in choice.calls]
+    return AssistantMessage(content=choice.text or None, tool_calls=calls)
 
 
 def legacy_logprobs(entries: list[TokenLogprob] | tuple[TokenLogprob, ...], offset: int = 0) -> LegacyLogprobs:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -14,66 +14,55 @@ from podium.cli.rollout.connection import Decision, rollouts_at
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why; it is kept in the log.")]
 
 
-def approve(
-    *,
-    reason: ReasonOption = "",
-    url: UrlOption = None,
-    key_file: KeyFileOption = None,
-    config: ConfigOption = None,
-    as_json: JsonOption = False,
-) -> None:
+def _command(decision: Decision, told: str) -> Callable[..., None]:
+    """The command of a decision. ``told``: its help."""
+
+    def decide(
+        *,
+        reason: ReasonOption = "",
+        url: UrlOption = None,
+        key_file: KeyFileOption = None,
+        config: ConfigOption = None,
+        as_json: JsonOption = False,
+    ) -> None:
+        with rollouts_at(url, key_file, config) as controller:
+            rollout = controller.decide(decision, reason)
+        if as_json:
+            output.document(rollout)
+            return
+        words = f"rollout {rollout.number} of {rollout.environment} is {rollout.phase}"
+        output.line(f"{words}; {rollout.waits_for}" if rollout.waits_for and not rollout.ended else words)
+
+    decide.__doc__ = told
+    return decide
+
+
+approve = _command(
+    "approve",
     """Let a held rollout go on, as if what it waited for had happened.
 
     \b
     Examples:
       podium rollout approve
       podium rollout approve --reason "the shop was closed, no traffic is normal"
-    """
-    _decide("approve", reason, url, key_file, config, as_json=as_json)
-
-
-def abort(
-    *,
-    reason: ReasonOption = "",
-    url: UrlOption = None,
-    key_file: KeyFileOption = None,
-    config: ConfigOption = None,
-    as_json: JsonOption = False,
-) -> None:
+    """,
+)
+abort = _command(
+    "abort",
     """Take all traffic from the canary; its revision is not tried again.
 
     \b
     Examples:
       podium rollout abort
       podium rollout abort --reason "wrong checkpoint"
-    """
-    _decide("abort", reason, url, key_file, config, as_json=as_json)
-
-
-def promote(
-    *,
-    reason: ReasonOption = "",
-    url: UrlOption = None,
-    key_file: KeyFileOption = None,
-    config: ConfigOption = None,
-    as_json: JsonOption = False,
-) -> None:
+    """,
+)
+promote = _command(
+    "promote",
     """Send all traffic to the canary now, without waiting for proof. The log says who did it and why.
 
     \b
     Examples:
       podium rollout promote --reason "fixes an outage of the stable version"
-    """
-    _decide("promote", reason, url, key_file, config, as_json=as_json)
-
-
-def _decide(
-    decision: Decision, reason: str, url: str | None, key_file: Path | None, config: Path | None, *, as_json: bool
-) -> None:
-    with rollouts_at(url, key_file, config) as controller:
-        rollout = controller.decide(decision, reason)
-    if as_json:
-        output.document(rollout)
-        return
-    words = f"rollout {rollout.number} of {rollout.environment} is {rollout.phase}"
-    output.line(f"{words}; {rollout.waits_for}" if rollout.waits_for and not rollout.ended else words)
+    """,
+)

@@ -14,6 +14,7 @@ _WORDS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "canary-ready": lambda _: "its servers are ready",
     "canary-unready": lambda _: "it has no ready server any more",
     "warmed": lambda _: "it answers through the gateway",
+    "shadow-agreed": lambda _: "its answers to copied requests are as good",
     "acknowledged": lambda facts: f"every gateway confirmed {facts['canary_units'] / _PER_CENT:g} %",
     "split-agreed": lambda _: "requests arrive as declared",
     "judged": lambda facts: _because(str(facts["verdict"]), facts.get("reason")),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from podium.cli.durations import clock_text, duration_text
 from podium.cli.rollout.picture import odds_text, shown_verdict, waits_for
-from podium.protocols.rollouts import EvidenceBody, RolloutAnswer, VerdictBody
+from podium.protocols.rollouts import EvidenceBody, RolloutAnswer, ShadowBody, VerdictBody
 
 _PHASES = {
     "preparing": "It waits until the servers of {canary} are ready; {canary} gets no traffic before.",
@@ -99,6 +99,8 @@ def _because(reason: str) -> str:
 
 
 def _known(rollout: RolloutAnswer) -> Iterator[str]:
+    if rollout.shadow is not None:
+        yield from _shadow(rollout, rollout.shadow)
     if rollout.evidence is not None:
         yield from _evidence(rollout, rollout.evidence)
     verdict = shown_verdict(rollout)
@@ -107,9 +109,20 @@ def _known(rollout: RolloutAnswer) -> Iterator[str]:
         yield from _larger(rollout, verdict)
 
 
+def _shadow(rollout: RolloutAnswer, shadow: ShadowBody) -> Iterator[str]:
+    yield (
+        f"Of {shadow.pairs:,} copied requests {shadow.only_canary_bad} were answered badly by {rollout.environment} "
+        f"alone, {shadow.only_stable_bad} by {rollout.stable} alone, {shadow.both_bad} by both; "
+        f"the evidence that {rollout.environment} is worse is {odds_text(shadow.odds)} to 1, at most "
+        f"{odds_text(shadow.highest_odds)} to 1 so far."
+    )
+
+
 def _evidence(rollout: RolloutAnswer, evidence: EvidenceBody) -> Iterator[str]:
     odds, alarm, highest = odds_text(evidence.odds), odds_text(evidence.alarm), odds_text(evidence.highest_odds)
     yield f"The evidence that {rollout.environment} is worse is {odds} to 1 now; the highest was {highest} to 1."
+    if rollout.cut_streams:
+        yield f"{rollout.cut_streams:,} answers of {rollout.environment} broke after their first byte."
     for metric, arms in evidence.metrics.items():
         stable, canary = arms.get("stable"), arms.get("canary")
         if stable is None or canary is None:

@@ -13,7 +13,7 @@ from rich.text import Text
 from podium.cli.durations import clock_text, duration_text
 from podium.cli.rollout.event_words import event_text
 from podium.cli.rollout.sparkline import sparkline
-from podium.protocols.rollouts import ArmCounts, EventBody, EvidenceBody, RolloutAnswer, VerdictBody
+from podium.protocols.rollouts import ArmCounts, EventBody, EvidenceBody, RolloutAnswer, ShadowBody, VerdictBody
 
 _BAR_CELLS = 40
 _SPARKLINE_COLUMNS = 60
@@ -25,7 +25,7 @@ _PHASE_STYLES = {
     "rolled-back": "bold red",
     "superseded": "bold yellow",
 }
-_JUDGED = {"observing", "held", "baking"}
+_JUDGED = {"shadowing", "observing", "held", "baking"}
 _WORD_STYLES = {"ADVANCE": "bold green", "ROLLBACK": "bold red", "HOLD": "bold"}
 
 Row = tuple[str, RenderableType]
@@ -50,6 +50,8 @@ def _rows(rollout: RolloutAnswer, newest: Sequence[EventBody], now: float, aside
     yield "phase", _phase(rollout, now)
     if rollout.waits_for and not rollout.ended:
         yield "waits for", Text(waits_for(rollout))
+    if rollout.shadow is not None:
+        yield "shadow", _shadow(rollout, rollout.shadow)
     if rollout.evidence is not None:
         yield from _evidence(rollout, rollout.evidence)
     verdict = shown_verdict(rollout)
@@ -60,6 +62,11 @@ def _rows(rollout: RolloutAnswer, newest: Sequence[EventBody], now: float, aside
         yield "", Text("")
     for number, event in enumerate(newest):
         yield "events" if number == 0 else "", _event(event)
+
+
+def _shadow(rollout: RolloutAnswer, shadow: ShadowBody) -> Text:
+    bad = f"bad {rollout.stable} alone {shadow.only_stable_bad}, {rollout.environment} alone {shadow.only_canary_bad}"
+    return Text(f"{shadow.pairs:,} pairs, {bad}; {odds_text(shadow.odds)} to 1 that {rollout.environment} is worse")
 
 
 def _title(rollout: RolloutAnswer) -> Text:

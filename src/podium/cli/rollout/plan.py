@@ -8,41 +8,16 @@ from podium.cli.exit_codes import ExitCode
 from podium.cli.failure import Failure
 from podium.cli.options import ConfigOption, JsonOption, KeyFileOption, UrlOption
 from podium.cli.rollout.connection import RolloutConnection, rollouts_at
-from podium.cli.rollout.request import (
-    AlphaOption,
-    DurationOption,
-    EnvironmentArgument,
-    ErrorRateOption,
-    IncreaseOption,
-    JudgedByOption,
-    RevisionOption,
-    SoakOption,
-    StepCountOption,
-    StepsOption,
-    StrategyOption,
-    SupersedeOption,
-    duration_in,
-    steps_in,
-)
+from podium.cli.rollout.request import with_request_options
 from podium.protocols.rollouts import PlanAnswer, PlannedStep, RolloutRequest
 
 _LONG_MINUTES = 5
 
 
+@with_request_options
 def plan(
-    environment: EnvironmentArgument,
+    request: RolloutRequest,
     *,
-    revision: RevisionOption = None,
-    strategy: StrategyOption = "canary",
-    steps: StepsOption = None,
-    step_count: StepCountOption = None,
-    duration: DurationOption = None,
-    judged_by: JudgedByOption = "evidence",
-    max_error_rate: ErrorRateOption = None,
-    soak: SoakOption = None,
-    max_bad_rate_increase: IncreaseOption = None,
-    alpha: AlphaOption = None,
-    supersede: SupersedeOption = False,
     url: UrlOption = None,
     key_file: KeyFileOption = None,
     config: ConfigOption = None,
@@ -58,20 +33,6 @@ def plan(
       podium rollout plan green --steps 10,50,100 --max-bad-rate-increase 0.02
       podium rollout plan green --strategy blue-green --json
     """
-    request = RolloutRequest(
-        environment=environment,
-        revision=revision,
-        strategy=strategy,
-        steps=steps_in(steps),
-        step_count=step_count,
-        duration_seconds=duration_in(duration, "--duration"),
-        judged_by=judged_by,
-        max_error_rate=max_error_rate,
-        min_soak_seconds=duration_in(soak, "--soak"),
-        max_bad_rate_increase=max_bad_rate_increase,
-        alpha=alpha,
-        supersede=supersede,
-    )
     with rollouts_at(url, key_file, config) as controller:
         answer = _planned(controller, request)
     if as_json:

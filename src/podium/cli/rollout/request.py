@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import Annotated, Any
 
 import typer
 
 from podium.cli.durations import seconds_in
 from podium.cli.exit_codes import ExitCode
 from podium.cli.failure import Failure
-from podium.protocols.rollouts import JudgedBy, Strategy
+from podium.protocols.rollouts import JudgedBy, RolloutRequest, Strategy
 
 EnvironmentArgument = Annotated[
     str, typer.Argument(help="The environment that takes over from the stable one.", metavar="ENV")
@@ -17,6 +20,10 @@ EnvironmentArgument = Annotated[
 RevisionOption = Annotated[
     str | None,
     typer.Option("--revision", help="A name for what runs there; one that was aborted never starts again."),
+]
+VersionOption = Annotated[
+    str | None,
+    typer.Option("--version", help="A model's version that its servers load first.", metavar="NAME@VERSION"),
 ]
 StrategyOption = Annotated[
     Strategy,
@@ -47,6 +54,10 @@ IncreaseOption = Annotated[
 AlphaOption = Annotated[
     float | None, typer.Option("--alpha", help="Chance that a good canary is rolled back; 0.01 is 1 %.")
 ]
+ShadowOption = Annotated[
+    bool,
+    typer.Option("--shadow", help="Before the first step, copy requests and compare the answers; no client sees them."),
+]
 SupersedeOption = Annotated[bool, typer.Option("--supersede", help="Abort the rollout that runs, if any, first.")]
 
 
@@ -65,3 +76,53 @@ def steps_in(text: str | None) -> list[float] | None:
 def duration_in(text: str | None, option: str) -> float | None:
     """A length of time in seconds; None stays None."""
     return None if text is None else seconds_in(text, option)
+
+
+def request_of(
+    environment: EnvironmentArgument,
+    *,
+    revision: RevisionOption = None,
+    version: VersionOption = None,
+    strategy: StrategyOption = "canary",
+    steps: StepsOption = None,
+    step_count: StepCountOption = None,
+    duration: DurationOption = None,
+    judged_by: JudgedByOption = "evidence",
+    max_error_rate: ErrorRateOption = None,
+    soak: SoakOption = None,
+    max_bad_rate_increase: IncreaseOption = None,
+    alpha: AlphaOption = None,
+    shadow: ShadowOption = False,
+    supersede: SupersedeOption = False,
+) -> RolloutRequest:
+    """The request that the options make. Raises Failure for one that cannot be read."""
+    return RolloutRequest(
+        environment=environment,
+        revision=revision,
+        version=version,
+        strategy=strategy,
+        steps=steps_in(steps),
+        step_count=step_count,
+        duration_seconds=duration_in(duration, "--duration"),
+        judged_by=judged_by,
+        max_error_rate=max_error_rate,
+        min_soak_seconds=duration_in(soak, "--soak"),
+        max_bad_rate_increase=max_bad_rate_increase,
+        alpha=alpha,
+        shadow=shadow,
+        supersede=supersede,
+    )
+
+
+def with_request_options(command: Callable[..., int]) -> Callable[..., int]:
+    """``command``, whose first argument is a request, with the options of ``request_of`` before its own."""
+    _, *own = inspect.signature(command, eval_str=True).parameters.values()
+    asked = list(inspect.signature(request_of, eval_str=True).parameters.values())
+
+    @wraps(command)
+    def run(**given: Any) -> int:
+        return command(request_of(**{each.name: given.pop(each.name) for each in asked}), **given)
+
+    run.__signature__ = inspect.Signature([*asked, *own])  # type: ignore[attr-defined]
+    run.__annotations__ = {each.name: each.annotation for each in (*asked, *own)}
+    return run

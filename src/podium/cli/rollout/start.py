@@ -12,22 +12,7 @@ from podium.cli.exit_codes import ExitCode
 from podium.cli.options import ConfigOption, JsonOption, KeyFileOption, UrlOption
 from podium.cli.rollout.connection import RolloutConnection, rollouts_at
 from podium.cli.rollout.plan import show_plan
-from podium.cli.rollout.request import (
-    AlphaOption,
-    DurationOption,
-    EnvironmentArgument,
-    ErrorRateOption,
-    IncreaseOption,
-    JudgedByOption,
-    RevisionOption,
-    SoakOption,
-    StepCountOption,
-    StepsOption,
-    StrategyOption,
-    SupersedeOption,
-    duration_in,
-    steps_in,
-)
+from podium.cli.rollout.request import with_request_options
 from podium.cli.rollout.watching import should_watch, watch
 from podium.protocols.rollouts import RolloutAnswer, RolloutRequest
 
@@ -40,20 +25,10 @@ WatchOption = Annotated[
 ]
 
 
+@with_request_options
 def start(
-    environment: EnvironmentArgument,
+    request: RolloutRequest,
     *,
-    revision: RevisionOption = None,
-    strategy: StrategyOption = "canary",
-    steps: StepsOption = None,
-    step_count: StepCountOption = None,
-    duration: DurationOption = None,
-    judged_by: JudgedByOption = "evidence",
-    max_error_rate: ErrorRateOption = None,
-    soak: SoakOption = None,
-    max_bad_rate_increase: IncreaseOption = None,
-    alpha: AlphaOption = None,
-    supersede: SupersedeOption = False,
     watching: WatchOption = None,
     url: UrlOption = None,
     key_file: KeyFileOption = None,
@@ -73,20 +48,6 @@ def start(
       podium rollout start green --strategy linear --step-count 10 --duration 1h
       podium rollout start green --no-watch --json
     """
-    request = RolloutRequest(
-        environment=environment,
-        revision=revision,
-        strategy=strategy,
-        steps=steps_in(steps),
-        step_count=step_count,
-        duration_seconds=duration_in(duration, "--duration"),
-        judged_by=judged_by,
-        max_error_rate=max_error_rate,
-        min_soak_seconds=duration_in(soak, "--soak"),
-        max_bad_rate_increase=max_bad_rate_increase,
-        alpha=alpha,
-        supersede=supersede,
-    )
     with rollouts_at(url, key_file, config) as controller:
         return _started(controller, request, watched=should_watch(watching, as_json=as_json), as_json=as_json)
 

@@ -8,8 +8,9 @@ from podium.deploy import places
 from podium.deploy.environments import PlannedEnvironment
 from podium.deploy.kubernetes.manifest import Manifest, manifest
 from podium.deploy.plan import Plan
+from podium.telemetry import table
 
-GAUGES = ("podium_model_running_sequences", "podium_model_waiting_requests")
+GAUGES = (table.MODEL_RUNNING.name, table.MODEL_WAITING.name)
 _WINDOW = "1m"  # a gauge read at one moment flaps
 _POLL_SECONDS = 5
 _FAILURES = 3

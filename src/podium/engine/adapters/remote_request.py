@@ -105,12 +105,6 @@ def _constraint(constraint: Constraint | None, *, chat: bool, dialect: Dialect) 
 def _chat(prompt: ChatPrompt, sampling: SamplingParams) -> dict[str, Any]:
     if sampling.echo:
         raise UnsupportedParameter("A remote chat cannot echo its prompt; use /v1/completions.", param="echo")
-    if prompt.tools:
-        # The server answers with structured calls, which a text engine has no place for.
-        raise UnsupportedParameter(
-            f"Tools are not passed on to a remote server; use a model served by the {CAPABLE_ENGINE} engine.",
-            param="tools",
-        )
     if not prompt.add_generation_prompt:
         raise UnsupportedParameter(
             "A remote server renders the chat itself and always begins an answer.", param="add_generation_prompt"
@@ -118,12 +112,33 @@ def _chat(prompt: ChatPrompt, sampling: SamplingParams) -> dict[str, Any]:
     body: dict[str, Any] = {"messages": [_message(message) for message in prompt.messages]}
     if sampling.logprobs is not None:
         body |= {"logprobs": True, "top_logprobs": sampling.logprobs}
-    return body
+    return body | _tools(prompt)
+
+
+def _tools(prompt: ChatPrompt) -> dict[str, Any]:
+    if not prompt.tools:
+        return {}
+    choice = prompt.tool_choice
+    named = {"type": "function", "function": {"name": choice.name}}
+    body: dict[str, Any] = {
+        "tools": list(prompt.tools),
+        "tool_choice": named if choice.name is not None else ("required" if choice.required else "auto"),
+    }
+    return body if choice.parallel else body | {"parallel_tool_calls": False}
 
 
 def _message(message: Message) -> dict[str, Any]:
     named = {"name": message.name} if message.name is not None else {}
-    return {**message.extra, "role": message.role, "content": message.content, **named}
+    extra = dict(message.extra)
+    if "tool_calls" in extra:
+        extra["tool_calls"] = [_call(call) for call in extra["tool_calls"]]
+    return {**extra, "role": message.role, "content": message.content, **named}
+
+
+def _call(call: dict[str, Any]) -> dict[str, Any]:
+    """On the wire the arguments of a call are text."""
+    function = call["function"]
+    return call | {"function": function | {"arguments": json.dumps(function["arguments"], ensure_ascii=False)}}
 
 
 def _completion(sequence: EngineSequence) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from podium.core.generation import FinishReason, TokenLogprob
+from podium.core.generation import FinishReason, TokenLogprob, ToolCallDelta
 from podium.engine.adapters import remote_failures
 from podium.engine.adapters.remote_failures import Broken
 from podium.engine.adapters.sse import Event
@@ -17,7 +17,7 @@ DONE = b"[DONE]"
 UNKNOWN_TOKEN_ID = -1  # the protocol names tokens by their text only
 
 # The other names are those of Anthropic, Cohere and TGI behind OpenAI-shaped gateways. Any further reason
-# (`content_filter`, `tool_calls`, `abort`, …) means that text was withheld or cut, and must not look whole.
+# (`content_filter`, `function_call`, `abort`, …) means that text was withheld or cut, and must not look whole.
 FINISH: dict[str, FinishReason] = {
     "stop": "stop",
     "eos": "stop",
@@ -28,6 +28,7 @@ FINISH: dict[str, FinishReason] = {
     "length": "length",
     "max_tokens": "length",
     "MAX_TOKENS": "length",
+    "tool_calls": "tool_calls",
 }
 
 
@@ -51,8 +52,19 @@ class _Logprobs(msgspec.Struct):
     top_logprobs: list[dict[str, float] | None] | None = None
 
 
+class _Function(msgspec.Struct):
+    name: str | None = None
+    arguments: str | None = None
+
+
+class _Call(msgspec.Struct):
+    index: int = 0
+    function: _Function | None = None
+
+
 class _Delta(msgspec.Struct):
     content: str | None = None
+    tool_calls: list[_Call] | None = None
 
 
 class _Choice(msgspec.Struct):
@@ -93,6 +105,7 @@ class AnswerReader:
         self._sequence_id = sequence_id
         self._finish: str | None = None
         self._counted = 0
+        self._calls = 0
         self._completion_tokens: int | None = None
         self._prompt_tokens = 0
         self._cached_tokens: int | None = None
@@ -117,19 +130,35 @@ class AnswerReader:
 
     def _piece(self, choice: _Choice) -> SequenceOutput | None:
         """None for a frame without text: a role alone, or the finish reason alone."""
-        text, logprobs = _text(choice), _logprobs(choice.logprobs)
-        if not text and not logprobs:
+        text, logprobs, calls = _text(choice), _logprobs(choice.logprobs), self._call_pieces(choice)
+        if not text and not logprobs and not calls:
             return None
-        return self._output(text=text, token_count=self._newly_counted(len(logprobs or ()) or 1), logprobs=logprobs)
+        output = self._output(text=text, token_count=self._newly_counted(len(logprobs or ()) or 1), logprobs=logprobs)
+        output.tool_calls = calls
+        return output
+
+    def _call_pieces(self, choice: _Choice) -> tuple[ToolCallDelta, ...]:
+        """Pieces of calls; each call's name once, and the calls one after the other."""
+        found: list[ToolCallDelta] = []
+        for call in (choice.delta and choice.delta.tool_calls) or ():
+            function = call.function or _Function()
+            begins = call.index == self._calls
+            if call.index != self._calls - 1 and not (begins and function.name):
+                raise Broken("The remote server sent a piece of a call that never began.")
+            self._calls += begins
+            found.append(ToolCallDelta(call.index, function.name if begins else None, function.arguments or ""))
+        return tuple(found)
 
     def _end(self) -> SequenceOutput:
         if self._finish is None:
             raise Broken("The remote server ended its answer without a finish reason.")
         if self._finish not in FINISH:
-            raise Broken("The remote server cut its answer for a reason of its own (a filter, a tool call, an abort).")
+            raise Broken("The remote server cut its answer for a reason of its own (a filter, an abort).")
         self.finished = True
         output = self._output(text="", token_count=self._newly_counted(0))
-        output.finish_reason = FINISH[self._finish]
+        finish = FINISH[self._finish]
+        # OpenAI says `stop` after a call that was forced by name.
+        output.finish_reason = "tool_calls" if finish == "stop" and self._calls else finish
         return output
 
     def _output(

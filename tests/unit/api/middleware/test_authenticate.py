@@ -15,7 +15,7 @@ from podium.config.server import Server
 from podium.core.errors import Unavailable
 from podium.core.identity import LOCAL, STRANGER, Principal
 from support.asgi import JSON_HEADERS, Answer, call, scope_of
-from support.http_doubles import FakeDispatcher, FakeGatekeeper, fake_backend
+from support.http_doubles import COPY_KEY, FakeDispatcher, FakeGatekeeper, fake_backend
 from support.quiet_logs import captured_logs
 
 KEY = "podium_key-of-acme"
@@ -152,3 +152,34 @@ def test_a_request_that_was_refused_is_logged_without_its_key(log: LogCapture) -
     ask(FakeGatekeeper(anonymous=None), ("authorization", "Bearer planted-key"))
     assert [entry["error_code"] for entry in log.entries if entry["event"] == "request"] == ["invalid_api_key"]
     assert "planted" not in str(log.entries)
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/version", 200), ("/readyz", 200), ("/no-such-thing", 404), ("/cache/stats", 403)]
+)
+def test_a_copy_that_bears_the_gateways_mark_is_the_callers_and_every_answer_says_that_it_counts_nowhere(
+    path: str, status: int
+) -> None:
+    answer = ask(
+        FakeGatekeeper({KEY: ACME}, anonymous=None), ("x-api-key", KEY), ("x-podium-shadow", COPY_KEY), path=path
+    )
+    assert (answer.status, answer.headers["x-podium-shadow"]) == (status, "counts-nowhere")
+
+
+def test_the_mark_opens_nothing_and_makes_its_caller_uncounted_and_last() -> None:
+    assert ask(FakeGatekeeper(anonymous=None), ("x-podium-shadow", COPY_KEY)).status == 401
+    dispatcher = FakeDispatcher()
+    app = create_app(fake_backend(dispatcher=dispatcher, gatekeeper=FakeGatekeeper({KEY: ACME})))
+    headers = [*JSON_HEADERS, ("x-api-key", KEY), ("x-podium-shadow", COPY_KEY)]
+    assert call(app, "POST", "/v1/completions", {"prompt": "x"}, headers=headers).status == 200
+    (caller,) = [request.caller for request in dispatcher.requests]
+    assert (caller.tenant, caller.uncounted) == ("acme", True)
+    assert caller.priority < LOCAL.priority
+
+
+@pytest.mark.parametrize("marks", [["mine"], [""], [COPY_KEY, COPY_KEY]])
+@pytest.mark.parametrize("path", ["/version", "/readyz"])
+def test_another_mark_is_refused_and_not_passed_over(marks: list[str], path: str) -> None:
+    answer = ask(FakeGatekeeper(), *[("x-podium-shadow", mark) for mark in marks], path=path)
+    assert answer.status == 403
+    assert "x-podium-shadow" not in answer.headers

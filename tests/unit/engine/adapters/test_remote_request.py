@@ -7,7 +7,16 @@ from typing import Any
 import pytest
 
 from podium.core.errors import UnsupportedParameter
-from podium.core.generation import ChatPrompt, Constraint, Message, Prompt, SamplingParams, TextPrompt, TokensPrompt
+from podium.core.generation import (
+    ChatPrompt,
+    Constraint,
+    Message,
+    Prompt,
+    SamplingParams,
+    TextPrompt,
+    TokensPrompt,
+    ToolChoice,
+)
 from podium.engine.adapters.remote_request import Dialect, OutgoingRequest, build
 from podium.engine.interface import EngineSequence
 
@@ -132,11 +141,27 @@ def test_a_regex_goes_only_to_a_server_that_knows_it() -> None:
     assert caught.value.param == "constraint"
 
 
+def test_tools_and_earlier_calls_are_passed_on() -> None:
+    tool = {"type": "function", "function": {"name": "f"}}
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": {"a": "é"}}}
+    turns = (
+        Message("assistant", None, extra={"tool_calls": [call]}),
+        Message("tool", "1", extra={"tool_call_id": "c"}),
+    )
+    prompt = ChatPrompt(turns, (tool,), tool_choice=ToolChoice(name="f", parallel=False))
+    body = request(prompt).body
+    assert (body["tools"], body["tool_choice"]) == ([tool], {"type": "function", "function": {"name": "f"}})
+    assert body["parallel_tool_calls"] is False
+    asked, answered = body["messages"]
+    assert asked["tool_calls"][0]["function"] == {"name": "f", "arguments": '{"a": "é"}'}
+    assert answered == {"role": "tool", "content": "1", "tool_call_id": "c"}
+    assert request(ChatPrompt(turns, (tool,), tool_choice=ToolChoice(required=True))).body["tool_choice"] == "required"
+
+
 @pytest.mark.parametrize(
     ("prompt", "sampling", "param"),
     [
         (CHAT, {"echo": True}, "echo"),
-        (ChatPrompt(messages=CHAT.messages, tools=({"type": "function"},)), {}, "tools"),
         (ChatPrompt(messages=CHAT.messages, add_generation_prompt=False), {}, "add_generation_prompt"),
         (TEXT, {"constraint": Constraint("json_schema", "{}")}, "constraint"),
     ],

@@ -1,0 +1,1 @@
+"""What Podium says of itself, held against what is so, and what saying it costs."""

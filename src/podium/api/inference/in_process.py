@@ -1,0 +1,64 @@
+"""One HTTP request to our own application, without a socket."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import MutableMapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.types import ASGIApp
+
+Header = tuple[bytes, bytes]
+
+
+@dataclass
+class LocalAnswer:
+    """A whole answer; header names are lower case."""
+
+    status: int = 0
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+async def ask(app: ASGIApp, method: str, path: str, headers: Sequence[Header], body: bytes = b"") -> LocalAnswer:
+    """Everything on the way is as for a request from outside: authentication, limits, log, metrics, errors.
+
+    Cancelling is as if the client hung up.
+    """
+    answer = LocalAnswer()
+    whole = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive() -> MutableMapping[str, Any]:
+        if whole:
+            return whole.pop()
+        await asyncio.Event().wait()
+        raise AssertionError("this is a bug: nothing sets that event")
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            answer.status = message["status"]
+            answer.headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in message["headers"]}
+        else:
+            answer.body += message.get("body", b"")
+
+    await app(_scope(method, path, [*headers, (b"content-length", b"%d" % len(body))]), receive, send)
+    return answer
+
+
+def _scope(method: str, path: str, headers: list[Header]) -> dict[str, Any]:
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "2",
+        "method": method,
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode("utf-8", "replace"),
+        "query_string": b"",
+        "root_path": "",
+        "headers": headers,
+        "client": None,
+        "server": None,
+        "extensions": {},
+    }

@@ -1,0 +1,46 @@
+"""Which tensors a model takes and gives: one row for each task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from podium.api.backend import ModelStatus
+from podium.core.errors import ModelNotReady, UnsupportedTask
+from podium.protocols.inference import InferTensorMetadata
+
+_FREE = -1
+
+
+@dataclass(frozen=True)
+class Signature:
+    """Tensors in and out, in the order in which they are told."""
+
+    inputs: tuple[InferTensorMetadata, ...]
+    outputs: tuple[InferTensorMetadata, ...]
+
+
+def _texts(name: str, *shape: int) -> InferTensorMetadata:
+    return InferTensorMetadata(name, "BYTES", list(shape or (_FREE,)))
+
+
+def _numbers(name: str, *shape: int) -> InferTensorMetadata:
+    return InferTensorMetadata(name, "FP32", list(shape))
+
+
+SIGNATURES: dict[str, Signature] = {
+    "generate": Signature((_texts("text_input"),), (_texts("text_output"),)),
+    "embed": Signature((_texts("text"),), (_numbers("embedding", _FREE, _FREE),)),
+    "classify": Signature((_texts("text"),), (_texts("label"), _numbers("probabilities", _FREE, _FREE))),
+    "rerank": Signature((_texts("query", 1), _texts("documents")), (_numbers("score", _FREE),)),
+}
+
+
+def signature_of(status: ModelStatus) -> Signature:
+    """The tensors of a model. Raises ModelNotReady while its task is unknown, UnsupportedTask where it has none."""
+    if status.task is None:
+        raise ModelNotReady("The model's task is not known before it is loaded.", param="model")
+    if status.task not in SIGNATURES:
+        raise UnsupportedTask(
+            f"Models of the task {status.task} have no tensors here; use their own route.", param="model"
+        )
+    return SIGNATURES[status.task]

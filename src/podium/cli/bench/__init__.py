@@ -1,0 +1,1 @@
+"""The group ``podium bench``: load tests. What they do is in ``podium.bench``; here are options and displays."""

@@ -1,0 +1,1 @@
+"""Comparing answers to copied requests: which requests, what an answer says, how alike two are. No I/O."""

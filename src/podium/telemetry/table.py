@@ -1,0 +1,186 @@
+"""Every metric of Podium, once: expositions, the monitor, rules, dashboards, the checks and the docs read it here.
+
+A metric that is renamed here is renamed everywhere; a query that names something else fails a test.
+"""
+
+from __future__ import annotations
+
+from podium.telemetry.metric import Metric
+
+FIRST_TOKEN_BUCKETS = (
+    0.001, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60,
+)  # fmt: skip
+PER_TOKEN_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5)
+DURATION_BUCKETS = (
+    0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5, 10.24, 20.48, 40.96, 81.92, 163.84, 327.68,
+)  # fmt: skip
+
+_MODEL = ("model", "version")
+
+# -- requests, counted when they end ---------------------------------------------------------------------------
+
+REQUESTS_RECEIVED = Metric("podium_requests_received_total", "counter", "Requests that arrived.", ("route",))
+REQUESTS_IN_FLIGHT = Metric("podium_requests_in_flight", "gauge", "Requests not ended yet.", ("route",))
+REQUESTS = Metric(
+    "podium_requests_total",
+    "counter",
+    "Requests that ended, each with one outcome.",
+    (*_MODEL, "route", "outcome"),
+)
+REQUEST_DURATION = Metric(
+    "podium_request_duration_seconds",
+    "histogram",
+    "From arrival to end.",
+    (*_MODEL, "route"),
+    buckets=DURATION_BUCKETS,
+)
+TIME_TO_FIRST_TOKEN = Metric(
+    "podium_time_to_first_token_seconds",
+    "histogram",
+    "From arrival to the first token; of requests that ended well.",
+    _MODEL,
+    buckets=FIRST_TOKEN_BUCKETS,
+)
+TIME_PER_OUTPUT_TOKEN = Metric(
+    "podium_time_per_output_token_seconds",
+    "histogram",
+    "Mean gap between tokens of one request that ended well.",
+    _MODEL,
+    buckets=PER_TOKEN_BUCKETS,
+)
+QUEUE_DURATION = Metric(
+    "podium_queue_duration_seconds",
+    "histogram",
+    "Wait for the running batch.",
+    _MODEL,
+    buckets=FIRST_TOKEN_BUCKETS,
+)
+PROMPT_TOKENS = Metric(
+    "podium_prompt_tokens_total",
+    "counter",
+    "Prompt tokens that an engine computed; not those of kept or shared answers.",
+    _MODEL,
+)
+OUTPUT_TOKENS = Metric(
+    "podium_output_tokens_total",
+    "counter",
+    "Tokens that an engine computed; not those of kept or shared answers.",
+    _MODEL,
+)
+TOKENS_SAMPLED = Metric(
+    "podium_output_tokens_sampled_total",
+    "counter",
+    "Tokens that workers sent: those delivered, discarded and unread together.",
+    _MODEL,
+)
+TOKENS_DELIVERED = Metric(
+    "podium_output_tokens_delivered_total", "counter", "Tokens that were read for an answer.", _MODEL
+)
+TOKENS_DISCARDED = Metric(
+    "podium_output_tokens_discarded_total", "counter", "Tokens that came when nobody read the answer any more.", _MODEL
+)
+TOKENS_UNREAD = Metric("podium_output_tokens_unread", "gauge", "Tokens that wait to be read.", _MODEL)
+
+# -- models, read at each scrape -------------------------------------------------------------------------------
+
+MODEL_RUNNING = Metric(
+    "podium_model_running_sequences",
+    "gauge",
+    "Sequences in the running batch.",
+    _MODEL,
+)
+MODEL_WAITING = Metric(
+    "podium_model_waiting_requests",
+    "gauge",
+    "Requests in the admission queue.",
+    _MODEL,
+)
+RUNNING_LIMIT = Metric("podium_running_limit_sequences", "gauge", "Most sequences in the running batch.", _MODEL)
+QUEUE_LIMIT = Metric("podium_queue_limit_requests", "gauge", "Most requests in the admission queue.", _MODEL)
+KV_CACHE_USAGE = Metric("podium_kv_cache_usage_ratio", "gauge", "KV cache in use, 0 to 1.", _MODEL)
+MODEL_MEMORY = Metric("podium_model_memory_bytes", "gauge", "Resident memory of the worker.", _MODEL)
+LAST_PROGRESS = Metric(
+    "podium_engine_last_progress_timestamp_seconds",
+    "gauge",
+    "When the engine last made a step, or had nothing to do; seconds since 1970.",
+    _MODEL,
+)
+WORKER_RESTARTS = Metric("podium_worker_restarts_total", "counter", "Workers replaced.", _MODEL)
+MODEL_STATE = Metric("podium_model_state", "gauge", "1 for the present state.", (*_MODEL, "state"))
+BUILD_INFO = Metric("podium_build_info", "gauge", "Constant 1.", ("version",))
+
+# -- the machine, read at each scrape --------------------------------------------------------------------------
+
+_GPU = "on a machine with an NVIDIA GPU and `podium[gpu]`"
+GPU_MEMORY_USED = Metric("podium_gpu_memory_used_bytes", "gauge", "GPU memory in use.", ("gpu",), shown=_GPU)
+GPU_MEMORY_SIZE = Metric("podium_gpu_memory_size_bytes", "gauge", "GPU memory there is.", ("gpu",), shown=_GPU)
+GPU_UTILIZATION = Metric(
+    "podium_gpu_utilization_ratio", "gauge", "Time in which the GPU worked, 0 to 1.", ("gpu",), shown=_GPU
+)
+GPU_ENERGY = Metric(
+    "podium_gpu_energy_joules_total",
+    "counter",
+    "Energy that the GPU used since its driver was loaded.",
+    ("gpu",),
+    shown=_GPU,
+)
+PROCESS_CPU = Metric("podium_process_cpu_seconds_total", "counter", "Processor time of the API process.")
+PROCESS_MEMORY = Metric("podium_process_resident_memory_bytes", "gauge", "Resident memory of the API process.")
+HOST_MEMORY_AVAILABLE = Metric(
+    "podium_host_memory_available_bytes", "gauge", "Memory of the machine that could be used."
+)
+HOST_MEMORY_SIZE = Metric("podium_host_memory_size_bytes", "gauge", "Memory of the machine.")
+HOST_CPU = Metric("podium_host_cpu_seconds_total", "counter", "Time of all processors of the machine.", ("mode",))
+
+# -- what requests share, read at each scrape ------------------------------------------------------------------
+
+CACHE_REQUESTS = Metric(
+    "podium_cache_requests_total",
+    "counter",
+    "Generations by what the response cache had to do with them.",
+    ("model", "status"),
+)
+CACHE_GIVEN_UP = Metric(
+    "podium_cache_given_up_total", "counter", "Kept answers lost, and answers not kept.", ("reason",)
+)
+_IN_MEMORY = "with a cache in this process"
+CACHE_BYTES = Metric("podium_cache_bytes", "gauge", "Size of the answers in this process.", shown=_IN_MEMORY)
+CACHE_ENTRIES = Metric("podium_cache_entries", "gauge", "Answers kept in this process.", shown=_IN_MEMORY)
+QUOTA_REFUSALS = Metric("podium_quota_refusals_total", "counter", "Requests refused by a quota.", ("scope", "quota"))
+QUOTA_DEGRADED = Metric("podium_quota_degraded", "gauge", "1 while quotas are local shares, because the store is away.")
+STORE_CALLS_FAILED = Metric(
+    "podium_store_calls_failed_total", "counter", "Calls to the store that failed or came too late.", ("purpose",)
+)
+STORE_OPEN = Metric(
+    "podium_store_open", "gauge", "1 while the store is not asked, because it lately failed.", ("purpose",)
+)
+
+# -- the monitor's own -----------------------------------------------------------------------------------------
+
+TARGET_UP = Metric(
+    "podium_monitor_target_up", "gauge", "1 while the target answers well.", ("target",), owner="monitor"
+)
+ALERT_FIRING = Metric(
+    "podium_monitor_alert_firing",
+    "gauge",
+    "1 while the alert fires.",
+    ("rule", "subject", "severity"),
+    owner="monitor",
+)
+WEBHOOK_DELIVERIES = Metric(
+    "podium_alert_webhook_deliveries_total",
+    "counter",
+    "Messages for a receiver by what became of them.",
+    ("receiver", "result"),
+    owner="monitor",
+)
+KEPT_BYTES = Metric("podium_monitor_kept_bytes", "gauge", "Size of the kept history.", owner="monitor")
+LAST_ROUND = Metric(
+    "podium_monitor_last_round_timestamp_seconds",
+    "gauge",
+    "When figures were last put down; seconds since 1970.",
+    owner="monitor",
+)
+
+METRICS: tuple[Metric, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Metric))
+"""All of them, in the order above."""

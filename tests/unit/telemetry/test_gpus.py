@@ -1,0 +1,34 @@
+"""What a scrape tells of GPUs: what is known, and never a 0 for what is not."""
+
+from __future__ import annotations
+
+from podium.telemetry.gpus import GpuReading, nvml_gpus
+from podium.telemetry.metrics import ServerMetrics
+
+
+def scraped(*gpus: GpuReading) -> str:
+    return ServerMetrics(list, version="1", gpus=lambda: gpus).exposition().decode()
+
+
+def test_each_gpu_has_its_series() -> None:
+    text = scraped(GpuReading(0, 10, 80, 0.25, 1000.0), GpuReading(1, 20, 80, 0.5, 2000.0))
+    assert 'podium_gpu_memory_used_bytes{gpu="1"} 20.0' in text
+    assert 'podium_gpu_memory_size_bytes{gpu="0"} 80.0' in text
+    assert 'podium_gpu_utilization_ratio{gpu="1"} 0.5' in text
+    assert 'podium_gpu_energy_joules_total{gpu="0"} 1000.0' in text
+
+
+def test_what_a_gpu_does_not_tell_has_no_series() -> None:
+    text = scraped(GpuReading(0, used_bytes=10, size_bytes=80))
+    assert "podium_gpu_memory_used_bytes" in text
+    assert "podium_gpu_utilization" not in text
+    assert "podium_gpu_energy" not in text
+
+
+def test_without_a_gpu_nothing_is_said_of_gpus() -> None:
+    assert "gpu" not in scraped()
+
+
+def test_a_machine_without_the_library_or_a_driver_has_no_gpus() -> None:
+    """On a machine with both it reads them; either way it never raises."""
+    assert all(reading.number >= 0 for reading in nvml_gpus()())
