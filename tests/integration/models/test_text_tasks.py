@@ -22,7 +22,7 @@ from support.models import echo_model, serving
 from support.on_loop import on_loop
 from support.quotas import Notebook
 
-TASKS = ("token_classification", "zero_shot", "fill_mask", "question_answering")
+TASKS: tuple[OneShotTask, ...] = ("token_classification", "zero_shot", "fill_mask", "question_answering")
 
 
 def one_shots(models: Models, quotas: Notebook | None = None) -> OneShots:
@@ -117,7 +117,7 @@ async def test_a_model_of_another_task_says_which_models_can() -> None:
 
 @on_loop
 async def test_five_tasks_share_one_memory_budget_and_a_sixth_model_is_told_what_is_in_use() -> None:
-    tasks = (*TASKS, "embed")
+    tasks: tuple[OneShotTask, ...] = (*TASKS, "embed")
     slow = {"token_interval_seconds": 0.3}
     models_ = [echo_model(task, task=task, engine=slow) for task in tasks]
     budget = int(5.5 * WORKER_OVERHEAD_BYTES)
