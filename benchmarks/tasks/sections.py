@@ -79,7 +79,7 @@ SECTIONS = (
         "Five tasks in one server",
         "Embeddings (all-MiniLM), token classification, zero-shot classification and question answering (small "
         "encoders with random weights) and generation (the demo model), all loaded at once under one memory budget and "
-        "asked by four callers each, while `/livez` is asked a hundred times a second on a connection of its own. A "
+        "asked by four callers each, while `/livez` is asked a hundred times a second, by ten probers in turns. A "
         "probe's time counts from when it was due.",
         _mixed,
     ),

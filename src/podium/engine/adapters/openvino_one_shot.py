@@ -32,7 +32,7 @@ from podium.engine.one_shot import (
 from podium.engine.pooling import likeliest, normalized, pooled, real_rows
 
 SHAPE_TOKENS = 8
-PASS_TOKENS = 16  # a pass costs as much as so many tokens: docs/benchmarks/tuning.md
+PASS_TOKENS = 16  # a pass costs as much as so many tokens: decision 61
 MOST_LOGITS = 64 * 1024**2  # numbers of one pass over a vocabulary: 256 MiB
 _HINTS = {"bf16": "bf16", "f16": "f16"}
 Integers = NDArray[np.int64]
