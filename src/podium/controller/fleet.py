@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import httpx
 
-from podium.gateway.admin import EnvoyAdmin
+from podium.gateway.admin import Gateways
 from podium.gateway.route import PIN_HEADER
 from podium.gateway.topology import Topology
 from podium.rollout.ports import Readiness
@@ -15,7 +15,7 @@ from podium.rollout.ports import Readiness
 class EnvoyFleet:
     """Asks Envoy's admin interface, and requests through its listener. ``topology`` gives the present one."""
 
-    def __init__(self, admin: EnvoyAdmin, client: httpx.AsyncClient, topology: Callable[[], Topology]) -> None:
+    def __init__(self, admin: Gateways, client: httpx.AsyncClient, topology: Callable[[], Topology]) -> None:
         self._admin = admin
         self._client = client
         self._topology = topology
