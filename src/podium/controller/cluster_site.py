@@ -16,6 +16,7 @@ from podium.cluster.watch import SliceWatch
 from podium.config.settings import Settings
 from podium.controller.attempts_reader import Watcher
 from podium.controller.fleet import EnvoyFleet
+from podium.controller.restarts_file import RestartsFile
 from podium.controller.run_folder import RunFolder
 from podium.controller.site import PROBE_SECONDS, Site
 from podium.gateway.attempts import Attempt
@@ -70,6 +71,7 @@ class ClusterPlace:
             envoys = await stack.enter_async_context(SeveralEnvoys(intake.reopen))
             client = await stack.enter_async_context(own_ports_client(PROBE_SECONDS))
             pods = _Pods(self, watch, envoys)
+            restarts = RestartsFile(folder.restarts)
             await envoys.follow(pods.gateway_urls())
             yield Site(
                 admin=envoys,
@@ -77,7 +79,7 @@ class ClusterPlace:
                 began=time.time(),
                 revisions=_revisions(settings),
                 log=self.gateway_log,
-                fleet=lambda topology: _PodFleet(envoys, client, topology),
+                fleet=lambda topology: _PodFleet(envoys, client, topology, restarts),
                 client=client,
                 handlers=(intake.handler, health_handler()),
                 populated=lambda topology: replace(topology.with_servers(pods.endpoints()), watched=True),
@@ -136,8 +138,14 @@ class _AfterAll:
 class _PodFleet(EnvoyFleet):
     """``Fleet`` over gateways that are pods: their listener is at each pod's own address."""
 
-    def __init__(self, envoys: SeveralEnvoys, client: httpx.AsyncClient, topology: Callable[[], Topology]) -> None:
-        super().__init__(envoys, client, topology)
+    def __init__(
+        self,
+        envoys: SeveralEnvoys,
+        client: httpx.AsyncClient,
+        topology: Callable[[], Topology],
+        restarts: RestartsFile,
+    ) -> None:
+        super().__init__(envoys, client, topology, restarts)
         self._envoys = envoys
 
     async def answers(self, environment: str) -> bool:

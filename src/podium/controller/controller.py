@@ -34,6 +34,7 @@ from podium.controller.rollouts import Rollouts
 from podium.controller.run_folder import RunFolder
 from podium.controller.site import Site, this_machine
 from podium.controller.splitter import GatewaySplitter
+from podium.controller.stable_samples import StableSamples
 from podium.controller.traffic_view import TrafficView
 from podium.controller.watching import AttemptsWatcher
 from podium.core.errors import ConfigurationError
@@ -104,11 +105,12 @@ async def control(settings: Settings, folder: RunFolder, stop: asyncio.Event, pl
         traffic = Traffic(topology, discovery, kept)
         copies = CopiesPort()
         shadow_key = read_run_key(settings.access.shadow_key_file, "access.shadow_key_file")
+        past = StableSamples()
         comparer = Comparer(traffic, copies, site.client, shadow_key)
         deploy_key = read_run_key(settings.access.deploy_key_file, "access.deploy_key_file")
         deployer = await stack.enter_async_context(Deployer(site.client, lambda: traffic.topology, deploy_key))
         fleet = site.fleet(lambda: traffic.topology)
-        world = World(GatewaySplitter(traffic), fleet, comparer, deployer, time.time)
+        world = World(GatewaySplitter(traffic), fleet, comparer, deployer, past, time.time)
         overruled = is_overruled(history.state, settings.gateway)
         reconciler = Reconciler(history, world, watching_since=site.began, overruled=overruled)
         recent = RecentAttempts()
@@ -130,7 +132,7 @@ async def control(settings: Settings, folder: RunFolder, stop: asyncio.Event, pl
             version=version("podium"),
             monitoring=watch.view,
         )
-        watcher = site.watcher(AttemptsWatcher(reconciler, recent))
+        watcher = site.watcher(AttemptsWatcher(reconciler, recent, past))
         reader = AttemptsReader(folder.attempts_log, attempts, admin, watcher=watcher)
         loops = {"attempts reader": reader.run(), "rollouts": reconciler.run(), "monitor": watch.run()}
         loops |= {"comparer": comparer.run(), **site.loops(traffic)}

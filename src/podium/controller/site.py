@@ -13,6 +13,7 @@ import httpx
 from podium.config.settings import Settings
 from podium.controller.attempts_reader import Watcher
 from podium.controller.fleet import EnvoyFleet
+from podium.controller.restarts_file import RestartsFile
 from podium.controller.revisions import usual_revisions
 from podium.controller.run_folder import RunFolder
 from podium.gateway.admin import EnvoyAdmin, Gateways
@@ -60,6 +61,7 @@ class Site:
 async def this_machine(settings: Settings, folder: RunFolder) -> AsyncIterator[Site]:
     """The place of one ``podium up``: one gateway, and sockets in ``folder``."""
     folder.discovery_socket.unlink(missing_ok=True)  # of a controller that was killed
+    restarts = RestartsFile(folder.restarts)
     async with EnvoyAdmin(folder.admin_socket) as admin, own_ports_client(PROBE_SECONDS) as client:
         yield Site(
             admin=admin,
@@ -67,7 +69,7 @@ async def this_machine(settings: Settings, folder: RunFolder) -> AsyncIterator[S
             began=folder.began,
             revisions=usual_revisions(folder, settings),
             log=str(folder.attempts_log),
-            fleet=lambda topology: EnvoyFleet(admin, client, topology),
+            fleet=lambda topology: EnvoyFleet(admin, client, topology, restarts),
             client=client,
             copies=folder.copies_socket,
         )

@@ -64,7 +64,8 @@ class Topology:
 
     ``weights`` holds every environment, in the order of ``environments``, in units of which ``TOTAL_WEIGHT`` are all.
     ``former`` is the stable environment of before, for as long as requests may be on their way through its shield.
-    With ``has_tls`` nobody is served before there is a ``certificate``. ``copied`` requests of 10,000 are sent to
+    ``draining`` is an environment whose servers get no new request, by whatever way; those that run go on. With
+    ``has_tls`` nobody is served before there is a ``certificate``. ``copied`` requests of 10,000 are sent to
     ``copies_socket`` too; empty: none can be. ``watched``: servers come and go by themselves, so that an environment
     may have none for a while.
     """
@@ -77,6 +78,7 @@ class Topology:
     health_host: str
     attempts_log: str
     former: str = ""
+    draining: str = ""
     has_tls: bool = False
     certificate: Certificate | None = None
     copies_socket: str = ""

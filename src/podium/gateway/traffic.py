@@ -70,6 +70,16 @@ class Traffic:
                 await self._tell(replace(self.topology, former=""))
                 log.info("stable", environment=environment)
 
+    async def set_draining(self, environment: str) -> None:
+        """From now on the servers of ``environment`` get no new request, not even by header; empty: all get theirs.
+
+        Streams that run go on. Of servers that are addressed by name this is not told: their cluster would begin anew.
+        Raises what ``DiscoveryServer.push`` raises.
+        """
+        async with self._changing:
+            if self.topology.draining != environment:
+                await self._tell(replace(self.topology, draining=environment))
+
     async def set_copied(self, units: int) -> None:
         """Copy so many of 10,000 requests from now on. Raises what ``DiscoveryServer.push`` raises."""
         async with self._changing:
