@@ -7,7 +7,7 @@ from collections.abc import Callable
 import httpx
 
 from podium.controller.restarts_file import RestartsFile
-from podium.gateway.admin import EnvoyAdmin
+from podium.gateway.admin import Gateways
 from podium.gateway.route import PIN_HEADER
 from podium.gateway.topology import Topology
 from podium.rollout.ports import Readiness
@@ -17,7 +17,7 @@ class EnvoyFleet:
     """Asks Envoy's admin interface, and requests through its listener. ``topology`` gives the present one."""
 
     def __init__(
-        self, admin: EnvoyAdmin, client: httpx.AsyncClient, topology: Callable[[], Topology], restarts: RestartsFile
+        self, admin: Gateways, client: httpx.AsyncClient, topology: Callable[[], Topology], restarts: RestartsFile
     ) -> None:
         self._admin = admin
         self._client = client
