@@ -32,13 +32,16 @@ BROAD_EXCEPTS = {
     Path("engine/stepping.py"): "request, in a worker, at the engine",
 }
 PRINTER = Path("cli/output.py")
+PUBLIC = Path("client/__init__.py")
 
 
 def packages_that_hold_code(source: Source) -> list[str]:
-    """An ``__init__.py`` is a docstring and nothing else."""
+    """An ``__init__.py`` is a docstring and nothing else; the public package's names its public names too."""
     if source.path.name != "__init__.py":
         return []
     body = source.tree.body
+    if source.path == PUBLIC:
+        body = [node for node in body if not isinstance(node, ast.ImportFrom | ast.Assign)]
     documented = len(body) == 1 and ast.get_docstring(source.tree)
     return [] if documented else [f"{source.path}: an __init__.py holds a docstring and no code"]
 
@@ -131,6 +134,7 @@ def printers(source: Source) -> list[str]:
 OFFENCES: list[tuple[Rule, str, str]] = [
     (packages_that_hold_code, "core/__init__.py", '"""Doc."""\nfrom podium import core\n'),
     (packages_that_hold_code, "core/__init__.py", ""),
+    (packages_that_hold_code, "client/__init__.py", '"""Doc."""\nprint()\n'),
     (vague_file_names, "core/utils.py", ""),
     (vague_file_names, "helpers/text.py", ""),
     (long_functions, "a.py", "def f():\n" + "    x = 1\n" * MOST_FUNCTION_LINES),

@@ -6,7 +6,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
-from podium.api import docs, health, metrics
+from podium.api import cloud, docs, health, metrics
 from podium.api.anthropic import messages
 from podium.api.application import Application, within
 from podium.api.backend import Backend
@@ -29,7 +29,7 @@ from podium.api.native import models as native_models
 from podium.api.ollama import embed as ollama_embed
 from podium.api.ollama import generate as ollama_generate
 from podium.api.ollama import models as ollama_models
-from podium.api.openai import chat, completions, embeddings, tokenize
+from podium.api.openai import chat, completions, embeddings, responses, tokenize
 from podium.api.openai import models as openai_models
 from podium.api.openapi import describe
 from podium.api.routes import RouteLabels
@@ -47,6 +47,7 @@ _ROUTERS = (
     chat.router,
     completions.router,
     embeddings.router,
+    responses.router,
     messages.router,
     ollama_generate.router,
     ollama_embed.router,
@@ -61,6 +62,7 @@ _ROUTERS = (
     inference_generate.router,
     repository.router,
     metadata.router,
+    cloud.router,
     openai_models.router,
     tokenize.router,
     health.router,

@@ -151,6 +151,9 @@ _OUTCOMES: dict[str, Outcome] = {
 }
 
 
+_SHAPED_AS_OPENAI = frozenset({"/v1", "/invocations", "/score", "/predict"})
+
+
 def dialect_of(path: str) -> Dialect:
     """Whose shape errors on ``path`` have."""
     if path == "/v1/messages" or path.startswith("/v1/messages/"):
@@ -159,7 +162,7 @@ def dialect_of(path: str) -> Dialect:
         return "ollama"
     if path == "/v2" or (path.startswith("/v2/") and path != "/v2/rerank"):
         return "inference"
-    return "openai" if path == "/v1" or path.startswith("/v1/") else "native"
+    return "openai" if path.startswith("/v1/") or path in _SHAPED_AS_OPENAI else "native"
 
 
 def status_of(error: PodiumError, dialect: Dialect = "native") -> int:

@@ -10,7 +10,19 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from podium.api.errors import Dialect, dialect_of
-from podium.protocols import anthropic, inference, native, native_use, ollama, openai, openai_answers, tasks, text_tasks
+from podium.protocols import (
+    anthropic,
+    cloud,
+    inference,
+    native,
+    native_use,
+    ollama,
+    openai,
+    openai_answers,
+    responses,
+    tasks,
+    text_tasks,
+)
 from podium.protocols.wire import WireModel
 
 _REFERENCE = "#/components/schemas/"
@@ -38,6 +50,7 @@ _REQUESTS: tuple[type[WireModel], ...] = (
     openai.ChatCompletionRequest,
     openai.CompletionRequest,
     openai.EmbeddingsRequest,
+    responses.ResponsesRequest,
     tasks.RerankRequest,
     tasks.ClassifyRequest,
     text_tasks.TokenClassificationRequest,
@@ -50,6 +63,8 @@ _REQUESTS: tuple[type[WireModel], ...] = (
     ollama.OllamaChatRequest,
     ollama.OllamaEmbedRequest,
     ollama.OllamaShowRequest,
+    cloud.InvocationRequest,
+    cloud.PredictRequest,
     inference.InferRequest,
     inference.InferGenerateRequest,
     inference.RepositoryIndexRequest,
@@ -65,6 +80,7 @@ _ANSWERS = (
     openai_answers.ChatCompletion,
     openai_answers.Completion,
     openai_answers.EmbeddingList,
+    responses.ResponseObject,
     tasks.RerankAnswer,
     tasks.ClassifyAnswer,
     text_tasks.TokenClassificationAnswer,
@@ -78,6 +94,7 @@ _ANSWERS = (
     ollama.OllamaModels,
     ollama.OllamaModel,
     ollama.OllamaVersion,
+    cloud.PredictAnswer,
     inference.InferServerMetadata,
     inference.InferModelMetadata,
     inference.InferState,

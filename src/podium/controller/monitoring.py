@@ -16,7 +16,7 @@ from podium.config.settings import Settings
 from podium.config.sources import load
 from podium.controller.run_folder import RunFolder
 from podium.core.errors import ConfigurationError
-from podium.gateway.admin import EnvoyAdmin
+from podium.gateway.admin import Gateways
 from podium.monitor.alert_history import AlertHistory
 from podium.monitor.alerts import AlertBook, Episode
 from podium.monitor.catalog import Catalog, catalog_of
@@ -49,7 +49,7 @@ class Watch:
 
 
 @asynccontextmanager
-async def watch_of(settings: Settings, folder: RunFolder, admin: EnvoyAdmin) -> AsyncIterator[Watch]:
+async def watch_of(settings: Settings, folder: RunFolder, admin: Gateways) -> AsyncIterator[Watch]:
     """A watch over every replica and the gateway, whose connections are open while it is entered."""
     environments = settings.gateway.environments
     catalog = catalog_of(environments, _model_names(settings, folder))

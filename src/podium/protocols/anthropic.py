@@ -107,6 +107,29 @@ class MessageAnswer(msgspec.Struct, frozen=True, kw_only=True):
     usage: MessageUsage
 
 
+class ClaudeModel(msgspec.Struct, frozen=True, kw_only=True):
+    """One model, as Anthropic tells it."""
+
+    id: str
+    type: Literal["model"] = "model"
+    display_name: str
+    created_at: str
+
+
+class ClaudeModelList(msgspec.Struct, frozen=True):
+    """``GET /v1/models`` for Anthropic's clients: always one page."""
+
+    data: list[ClaudeModel]
+    first_id: str | None
+    last_id: str | None
+    has_more: bool = False
+
+    @classmethod
+    def of(cls, models: list[ClaudeModel]) -> ClaudeModelList:
+        """The page with ``models``."""
+        return cls(models, models[0].id if models else None, models[-1].id if models else None)
+
+
 class TokenCount(msgspec.Struct, frozen=True):
     """Answer to ``POST /v1/messages/count_tokens``."""
 

@@ -25,6 +25,7 @@ GENERATING = [
     "/batch_generate",
     "/v1/chat/completions",
     "/v1/completions",
+    "/v1/responses",
     "/v1/messages",
     "/api/generate",
     "/api/chat",

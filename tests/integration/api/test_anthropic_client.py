@@ -53,6 +53,14 @@ def test_tokens_are_counted(client: anthropic.Anthropic) -> None:
     assert client.messages.count_tokens(model="demo", messages=TURNS).input_tokens == 3
 
 
+def test_models_are_listed_and_described(client: anthropic.Anthropic) -> None:
+    listed = list(client.models.list())
+    assert [model.id for model in listed] == ["demo", "org/alias", "other/model"]
+    assert client.models.retrieve("demo") == listed[0]
+    with pytest.raises(anthropic.NotFoundError):
+        client.models.retrieve("nope")
+
+
 @pytest.mark.parametrize(
     ("failure", "kind"),
     [

@@ -257,7 +257,7 @@ def test_a_draining_server_takes_nothing_new_and_still_answers_probes(path: str)
     app = create_app(fake_backend(draining=lambda: True))
     method = "GET" if call(create_app(fake_backend()), "GET", path).status != 405 else "POST"
     answer = call(app, method, path)
-    if path in PROBES | {"/metrics", "/health", "/v2/health/live", "/v2/health/ready"}:
+    if path in PROBES | {"/metrics", "/health", "/ping", "/v2/health/live", "/v2/health/ready"}:
         assert answer.json["error"]["code"] != "draining" if answer.status == 400 else True
         assert b"shutting down" not in answer.body
     else:

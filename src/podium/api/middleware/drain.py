@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from podium.api.roles import PROBES
 from podium.core.errors import Draining
 
-ALWAYS_SERVED = PROBES | {"/metrics", "/health", "/v2/health/live", "/v2/health/ready"}
+ALWAYS_SERVED = PROBES | {"/metrics", "/health", "/ping", "/v2/health/live", "/v2/health/ready"}
 
 
 class Drain:

@@ -1,6 +1,11 @@
-"""``GET /v1/models`` and ``GET /v1/models/{id}``; ids may contain slashes."""
+"""``GET /v1/models`` and ``GET /v1/models/{id}``; ids may contain slashes.
+
+Anthropic's clients get their own shape here, told by their header ``anthropic-version``.
+"""
 
 from __future__ import annotations
+
+import datetime as dt
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,6 +17,7 @@ from podium.api.json_answer import PRIVATE, JsonAnswer
 from podium.api.openapi import operation
 from podium.api.principal import principal_of
 from podium.api.visible_models import find_model, visible_models
+from podium.protocols.anthropic import ClaudeModel, ClaudeModelList
 from podium.protocols.openai_answers import ModelCard, ModelList
 
 router = direct_router(tags=["OpenAI"])
@@ -24,14 +30,27 @@ async def list_models(request: Request) -> Response:
     for status in visible_models(backend_of(request), principal_of(request.scope)):
         for name in (status.name, *status.aliases):
             cards.setdefault(name, _card(name, status))
-    return JsonAnswer(ModelList(data=list(cards.values())), headers=PRIVATE)
+    found = list(cards.values())
+    answer = ClaudeModelList.of([_claude(card) for card in found]) if _is_claude(request) else ModelList(data=found)
+    return JsonAnswer(answer, headers=PRIVATE)
 
 
 @router.get("/v1/models/{model_id:path}", **operation("Describe a model", answer=ModelCard))
 async def get_model(request: Request, model_id: str) -> Response:
     """One model by name, alias or name@version."""
     status = find_model(backend_of(request), principal_of(request.scope), model_id)
-    return JsonAnswer(_card(model_id, status), headers=PRIVATE)
+    card = _card(model_id, status)
+    return JsonAnswer(_claude(card) if _is_claude(request) else card, headers=PRIVATE)
+
+
+def _is_claude(request: Request) -> bool:
+    """Anthropic's clients ask on the same path, and name their protocol's version."""
+    return "anthropic-version" in request.headers
+
+
+def _claude(card: ModelCard) -> ClaudeModel:
+    created = dt.datetime.fromtimestamp(card.created, dt.UTC).isoformat().replace("+00:00", "Z")
+    return ClaudeModel(id=card.id, display_name=card.id, created_at=created)
 
 
 def _card(name: str, status: ModelStatus) -> ModelCard:

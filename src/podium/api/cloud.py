@@ -1,0 +1,126 @@
+"""The routes that hosting platforms call.
+
+SageMaker's ``/ping`` and ``/invocations``, Azure ML's ``/score``, Vertex AI's ``/predict``. What they carry are
+requests of our other routes, told apart by their members.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from podium.api.answering import first_error
+from podium.api.backend import Backend
+from podium.api.body import read
+from podium.api.context import backend_of
+from podium.api.direct_route import direct_router
+from podium.api.disconnect import stop_on_disconnect
+from podium.api.json_answer import JsonAnswer, ignored_headers
+from podium.api.openai.chat import chat_completions
+from podium.api.openai.completions import completions
+from podium.api.openai.embeddings import embeddings
+from podium.api.openapi import operation
+from podium.api.principal import principal_of
+from podium.api.strict_json import decode_object
+from podium.api.tasks.classify import classify
+from podium.api.tasks.rerank import rerank
+from podium.api.visible_models import find_model
+from podium.core.errors import InvalidRequest, UnsupportedParameter
+from podium.protocols.cloud import InvocationRequest, PredictAnswer, PredictRequest
+
+router = direct_router(tags=["Cloud platforms"])
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+_EXAMPLE = {"messages": [{"role": "user", "content": "Name three trees."}], "max_tokens": 40}
+_INVOKE = operation(
+    "Invoke the model",
+    request=InvocationRequest,
+    answer=dict[str, Any],
+    reserves=True,
+    stream="As the route streams whose request it is.",
+    example=_EXAMPLE,
+)
+_BY_MEMBER: tuple[tuple[str, Endpoint], ...] = (
+    ("messages", chat_completions),
+    ("prompt", completions),
+    ("query", rerank),
+    ("input", embeddings),
+)
+
+
+@router.get("/ping", **operation("Should requests be sent?", answer=dict[str, Any]))
+async def ping(request: Request) -> Response:
+    """200 while new requests are welcome, else 503."""
+    backend = backend_of(request)
+    good = backend.models.health().ready and not backend.draining()
+    return JsonAnswer({}, status_code=200 if good else 503)
+
+
+@router.post("/invocations", **_INVOKE)
+@router.post("/score", **_INVOKE)
+async def invocations(request: Request) -> Response:
+    """The answer of the route whose request it is: chat, completions, embeddings, classify or rerank."""
+    backend = backend_of(request)
+    await read(request, InvocationRequest, max_depth=backend.server.limits.json_depth)
+    body = decode_object(await request.body(), max_depth=backend.server.limits.json_depth)
+    return await _endpoint_for(request, backend, body)(request)
+
+
+@router.post(
+    "/predict",
+    **operation(
+        "Predict for instances",
+        request=PredictRequest,
+        answer=PredictAnswer,
+        reserves=True,
+        example={"instances": [{"prompt": "The sea was"}], "parameters": {"max_tokens": 20}},
+    ),
+)
+async def predict(request: Request) -> Response:
+    """All instances run together; if one fails, the call fails with its error."""
+    backend = backend_of(request)
+    body = await read(request, PredictRequest, max_depth=backend.server.limits.json_depth)
+    headers = ignored_headers(request)
+    async with stop_on_disconnect(request.receive):
+        with first_error():
+            async with asyncio.TaskGroup() as group:
+                tasks = [
+                    group.create_task(
+                        _predict_one(request, backend, {**(body.parameters or {}), **instance}),
+                        name=f"instance-{number}",
+                    )
+                    for number, instance in enumerate(body.instances)
+                ]
+    return JsonAnswer(PredictAnswer([task.result() for task in tasks]), headers=headers)
+
+
+async def _predict_one(request: Request, backend: Backend, body: dict[str, Any]) -> Any:
+    if body.get("stream"):
+        raise UnsupportedParameter("`stream` is not possible here. Use /invocations.", param="stream")
+    whole = [{"type": "http.request", "body": msgspec.json.encode(body), "more_body": False}]
+
+    async def receive() -> MutableMapping[str, Any]:
+        if whole:
+            return whole.pop()
+        await asyncio.Event().wait()  # the call's own watch sees a client that hangs up
+        raise AssertionError("this is a bug: nothing sets that event")
+
+    response = await _endpoint_for(request, backend, body)(Request(request.scope, receive))
+    return msgspec.json.decode(bytes(response.body))
+
+
+def _endpoint_for(request: Request, backend: Backend, body: Mapping[str, Any]) -> Endpoint:
+    """Raises InvalidRequest where no member tells whose request it is."""
+    found = next((endpoint for member, endpoint in _BY_MEMBER if body.get(member) is not None), None)
+    if found is None:
+        members = ", ".join(f"`{member}`" for member, _ in _BY_MEMBER)
+        raise InvalidRequest(f"One of {members} is required: it tells what is asked for.", param="messages")
+    if found is embeddings and isinstance(body.get("model"), str | None):
+        status = find_model(backend, principal_of(request.scope), backend.model_name(body.get("model")))
+        return classify if status.task == "classify" else embeddings
+    return found

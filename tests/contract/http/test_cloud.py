@@ -1,0 +1,67 @@
+"""The routes of hosting platforms: other routes' requests, told by their members."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from podium.api.app import create_app
+from podium.core.errors import EngineCrashed
+from support.asgi import Answer, call
+from support.http_doubles import WORDS, FakeClassifier, FakeDispatcher, FakeHealth, fake_backend
+
+TEXT = "".join(WORDS)
+CHAT = {"messages": [{"role": "user", "content": "hi"}]}
+
+
+def ask(path: str, body: Any, dispatcher: FakeDispatcher | None = None, *, task: str = "generate") -> Answer:
+    dispatcher = dispatcher or FakeDispatcher()
+    dispatcher.models.statuses[0].task = task
+    backend = fake_backend(dispatcher=dispatcher, classifier=FakeClassifier(dispatcher.models))
+    return call(create_app(backend), "POST", path, body)
+
+
+@pytest.mark.parametrize("path", ["/invocations", "/score"])
+def test_an_invocation_is_answered_as_the_route_would_whose_request_it_is(path: str) -> None:
+    assert ask(path, CHAT).json["choices"][0]["message"]["content"] == TEXT
+    assert ask(path, {"prompt": "hi"}).json["choices"][0]["text"] == TEXT
+    assert ask(path, {"input": "hi"}, task="embed").json["data"][0]["object"] == "embedding"
+    assert ask(path, {"input": "hi"}, task="classify").json["labels"] == ["few", "many"]
+    assert len(ask(path, {"query": "a", "documents": ["b", "c"]}, task="rerank").json["results"]) == 2
+    assert ask(path, {**CHAT, "stream": True}).data[-1] == "[DONE]"
+
+
+def test_instances_are_predicted_together_in_their_order() -> None:
+    body = {"instances": [{"prompt": "hi", "max_tokens": 1}, CHAT], "parameters": {"max_tokens": 2}}
+    first, second = ask("/predict", body).json["predictions"]
+    assert first["choices"][0]["text"] == WORDS[0]
+    assert second["choices"][0]["message"]["content"] == "".join(WORDS[:2])
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "param"),
+    [
+        ("/invocations", {"text": "hi"}, "messages"),
+        ("/invocations", {"messages": []}, "messages"),
+        ("/predict", {"instances": []}, "instances"),
+        ("/predict", {"instances": [{"prompt": "a"}, {"prompt": ""}]}, "prompt"),
+        ("/predict", {"instances": [{"prompt": "a", "stream": True}]}, "stream"),
+    ],
+)
+def test_what_is_wrong_is_refused_by_name_in_openai_s_shape(path: str, body: Any, param: str) -> None:
+    answer = ask(path, body)
+    assert (answer.status, answer.json["error"]["param"]) == (400, param)
+
+
+def test_one_instance_that_fails_fails_the_call() -> None:
+    answer = ask("/predict", {"instances": [{"prompt": "a"}]}, FakeDispatcher(lambda _: EngineCrashed("Gone.")))
+    assert (answer.status, answer.json["error"]["message"]) == (503, "Gone.")
+
+
+def test_the_ping_tells_whether_requests_are_welcome() -> None:
+    dispatcher = FakeDispatcher()
+    app = create_app(fake_backend(dispatcher=dispatcher))
+    assert call(app, "GET", "/ping").status == 200
+    dispatcher.models.state = FakeHealth(ready=False)
+    assert call(app, "GET", "/ping").status == 503
