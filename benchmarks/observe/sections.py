@@ -102,8 +102,8 @@ SECTIONS = (
         "Nothing is lost",
         "Twelve callers send requests that are answered, streamed, cut off, broken by the engine, too late, for "
         "unknown models and malformed, to a small batch with a short queue; now and then every worker is killed, or "
-        "the model is unloaded and loaded. Twenty times a second the page is read: received = ended + in flight, tokens sampled "
-        "= delivered + discarded + unread, and no counter is smaller than before.",
+        "the model is unloaded and loaded. Twenty times a second the page is read: received = ended + in flight, "
+        "tokens sampled = delivered + discarded + unread, and no counter is smaller than before.",
         _conservation,
     ),
     Section(

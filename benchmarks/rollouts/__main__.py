@@ -9,9 +9,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.rollouts import cases, exact, simulate
+from benchmarks.rollouts import cases, end_to_end, exact, simulate
 from benchmarks.rollouts.agreement import check_agreement
-from benchmarks.rollouts.render import check_page, write_page
+from benchmarks.rollouts.render import check_page, simulated_raw, write_page
 from benchmarks.serving import machine
 from benchmarks.serving.raw_file import RawFile
 
@@ -25,6 +25,9 @@ SEED = 20_261_127
 def main() -> None:
     """Simulate, write the raw file, the page and its plots."""
     arguments = _arguments()
+    if arguments.what == "end_to_end":
+        _end_to_end(arguments.runs, arguments.output)
+        return
     if arguments.render:
         write_page(arguments.render, PAGE)
         return
@@ -32,7 +35,7 @@ def main() -> None:
         check_page(PAGE)
         return
     check_agreement()
-    runs = QUICK_RUNS if arguments.quick else arguments.runs
+    runs = QUICK_RUNS if arguments.quick else arguments.runs or RUNS
     raw = RawFile(arguments.output or _raw_path(), _header(runs, arguments.seed))
     _simulate(raw, runs, arguments.seed)
     if not arguments.quick:
@@ -40,14 +43,37 @@ def main() -> None:
     sys.stderr.write(f"raw data: {raw.path}\n")
 
 
+def _end_to_end(runs: int | None, output: Path | None) -> None:
+    """Measure, and write the page anew where the raw file is one of its own."""
+    runs = end_to_end.RUNS if runs is None else runs
+    day = dt.datetime.now(dt.UTC).strftime("%Y-%m-%d")
+    path = output or RAW / f"rollouts-end-to-end-{day}-{machine.commit(REPOSITORY)}.jsonl"
+    end_to_end.measure(RawFile(path, end_to_end.header(REPOSITORY, runs)), runs)
+    if output is None:
+        write_page(simulated_raw(PAGE), PAGE)
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.rollouts", description=__doc__)
-    parser.add_argument("--runs", type=int, default=RUNS, help="runs of the rows with equal arms; others: a fifth")
+    parser.add_argument(
+        "what",
+        nargs="?",
+        choices=("simulate", "end_to_end"),
+        default="simulate",
+        help="end_to_end: real processes, about a minute a run; the page gets a section of it",
+    )
+    parser.add_argument(
+        "--runs",
+        type=int,
+        help=f"simulated: of the rows with equal arms, others a fifth ({RUNS}); end_to_end: ({end_to_end.RUNS})",
+    )
     parser.add_argument(
         "--quick", action="store_true", help=f"{QUICK_RUNS} runs, raw file only: a check of the harness"
     )
     parser.add_argument("--seed", type=int, default=SEED, help="first seed; every row has its own")
-    parser.add_argument("--output", type=Path, help="raw file; none names it by date and commit")
+    parser.add_argument(
+        "--out", "--output", dest="output", type=Path, help="raw file; none names it by date and commit"
+    )
     parser.add_argument("--render", type=Path, metavar="RAW", help="only write page and plots, from this raw file")
     parser.add_argument(
         "--check", action="store_true", help="only check that page and plots are what the raw file gives"

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.rollouts import end_to_end
 from benchmarks.rollouts.outcome import acted_share, median_minutes, median_place, standard_error
 from benchmarks.rollouts.plots import Records, plots
 from benchmarks.serving.raw_file import read_raw
@@ -63,7 +64,7 @@ _EXPECTED_UNITS = {
 def write_page(raw: Path, page: Path) -> None:
     """Render ``raw`` into ``page`` and the plots beside it."""
     records = read_raw(raw)
-    page.write_text(render(records, raw.name), encoding="utf-8")
+    page.write_text(render(records, raw.name) + _end_to_end(page.parent / "raw"), encoding="utf-8")
     (page.parent / "plots").mkdir(exist_ok=True)
     for name, text in plots(records).items():
         (page.parent / "plots" / name).write_text(text, encoding="utf-8")
@@ -71,18 +72,29 @@ def write_page(raw: Path, page: Path) -> None:
 
 def check_page(page: Path) -> None:
     """Exit with 1 unless ``page`` and its plots are exactly what the raw file that it names gives."""
-    text = page.read_text(encoding="utf-8")
-    named = re.search(r"\(raw/([^)]+\.jsonl)\)", text)
-    if named is None:
-        raise SystemExit(f"{page} names no raw file")
-    records = read_raw(page.parent / "raw" / named[1])
-    wanted = {page: render(records, named[1])}
+    raw = simulated_raw(page)
+    records = read_raw(raw)
+    wanted = {page: render(records, raw.name) + _end_to_end(page.parent / "raw")}
     wanted |= {page.parent / "plots" / name: plot for name, plot in plots(records).items()}
     stale = [path.name for path, words in wanted.items() if path.read_text(encoding="utf-8") != words]
     if stale:
         raise SystemExit(
-            f"{', '.join(stale)} differ from the raw file: python -m benchmarks.rollouts --render raw/{named[1]}"
+            f"{', '.join(stale)} differ from the raw file: python -m benchmarks.rollouts --render raw/{raw.name}"
         )
+
+
+def simulated_raw(page: Path) -> Path:
+    """The raw file of the simulations that ``page`` names. Exits where it names none."""
+    named = re.search(r"\(raw/([^)]+\.jsonl)\)", page.read_text(encoding="utf-8"))
+    if named is None:
+        raise SystemExit(f"{page} names no raw file")
+    return page.parent / "raw" / named[1]
+
+
+def _end_to_end(raw: Path) -> str:
+    """The section of the newest runs with real processes; empty where there is no raw file."""
+    found = sorted(raw.glob("rollouts-end-to-end-*.jsonl"))
+    return "\n" + end_to_end.section(found[-1]) if found else ""
 
 
 def render(records: Records, raw_name: str) -> str:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 
-import typer
+import pytest
 
-from podium.cli.main import app
 from podium.deploy.lint.rules.table import CLASSES
+from support.page_commands import commands_in, unknown_options
 from support.planted_faults import FAULTS
 from support.source import ROOT
 
@@ -34,6 +33,22 @@ def test_the_figures_are_those_of_the_raw_file() -> None:
     assert RAW["findings_on_good_sets"] == 0
 
 
+def test_the_page_of_measurements_says_the_same() -> None:
+    page = (ROOT / "docs/benchmarks/deploy.md").read_text()
+    sets, noticed = RAW["good_sets"], RAW["noticed"]
+    for said in (
+        f"| {RAW['checkov_on_good_sets']} |",
+        f"0 problems in {sets} sets",
+        f"| {RAW['custom_resources']} fit our models",
+        f"0 findings in {sets} sets",
+        f"| {noticed['podium']} of {RAW['faults']} |",
+        f"checkov {noticed['checkov']}, kubernetes-validate {noticed['kubernetes-validate']}",
+        f"| {RAW['render_seconds']:g} s |",
+        f"checkov {RAW['recipes']['checkov']}",
+    ):
+        assert said in page, said
+
+
 def test_the_raw_file_is_of_the_faults_that_are_planted_now() -> None:
     """After a change of them: ``scripts/manifest_checkers.py`` again."""
     assert set(RAW["by_fault"]) == {f"{rule}-{n}" for rule, plants in FAULTS.items() for n in range(len(plants))}
@@ -45,14 +60,6 @@ def test_every_class_of_rules_is_named() -> None:
     assert [name for name in CLASSES if words.get(name, name) not in said] == []
 
 
-def test_every_command_exists() -> None:
-    root = typer.main.get_command(app)
-    lines = re.findall(r"^\s*\$ (podium .*)$", PAGE, re.MULTILINE)
-    assert len(lines) >= 5
-    for line in lines:
-        words = [word for word in shlex.split(line)[1:] if word != "&"]
-        command = root
-        while words and words[0] in getattr(command, "commands", {}):
-            command = command.commands[words.pop(0)]  # type: ignore[attr-defined]
-        known = {name for parameter in command.params for name in parameter.opts}
-        assert [word for word in words if word.startswith("--") and word not in known] == [], line
+@pytest.mark.parametrize("line", commands_in(PAGE))
+def test_every_command_exists(line: str) -> None:
+    assert unknown_options(line) == []

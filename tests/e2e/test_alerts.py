@@ -89,3 +89,20 @@ def test_prometheus_can_see_what_became_of_messages(stack: RunningStack, receive
     text = httpx.get(f"{stack.control}/monitoring/metrics", timeout=10).text
     delivered = 'podium_alert_webhook_deliveries_total{receiver="1 127.0.0.1",result="delivered"}'
     assert f"{delivered} {len(receiver.posted)}.0" in text
+
+
+def test_what_was_told_is_still_known_after_the_controller_was_killed(stack: RunningStack) -> None:
+    """The last one of this file: the counts of messages begin again."""
+    before = past(stack)
+    assert {"EngineStalled", "ReplicaDown"} <= {episode["rule"] for episode in before}
+    stack.child("podium.controller").kill()
+    until("it is back and knows", lambda: past(stack) == before, seconds=60)
+
+
+def past(stack: RunningStack) -> list[Any]:
+    """Alerts that have ended; empty while the controller is away."""
+    try:
+        found: list[Any] = httpx.get(f"{stack.control}/monitoring/alerts", timeout=10).raise_for_status().json()["past"]
+    except httpx.HTTPError:
+        return []
+    return found

@@ -106,6 +106,13 @@ def test_replicas_and_alerts_are_listed(page: Page) -> None:
     assert "No alert has fired" in page.text("#past")
 
 
+def test_the_error_budget_is_told_with_how_fast_it_burns(page: Page) -> None:
+    page.wait_for("requests have been counted", "/budget is left/.test(document.querySelector('#budget').innerText)")
+    told = page.text("#budget")
+    assert "99 % of the requests should be good" in told
+    assert "0 times as fast as it may" in told
+
+
 def test_it_fits_a_phone(page: Page) -> None:
     page.look(width=390, dark=True)
     assert page.wait_for("it is laid out", "document.documentElement.clientWidth === 390")

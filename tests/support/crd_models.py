@@ -160,8 +160,9 @@ class Endpoint(Strict):
     port: str
     path: str
     interval: Duration
-    authorization: Authorization
-    relabelings: list[Relabelling]
+    params: dict[str, list[str]] = {}
+    authorization: Authorization | None = None
+    relabelings: list[Relabelling] = []
 
 
 class MonitorSpec(Strict):
@@ -176,7 +177,182 @@ class PodMonitor(Strict):
     spec: MonitorSpec
 
 
-CUSTOM: dict[str, type[Strict]] = {"HTTPRoute": HTTPRoute, "ScaledObject": ScaledObject, "PodMonitor": PodMonitor}
+class TemplateName(Strict):
+    templateName: Name  # noqa: N815
+
+
+class StepAnalysis(Strict):
+    templates: Annotated[list[TemplateName], Field(min_length=1)]
+
+
+class Step(Strict):
+    setWeight: Annotated[int, Field(ge=0, le=100)] | None = None  # noqa: N815
+    analysis: StepAnalysis | None = None
+
+
+class PluginRoute(Strict):
+    httpRoute: Name  # noqa: N815
+    namespace: Name
+
+
+class TrafficRouting(Strict):
+    plugins: dict[Literal["argoproj-labs/gatewayAPI"], PluginRoute]
+
+
+class CanaryStrategy(Strict):
+    canaryService: Name  # noqa: N815
+    stableService: Name  # noqa: N815
+    trafficRouting: TrafficRouting  # noqa: N815
+    scaleDownDelaySeconds: int  # noqa: N815
+    abortScaleDownDelaySeconds: int  # noqa: N815
+    maxUnavailable: int  # noqa: N815
+    maxSurge: int  # noqa: N815
+    steps: list[Step]
+
+
+class RolloutStrategy(Strict):
+    canary: CanaryStrategy
+
+
+class RolloutSpec(Strict):
+    replicas: Annotated[int, Field(ge=0)] | None = None
+    revisionHistoryLimit: int  # noqa: N815
+    progressDeadlineSeconds: int  # noqa: N815
+    selector: Selector
+    template: dict[str, Any]  # that of a Deployment, checked as such
+    strategy: RolloutStrategy
+
+
+class Rollout(Strict):
+    apiVersion: Literal["argoproj.io/v1alpha1"]  # noqa: N815
+    kind: Literal["Rollout"]
+    metadata: Metadata
+    spec: RolloutSpec
+
+
+class WebMetric(Strict):
+    url: str
+    timeoutSeconds: int  # noqa: N815
+    jsonPath: str  # noqa: N815
+
+
+class Provider(Strict):
+    web: WebMetric
+
+
+class AnalysisMetric(Strict):
+    name: str
+    count: int
+    interval: Duration
+    successCondition: str  # noqa: N815
+    failureCondition: str  # noqa: N815
+    consecutiveSuccessLimit: int  # noqa: N815
+    failureLimit: int  # noqa: N815
+    inconclusiveLimit: int  # noqa: N815
+    consecutiveErrorLimit: int  # noqa: N815
+    provider: Provider
+
+
+class AnalysisSpec(Strict):
+    metrics: list[AnalysisMetric]
+
+
+class AnalysisTemplate(Strict):
+    apiVersion: Literal["argoproj.io/v1alpha1"]  # noqa: N815
+    kind: Literal["AnalysisTemplate"]
+    metadata: Metadata
+    spec: AnalysisSpec
+
+
+class Webhook(Strict):
+    name: str
+    type: Literal["rollback", "confirm-traffic-increase", "confirm-promotion"]
+    url: str
+    timeout: Duration
+
+
+class CanaryAnalysis(Strict):
+    interval: Duration
+    threshold: int
+    maxWeight: int  # noqa: N815
+    stepWeights: list[int]  # noqa: N815
+    webhooks: list[Webhook]
+
+
+class CanaryService(Strict):
+    port: Port
+    portName: str  # noqa: N815
+    targetPort: str | Port  # noqa: N815
+    timeout: Duration
+    gatewayRefs: list[Parent]  # noqa: N815
+    hosts: list[str] = []
+
+
+class CanarySpec(Strict):
+    provider: Literal["gatewayapi:v1"]
+    targetRef: ScaleTarget  # noqa: N815
+    progressDeadlineSeconds: int  # noqa: N815
+    service: CanaryService
+    analysis: CanaryAnalysis
+
+
+class Canary(Strict):
+    apiVersion: Literal["flagger.app/v1beta1"]  # noqa: N815
+    kind: Literal["Canary"]
+    metadata: Metadata
+    spec: CanarySpec
+
+
+class MeshPort(Strict):
+    number: Port
+
+
+class MeshHost(Strict):
+    host: str
+    port: MeshPort
+
+
+class MeshDestination(Strict):
+    destination: MeshHost
+    weight: Annotated[int, Field(ge=0, le=100)]
+
+
+class ExactText(Strict):
+    exact: str
+
+
+class MeshMatch(Strict):
+    headers: dict[str, ExactText]
+
+
+class MeshRetries(Strict):
+    attempts: int
+
+
+class MeshRoute(Strict):
+    match: list[MeshMatch] = []
+    timeout: Duration
+    retries: MeshRetries
+    route: Annotated[list[MeshDestination], Field(min_length=1)]
+
+
+class VirtualServiceSpec(Strict):
+    hosts: Annotated[list[str], Field(min_length=1)]
+    gateways: list[str]
+    http: list[MeshRoute]
+
+
+class VirtualService(Strict):
+    apiVersion: Literal["networking.istio.io/v1"]  # noqa: N815
+    kind: Literal["VirtualService"]
+    metadata: Metadata
+    spec: VirtualServiceSpec
+
+
+CUSTOM: dict[str, type[Strict]] = {
+    kind.__name__: kind
+    for kind in (HTTPRoute, ScaledObject, PodMonitor, Rollout, AnalysisTemplate, Canary, VirtualService)
+}
 
 
 def check_custom(value: dict[str, Any]) -> None:

@@ -11,6 +11,8 @@ from podium.config.settings import Settings
 from podium.deploy.environments import Profile
 from podium.deploy.lint.graph import Graph, Item
 from podium.deploy.lint.reading import read_sets
+from podium.deploy.losses import LOSSES, Way
+from podium.deploy.progressive import render_progressive
 from podium.deploy.render import render, write
 
 IMAGE = "registry.example/podium@sha256:" + "a" * 64
@@ -64,6 +66,30 @@ FOLDERS: Document = {
 }
 """Weights from an image, tokens instead of keys."""
 
+GATEWAYS: Document = {
+    **FULL,
+    "deploy": {
+        **FULL["deploy"],
+        "splitter": "gateway",
+        "environments": {"green": {"image": "registry.example/podium@sha256:" + "d" * 64}},
+        "network": {"api_server": [{"network": "10.0.0.1/32", "port": 6443}]},
+    },
+}
+"""Gateways of our own, with their controller."""
+
+INGRESS: Document = {
+    **GATEWAYS,
+    "deploy": {
+        **GATEWAYS["deploy"],
+        "autoscaling": {"kind": "hpa"},
+        "route": {"kind": "ingress", "ingress_class": "edge", "host_names": ["m.example"], "tls_secret": "m-example"},
+    },
+}
+"""An Ingress before our own gateways, and the cluster's own autoscaler."""
+
+ISTIO: Document = {**FULL, "deploy": {**FULL["deploy"], "route": {"kind": "istio", "host_names": ["m.example"]}}}
+"""Weights of a mesh."""
+
 GPUS: Document = {"accelerators": {"per_replica": 2, "available": 64}}
 
 VARIETIES: dict[str, tuple[Document, Profile]] = {
@@ -72,6 +98,10 @@ VARIETIES: dict[str, tuple[Document, Profile]] = {
     "small-cpu": (SMALL, "cpu"),
     "small-gpu": (LARGE, "gpu"),
     "outside-cpu": (OUTSIDE, "cpu"),
+    "gateways-cpu": (GATEWAYS, "cpu"),
+    "gateways-gpu": (GATEWAYS, "gpu"),
+    "ingress-cpu": (INGRESS, "cpu"),
+    "istio-cpu": (ISTIO, "cpu"),
     "folders-cpu": (FOLDERS, "cpu"),
     "folders-gpu": (FOLDERS, "gpu"),
 }
@@ -92,6 +122,37 @@ def files_of(document: Document, profile: Profile = "cpu", **deploy: Any) -> dic
 def sets_of(folder: Path, document: Document, profile: Profile = "cpu", **deploy: Any) -> dict[str, Graph]:
     """What is rendered into ``folder``, read back."""
     write(files_of(document, profile, **deploy), folder)
+    return read_sets(folder)
+
+
+ONE: Document = {
+    **FULL,
+    "gateway": {},
+    "deploy": {**FULL["deploy"], "network": {"api_server": [{"network": "10.0.0.1/32", "port": 6443}]}},
+}
+"""One environment, whose second version Argo Rollouts or Flagger make."""
+
+UNSCALED: Document = {"autoscaling": {"kind": "none"}}
+WAYS: dict[str, tuple[Way, Document]] = {
+    "argo": ("argo", {}),
+    "argo-unscaled": ("argo", UNSCALED),
+    "flagger": ("flagger", UNSCALED),
+}
+
+
+def accepted(way: Way) -> list[str]:
+    """Every loss of safety of a way."""
+    return [loss.name for loss in LOSSES[way] if loss.is_safety]
+
+
+def progressive_files(way: Way, profile: Profile = "cpu", document: Document = ONE, **deploy: Any) -> dict[str, str]:
+    """What is rendered for Argo Rollouts or Flagger, with all its losses accepted."""
+    return render_progressive(settings_of(document, **deploy), profile, way, accepted(way))
+
+
+def progressive_sets(folder: Path, way: Way, **deploy: Any) -> dict[str, Graph]:
+    """The same, read back."""
+    write(progressive_files(way, **deploy), folder)
     return read_sets(folder)
 
 

@@ -53,6 +53,8 @@ def main(plan: dict[str, Any]) -> None:
         (root / name).mkdir()
     for file in filter(os.path.exists, _NEEDED_FILES):
         (root / file.lstrip("/")).write_bytes(Path(file).read_bytes())
+    with (root / "etc/hosts").open("a") as names:
+        names.writelines(f"127.0.0.1 {name}\n" for name in plan["hosts"])
     for mount in plan["mounts"]:
         _place(root, mount, plan["group"])
     for program in plan["programs"]:

@@ -54,7 +54,7 @@ class RunningStack:
 
     def child(self, *words: str) -> psutil.Process:
         """The one process below the supervisor whose command line holds all of ``words``."""
-        (found,) = [child for child in self.children() if all(word in " ".join(child.cmdline()) for word in words)]
+        (found,) = [child for child in self.children() if all(word in " ".join(child.cmdline()[1:]) for word in words)]
         return found
 
     def children(self) -> list[psutil.Process]:

@@ -9,6 +9,6 @@ from support.source import ROOT
 GOLDEN = ROOT / "tests/golden/kubernetes"
 
 if __name__ == "__main__":
-    for name in ("full-cpu", "full-gpu"):
+    for name in ("full-cpu", "full-gpu", "gateways-cpu"):
         document, profile = VARIETIES[name]
         write(files_of(document, profile), GOLDEN / name)

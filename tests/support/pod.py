@@ -10,7 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,12 +64,21 @@ class Pod:
         assert config is not None
         return str(config.at("data", "podium.yaml"))
 
-    def start(self, *command: str, secrets: Mapping[str, Mapping[str, str]] | None = None) -> subprocess.Popen[str]:
-        """Start the pod's own command, or ``command``, with the pod's environment and nothing else."""
+    def start(
+        self,
+        *command: str,
+        more: Sequence[str] = (),
+        secrets: Mapping[str, Mapping[str, str]] | None = None,
+        hosts: Sequence[str] = (),
+    ) -> subprocess.Popen[str]:
+        """Start the pod's own command and ``more`` words, or ``command``, with the pod's environment and nothing else.
+
+        ``secrets``: files by secret, and by volume of several sources. ``hosts``: names of this machine in the pod.
+        """
         env = self.workload.serving[0].env
         root = self.folder / "root"
-        root.mkdir()
-        words = list(command) or [sys.executable, "-m", *self.container["command"]]
+        root.mkdir(parents=True)
+        words = list(command) or [*self._own_command(), *more]
         plan = {
             "root": str(root),
             "program": words,
@@ -78,6 +87,7 @@ class Pod:
             "group": at(self.workload.pod, "securityContext", "runAsGroup"),
             "bound": sorted(path.name for path in Path("/").iterdir() if path.name not in _HIDDEN and _is_open(path)),
             "programs": sorted({str(Path(path).resolve()) for path in (sys.base_prefix, sys.prefix, ROOT)}),
+            "hosts": list(hosts),
             "mounts": [self._mount(each, secrets or {}) for each in entries(self.container.get("volumeMounts"))],
         }
         return subprocess.Popen(
@@ -88,6 +98,10 @@ class Pod:
             text=True,
         )
 
+    def _own_command(self) -> list[str]:
+        program, *words = self.container["command"]
+        return [sys.executable, *([] if program == "python" else ["-m", program]), *words]
+
     def _mount(self, mount: Mapping[str, Any], secrets: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
         volume = self.workload.volumes[str(mount["name"])]
         files: Mapping[str, Any] = {}
@@ -95,15 +109,22 @@ class Pod:
             files = self.graph.find("ConfigMap", at(volume, "configMap", "name"), "podium").mapping("data")  # type: ignore[union-attr]
         elif "secret" in volume:
             files = secrets[str(at(volume, "secret", "secretName"))]
+        elif "projected" in volume:
+            files = secrets[str(mount["name"])]
         return {
             "path": mount["mountPath"],
             "files": dict(files),
-            "writable": "emptyDir" in volume and not mount.get("readOnly"),
+            "writable": ("emptyDir" in volume or "spec" in volume) and not mount.get("readOnly"),
             "mode": at(volume, "secret", "defaultMode"),
         }
 
 
 def server_pod(graph: Graph, folder: Path) -> Pod:
     """The first server of a set; ``folder`` is where its root is put together."""
-    server = next(w for w in graph.workloads if w.labels.get("app.kubernetes.io/component") == "server")
-    return Pod(graph, server, folder)
+    return pod_of(graph, "server", folder)
+
+
+def pod_of(graph: Graph, component: str, folder: Path) -> Pod:
+    """Same for the first workload of another component."""
+    found = next(w for w in graph.workloads if w.labels.get("app.kubernetes.io/component") == component)
+    return Pod(graph, found, folder)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from podium.core.errors import PodiumError
+from podium.rollout.analysis.latency_process import Thresholds
+from podium.rollout.analysis.policy import TimedMetric
 from podium.rollout.analysis.shadow_evidence import Pair, ShadowTerms
 from podium.rollout.phases import World
 from podium.rollout.ports import Readiness
@@ -53,12 +55,15 @@ class FakeWorld:
     told: list[int] = field(default_factory=list)
     versions: list[str] = field(default_factory=list)
     loaded: bool = True
+    restarted: int = 0
+    draining: list[str] = field(default_factory=list)
+    slow: dict[TimedMetric, Thresholds] = field(default_factory=dict)
     shadow: FakeShadow = field(default_factory=FakeShadow)
 
     @property
     def world(self) -> World:
         """This as the ports."""
-        return World(self, self, self.shadow, self, lambda: self.seconds)
+        return World(self, self, self.shadow, self, self, lambda: self.seconds)
 
     def canary_units(self, canary: str, stable: str) -> int | None:
         assert (canary, stable) == ("green", "blue")
@@ -70,6 +75,11 @@ class FakeWorld:
             raise self.refusal
         self.told.append(units)
         self.units = units
+
+    async def set_draining(self, environment: str) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+        self.draining.append(environment)
 
     async def make_stable(self, environment: str) -> None:
         if self.refusal is not None:
@@ -98,3 +108,11 @@ class FakeWorld:
             raise self.refusal
         self.versions.append(version)
         return self.loaded
+
+    def slow_above(self, environment: str) -> dict[TimedMetric, Thresholds]:
+        assert environment == "blue"
+        return self.slow
+
+    def restarts(self, environment: str, *, since: float) -> int:
+        assert environment == "green"
+        return self.restarted if since else 0

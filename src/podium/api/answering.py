@@ -151,6 +151,8 @@ def first_error() -> Iterator[None]:
 
 def note_start(record: RequestRecord, generation: Generation) -> None:
     """Write into ``record`` who answers, from where, and how the caller's quotas stand."""
+    if record.begun_seconds is None:
+        record.begun_seconds = record.seconds_so_far()
     record.model = generation.model
     record.version = generation.version
     record.engine = generation.engine
@@ -179,6 +181,7 @@ def note_end(record: RequestRecord, generation: Generation, usage: Usage, finish
     if generation.cache_status in _COMPUTED:
         record.computed = Usage.total((record.computed, usage))
     record.finish_reason = record.finish_reason or finish_reason
+    record.generated_seconds = record.seconds_so_far()
     record.queue_seconds = generation.timing.queue_seconds
     record.first_token_seconds = generation.timing.first_token_seconds
 

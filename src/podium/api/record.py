@@ -49,6 +49,8 @@ class RequestRecord:
     computed: Usage = field(default_factory=Usage)
     queue_seconds: float | None = None
     first_token_seconds: float | None = None
+    begun_seconds: float | None = None
+    generated_seconds: float | None = None
     e2e_seconds: float = 0.0
     bytes_in: int = 0
     bytes_out: int = 0
@@ -57,6 +59,23 @@ class RequestRecord:
     def seconds_so_far(self) -> float:
         """Time since the request arrived."""
         return round(time.monotonic() - self.started_monotonic_seconds, 6)
+
+    def phases(self) -> dict[str, float]:
+        """``e2e_seconds`` in parts that add up to it: api, queue, prefill, decode, flush. Empty where one is not known.
+
+        ``begun_seconds`` and ``generated_seconds`` are when the first and the last piece was there, since the request
+        arrived; ``queue_seconds`` and ``first_token_seconds`` count from when it was accepted, a little later.
+        """
+        begun, generated = self.begun_seconds, self.generated_seconds
+        if self.queue_seconds is None or self.first_token_seconds is None or begun is None or generated is None:
+            return {}
+        return {
+            "api": begun - self.first_token_seconds,
+            "queue": self.queue_seconds,
+            "prefill": self.first_token_seconds - self.queue_seconds,
+            "decode": generated - begun,
+            "flush": self.e2e_seconds - generated,
+        }
 
     @property
     def seconds_per_output_token(self) -> float | None:

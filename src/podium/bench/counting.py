@@ -65,7 +65,9 @@ class _Remote:
         except httpx.HTTPStatusError as error:
             status = error.response.status_code
             raise InvalidRequest(f"the target answered {status} to {path} while prompts were prepared") from error
-        except (httpx.HTTPError, ValueError) as error:
+        except ValueError as error:
+            raise InvalidRequest(f"the target's {path} does not answer with JSON") from error
+        except httpx.HTTPError as error:
             raise Unavailable(f"the target did not answer {path} while prompts were prepared") from error
 
 

@@ -13,7 +13,7 @@ from podium.bench.record import Outcome, RequestRecord
 from podium.bench.statistics import distribution, same_arrivals, slope
 from podium.bench.summary import Counts, Distribution, Goodput, Load, Summary, Window
 
-DRIFT_SHARE = 0.1  # of the mean; a trend that moves less over the window is none
+DRIFT_SHARE = 0.25  # of the mean; a trend that moves less over the window is none
 LEAST_DRIFT_REQUESTS = 1.0  # nor is one that moves less than a request, or a millisecond
 LEAST_DRIFT_SECONDS = 0.001
 

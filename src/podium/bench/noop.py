@@ -1,14 +1,18 @@
 """A server that answers at once and knows nothing: what a load generator reaches against it is its own limit.
 
-``python -m podium.bench.noop [PORT]`` prints its port and ends with its standard input. It streams as many frames as
+``python -m podium.bench.noop [PORT]`` prints its port and ends with its standard input; its last line is a JSON object
+of the requests that it answered in each second (of ``time.monotonic``). It streams as many frames as
 tokens were asked for, one write each, in every dialect of ``dialects.py``.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import sys
+import time
+from collections import Counter
 
 import uvloop
 
@@ -38,7 +42,8 @@ def _frames(path: bytes) -> tuple[bytes, bytes, bytes]:
 class Noop(asyncio.Protocol):
     """One connection."""
 
-    def __init__(self) -> None:
+    def __init__(self, counts: Counter[int]) -> None:
+        self._counts = counts
         self._buffer = b""
         self._transport: asyncio.Transport | None = None
 
@@ -68,6 +73,7 @@ class Noop(asyncio.Protocol):
             )
             transport.write(_MODELS)
             return
+        self._counts[int(time.monotonic())] += 1
         found = _TOKENS.search(body)
         tokens = max(1, int(found[1])) if found else 16
         if not _STREAM.search(body):
@@ -95,13 +101,15 @@ class Noop(asyncio.Protocol):
 
 async def _serve(port: int) -> None:
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(Noop, "127.0.0.1", port, backlog=4096)
+    counts: Counter[int] = Counter()
+    server = await loop.create_server(lambda: Noop(counts), "127.0.0.1", port, backlog=4096)
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
     ended = asyncio.Event()
     loop.add_reader(sys.stdin.fileno(), ended.set)
     await ended.wait()
     server.close()
+    sys.stdout.write(json.dumps(counts) + "\n")
 
 
 if __name__ == "__main__":

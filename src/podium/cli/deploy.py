@@ -11,7 +11,9 @@ import typer
 
 from podium.cli import output
 from podium.cli.exit_codes import ExitCode
+from podium.cli.failure import Failure
 from podium.cli.options import ConfigOption, JsonOption, SetOption, settings_from
+from podium.deploy.cost import Cost, cost_of
 from podium.deploy.environments import Profile
 from podium.deploy.lint.checking import check as lint
 from podium.deploy.lint.finding import Finding
@@ -19,16 +21,22 @@ from podium.deploy.lint.graph import Graph
 from podium.deploy.lint.reading import read_sets
 from podium.deploy.lint.rules.table import RULES
 from podium.deploy.lint.sarif import sarif as as_sarif
+from podium.deploy.losses import LOSSES, Way
+from podium.deploy.plan import plan_of
+from podium.deploy.prices import read_prices
+from podium.deploy.progressive import render_progressive
 from podium.deploy.render import render, write
 from podium.deploy.secrets import write_redis_secret
+from podium.deploy.throughput import tokens_per_second_in
 
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Render files for Kubernetes, and check them.\n\n"
+    help="Render files for Kubernetes, check them, and say what they cost.\n\n"
     "\b\nExamples:\n"
     "  podium deploy kubernetes --out k8s --profile cpu\n"
-    "  podium deploy check k8s\n",
+    "  podium deploy check k8s\n"
+    "  podium deploy cost --prices prices.yaml --profile cpu\n",
 )
 
 
@@ -59,6 +67,146 @@ def kubernetes(
         return
     for name in files:
         output.line(str(out / name))
+
+
+AcceptOption = Annotated[
+    list[str] | None,
+    typer.Option("--accept-loss", help="A loss of safety that is known and accepted; once for each.", metavar="NAME"),
+]
+ProfileOption = Annotated[Profile, typer.Option("--profile", help="What the pods compute on.")]
+OutOption = Annotated[Path, typer.Option("--out", help="Folder for the files; made if it is not there.", metavar="DIR")]
+
+
+@app.command(short_help="Render for Argo Rollouts.")
+def argo(
+    *,
+    out: OutOption,
+    profile: ProfileOption,
+    accept_loss: AcceptOption = None,
+    config: ConfigOption = None,
+    assignments: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Render a Rollout whose steps wait for Podium's verdict; exit status 2 when a loss of safety was not accepted.
+
+    What is lost against Podium's own gateways is told first. Argo Rollouts needs its Gateway API plugin.
+
+    \b
+    Examples:
+      podium deploy argo --out k8s --profile cpu
+      podium deploy argo --out k8s --profile cpu --accept-loss shield --accept-loss confirmed-weights \\
+        --accept-loss attempts --accept-loss false-alarm-bound
+    """
+    _progressive("argo", out, profile, accept_loss, config=config, assignments=assignments, as_json=as_json)
+
+
+@app.command(short_help="Render for Flagger.")
+def flagger(
+    *,
+    out: OutOption,
+    profile: ProfileOption,
+    accept_loss: AcceptOption = None,
+    config: ConfigOption = None,
+    assignments: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Render a Canary that asks for Podium's verdict before each move; exit status 2 as for `argo`.
+
+    \b
+    Examples:
+      podium deploy flagger --out k8s --profile cpu
+      podium deploy flagger --out k8s --profile gpu --accept-loss shield --accept-loss confirmed-weights \\
+        --accept-loss attempts --accept-loss false-alarm-bound
+    """
+    _progressive("flagger", out, profile, accept_loss, config=config, assignments=assignments, as_json=as_json)
+
+
+def _progressive(
+    way: Way,
+    out: Path,
+    profile: Profile,
+    accepted: list[str] | None,
+    *,
+    config: Path | None,
+    assignments: list[str] | None,
+    as_json: bool,
+) -> None:
+    files = render_progressive(settings_from(config, assignments).settings, profile, way, accepted or ())
+    write(files, out)
+    if as_json:
+        losses = [{"name": loss.name, "safety": loss.is_safety, "sentence": loss.sentence} for loss in LOSSES[way]]
+        output.document({"folder": str(out), "files": list(files), "losses": losses})
+        return
+    for loss in LOSSES[way]:
+        output.warning(f"lost: {loss.name}: {loss.sentence}")
+    for name in files:
+        output.line(str(out / name))
+
+
+@app.command(short_help="What the pods cost.")
+def cost(
+    *,
+    prices: Annotated[Path, typer.Option("--prices", help="YAML table of prices of an hour.", metavar="FILE")],
+    profile: ProfileOption,
+    report: Annotated[
+        Path | None, typer.Option("--report", help="Result of `podium bench run`: its folder, or result.json.")
+    ] = None,
+    measured_pods: Annotated[int, typer.Option("--measured-pods", min=1, help="Server pods that it measured.")] = 1,
+    tokens_per_second: Annotated[
+        float | None, typer.Option("--tokens-per-second", min=0.001, help="Output tokens of one pod, instead.")
+    ] = None,
+    config: ConfigOption = None,
+    assignments: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show pods, cores, memory and accelerators in production, and what they cost an hour and a million tokens.
+
+    The table of prices is yours: `currency`, `cpu_core_hour`, `memory_gib_hour`, and, where they cost something,
+    `disk_gib_hour` and `accelerator_hour` (by resource). A million tokens is told for pods that are as busy as they
+    were in the measurement; idle pods cost the same and give none.
+
+    \b
+    Examples:
+      podium deploy cost --prices prices.yaml --profile cpu
+      podium deploy cost --prices prices.yaml --profile gpu --report results/peak --measured-pods 2
+      podium deploy cost --prices prices.yaml --profile cpu --tokens-per-second 480 --json
+    """
+    if report is not None and tokens_per_second is not None:
+        raise Failure("--report and --tokens-per-second both say how fast; give one of them", ExitCode.USAGE)
+    if report is not None:
+        tokens_per_second = tokens_per_second_in(report) / measured_pods
+    found = cost_of(
+        plan_of(settings_from(config, assignments).settings, profile), read_prices(prices), tokens_per_second
+    )
+    if as_json:
+        output.document(found)
+        return
+    _show_cost(found)
+
+
+def _show_cost(found: Cost) -> None:
+    rows = [
+        (
+            line.name,
+            _range(line.pods_least, line.pods_most),
+            f"{line.cpu_cores:g}",
+            f"{line.memory_gib:g}",
+            f"{line.disk_gib:g}",
+            ", ".join(f"{amount:g} {name}" for name, amount in line.accelerators.items()),
+            f"{line.hour:.4f}",
+        )
+        for line in found.lines
+    ]
+    output.table(("what", "pods", "cores", "GiB", "disk GiB", "accelerators", f"{found.currency} an hour, each"), rows)
+    output.line("")
+    output.line(f"{found.currency} an hour: {_range(f'{found.hour_least:.4f}', f'{found.hour_most:.4f}')}")
+    if found.million_tokens_least_pods is not None:
+        least, most = f"{found.million_tokens_least_pods:.4f}", f"{found.million_tokens_most_pods:.4f}"
+        output.line(f"{found.currency} a million output tokens, all pods busy: {_range(least, most)}")
+
+
+def _range(least: object, most: object) -> str:
+    return str(least) if least == most else f"{least} to {most}"
 
 
 @app.command(short_help="Make the password of Redis.")

@@ -29,6 +29,7 @@ from podium.cli.demo import app as demo
 from podium.cli.exit_codes import ExitCode
 from podium.cli.failure import Failure
 from podium.cli.rollout import app as rollout
+from podium.cli.top import top
 from podium.core.errors import ConfigurationError, PodiumError
 
 _USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]  # UsageError; which library owns it depends on typer
@@ -57,6 +58,7 @@ app.add_typer(quotas.app, name="quotas", short_help="Show and change limits of t
 app.command("usage", short_help="Show who used what.")(usage.usage)
 app.add_typer(cache.app, name="cache", short_help="Look into the response cache, empty it, calibrate it.")
 app.add_typer(rollout.app, name="rollout", short_help="Let a new version take over with proof, or take it back.")
+app.command("top", short_help="Watch a running `podium up` in the terminal.")(top.top)
 app.add_typer(monitor.app, name="monitor", short_help="Take the rules to Prometheus, Alertmanager and Grafana.")
 app.add_typer(deploy.app, name="deploy", short_help="Render files for Kubernetes, and check them.")
 app.add_typer(bench.app, name="bench", short_help="Load a server, and measure it honestly.")

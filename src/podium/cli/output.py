@@ -125,9 +125,12 @@ def can_draw() -> bool:
 
 
 @contextmanager
-def screen() -> Iterator[Screen]:
-    """Something that changes, on the terminal that standard output is; its last state stays."""
-    with Live(console=_console(), auto_refresh=False) as live:
+def screen(*, whole: bool = False) -> Iterator[Screen]:
+    """Something that changes, on the terminal that standard output is; its last state stays.
+
+    ``whole``: it fills the terminal, and what stood there before comes back at the end.
+    """
+    with Live(console=_console(), auto_refresh=False, screen=whole) as live:
         yield Screen(live)
 
 

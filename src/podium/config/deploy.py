@@ -118,22 +118,52 @@ class ClusterNetwork(Group):
 
     gateway_namespace: DnsLabel = Field("gateway-system", description="Namespace whose pods may send traffic.")
     monitoring_namespace: DnsLabel = Field("monitoring", description="Namespace whose pods may scrape.")
+    rollout_namespace: DnsLabel = Field(
+        "argo-rollouts", description="Namespace of Argo Rollouts or Flagger, which ask for the verdict."
+    )
     dns_namespace: DnsLabel = Field("kube-system", description="Namespace of the cluster's DNS.")
     egress: tuple[Egress, ...] = Field((), description="What else servers may call: an issuer, a remote engine.")
+    api_server: tuple[Egress, ...] = Field(
+        (), description="Where the API server is, for the controller alone; `kubectl get endpoints kubernetes` says it."
+    )
 
 
 class Route(Group):
     """How traffic comes in."""
 
-    kind: Literal["gateway-api", "none"] = Field("gateway-api", description="`gateway-api`: an HTTPRoute with weights.")
-    gateway: DnsLabel = Field("public", description="Name of the Gateway that it is attached to.")
+    kind: Literal["gateway-api", "istio", "ingress", "none"] = Field(
+        "gateway-api",
+        description="`gateway-api`: an HTTPRoute with weights. `istio`: a VirtualService, in whole per cents. "
+        "`ingress`: an Ingress, which leads to one Service, so to gateways of our own or to the only environment.",
+    )
+    gateway: DnsLabel = Field("public", description="Name of the Gateway (of either kind) that it is attached to.")
+    ingress_class: str = Field("", description="Class of the Ingress; empty: the cluster's default.")
+    tls_secret: str = Field(
+        "", description="Secret with the certificate of the Ingress; needs `host_names`. Empty: none."
+    )
     host_names: tuple[str, ...] = Field((), description="Host names of the route; empty: all of the Gateway's.")
+
+
+class ClusterGateway(Group):
+    """Podium's own gateways and their controller in the cluster, when `deploy.splitter` is `gateway`."""
+
+    replicas: int = Field(2, ge=1, le=100, description="Gateways in production; one of them may be replaced at a time.")
+    dev_replicas: int = Field(1, ge=1, le=100, description="Gateways in the overlay `dev`.")
+    cpu: Quantity = Field("1", description="Cores of one gateway; set `gateway.envoy_threads` to as many.")
+    memory: Quantity = Field("1Gi", description="Memory of one gateway.")
+    storage: Quantity = Field("4Gi", description="Disk of the controller: the history of rollouts, attempts, weights.")
+    status_port: int = Field(9902, ge=1024, le=65535, description="Port on which a gateway says how it is.")
+    discovery_port: int = Field(18000, ge=1024, le=65535, description="Port on which the controller feeds gateways.")
 
 
 class Autoscaling(Group):
     """How the number of pods follows the load: requests that run or wait, for each ready pod."""
 
-    kind: Literal["none", "keda"] = Field("none", description="`keda`: a ScaledObject for each environment.")
+    kind: Literal["none", "keda", "hpa"] = Field(
+        "none",
+        description="`keda`: a ScaledObject for each environment. `hpa`: a HorizontalPodAutoscaler for each, and the "
+        "rule that the Prometheus adapter needs.",
+    )
     prometheus: str = Field(
         "http://prometheus-operated.monitoring:9090", pattern=r"^https?://", description="Prometheus that KEDA asks."
     )
@@ -175,6 +205,12 @@ class Deploy(Group):
     weights: Weights = Field(Weights(), description="Where model files come from.")
     network: ClusterNetwork = Field(ClusterNetwork(), description="Who is on the other side.")
     route: Route = Field(Route(), description="How traffic comes in.")
+    splitter: Literal["route", "gateway"] = Field(
+        "route",
+        description="Who splits traffic between environments. `route`: the weights of the HTTPRoute. `gateway`: "
+        "gateways of Podium and their controller, with rollouts by evidence.",
+    )
+    gateway: ClusterGateway = Field(ClusterGateway(), description="Those gateways and their controller.")
     monitoring: Literal["pod-monitor", "none"] = Field(
         "pod-monitor", description="`pod-monitor`: for the Prometheus operator."
     )

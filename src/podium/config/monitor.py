@@ -90,4 +90,9 @@ class Monitor(Group):
         description="Share of requests that should be good, of which the rest is the error budget. Burning it too "
         "fast is an alert.",
     )
+    history_file: str = Field(
+        "podium-alerts.jsonl",
+        description="File that tells what alerts did, a JSON object a line, made by the first one; it survives "
+        "restarts. Empty: their history ends with the controller.",
+    )
     webhooks: tuple[Webhook, ...] = Field((), max_length=16, description="Who is told when an alert fires or ends.")

@@ -11,7 +11,7 @@ from typing import Protocol
 import httpx
 import structlog
 
-from podium.gateway.admin import EnvoyAdmin
+from podium.gateway.admin import Gateways
 from podium.gateway.attempts import Attempt, AttemptsLog
 
 log = structlog.get_logger(__name__)
@@ -37,7 +37,7 @@ class AttemptsReader:
         self,
         path: Path,
         attempts: AttemptsLog,
-        admin: EnvoyAdmin,
+        admin: Gateways,
         *,
         watcher: Watcher | None = None,
         most_bytes: int = MOST_BYTES,

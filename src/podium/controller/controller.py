@@ -7,8 +7,8 @@ import contextlib
 import signal
 import socket
 import time
-from collections.abc import Coroutine, Iterator, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from importlib.metadata import version
 from pathlib import Path
 
@@ -27,20 +27,18 @@ from podium.controller.certificate_watch import CertificateWatch
 from podium.controller.comparer import Comparer
 from podium.controller.copies_port import CopiesPort, bind
 from podium.controller.deployer import Deployer
-from podium.controller.fleet import EnvoyFleet
 from podium.controller.monitoring import watch_of
 from podium.controller.recent_traffic import RecentAttempts
 from podium.controller.resuming import is_overruled, resumed
-from podium.controller.revisions import usual_revisions
 from podium.controller.rollouts import Rollouts
 from podium.controller.run_folder import RunFolder
+from podium.controller.site import Site, this_machine
 from podium.controller.splitter import GatewaySplitter
+from podium.controller.stable_samples import StableSamples
 from podium.controller.traffic_view import TrafficView
 from podium.controller.watching import AttemptsWatcher
 from podium.core.errors import ConfigurationError
-from podium.gateway.admin import EnvoyAdmin
 from podium.gateway.attempts import AttemptsLog
-from podium.gateway.own_ports import own_ports_client
 from podium.gateway.snapshot import snapshot_of
 from podium.gateway.topology import Topology, topology_of
 from podium.gateway.traffic import Traffic
@@ -54,7 +52,7 @@ from podium.telemetry import logs
 
 log = structlog.get_logger(__name__)
 
-PROBE_SECONDS = 5.0
+Place = Callable[[Settings, RunFolder], AbstractAsyncContextManager[Site]]
 
 
 class _QuietServer(uvicorn.Server):
@@ -65,10 +63,10 @@ class _QuietServer(uvicorn.Server):
         yield
 
 
-def run(settings: Settings, folder: RunFolder) -> int:
-    """Control the gateway of ``folder`` until SIGTERM or SIGINT; returns the exit status.
+def run(settings: Settings, folder: RunFolder, place: Place = this_machine) -> int:
+    """Control the gateways of ``place`` until SIGTERM or SIGINT; returns the exit status.
 
-    The gateway goes on as it is when this ends, however it ends; started again, this goes on from the weights that
+    Gateways go on as they are when this ends, however it ends; started again, this goes on from the weights that
     were last confirmed.
     """
     logs.configure(style=settings.logs.format, level=settings.logs.level)
@@ -78,25 +76,27 @@ def run(settings: Settings, folder: RunFolder) -> int:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        await control(settings, folder, stop)
+        await control(settings, folder, stop, place)
 
     asyncio.run(main())
     return 0
 
 
-async def control(settings: Settings, folder: RunFolder, stop: asyncio.Event) -> None:
+async def control(settings: Settings, folder: RunFolder, stop: asyncio.Event, place: Place = this_machine) -> None:
     """``run`` inside a loop, until ``stop``. Raises ``ConfigurationError`` when the control port is taken."""
     async with AsyncExitStack() as stack:
         listening = stack.enter_context(_bind(settings))
         history = stack.enter_context(HistoryOnDemand(Path(settings.rollout.history_file)))
         kept = WeightsFile(folder.weights)
-        topology = wanted(settings, folder, kept, history.state)
         gatekeeper = await stack.enter_async_context(gatekeeper_of(settings))
-        admin = await stack.enter_async_context(EnvoyAdmin(folder.admin_socket))
-        client = await stack.enter_async_context(own_ports_client(PROBE_SECONDS))
-        folder.discovery_socket.unlink(missing_ok=True)  # of a controller that was killed
+        site = await stack.enter_async_context(place(settings, folder))
+        topology = site.populated(wanted(settings, site, kept, history.state))
+        admin = site.admin
         discovery = DiscoveryServer(
-            str(folder.discovery_socket), snapshot_of(topology), ack_seconds=settings.gateway.ack_seconds
+            site.discovery,
+            snapshot_of(topology),
+            ack_seconds=settings.gateway.ack_seconds,
+            handlers=site.handlers,
         )
         await stack.enter_async_context(discovery)
         attempts = AttemptsLog(folder.attempts_log)
@@ -105,13 +105,14 @@ async def control(settings: Settings, folder: RunFolder, stop: asyncio.Event) ->
         traffic = Traffic(topology, discovery, kept)
         copies = CopiesPort()
         shadow_key = read_run_key(settings.access.shadow_key_file, "access.shadow_key_file")
-        comparer = Comparer(traffic, copies, client, shadow_key)
-        fleet = EnvoyFleet(admin, client, lambda: traffic.topology)
+        past = StableSamples()
+        comparer = Comparer(traffic, copies, site.client, shadow_key)
         deploy_key = read_run_key(settings.access.deploy_key_file, "access.deploy_key_file")
-        deployer = await stack.enter_async_context(Deployer(client, lambda: traffic.topology, deploy_key))
-        world = World(GatewaySplitter(traffic), fleet, comparer, deployer, time.time)
+        deployer = await stack.enter_async_context(Deployer(site.client, lambda: traffic.topology, deploy_key))
+        fleet = site.fleet(lambda: traffic.topology)
+        world = World(GatewaySplitter(traffic), fleet, comparer, deployer, past, time.time)
         overruled = is_overruled(history.state, settings.gateway)
-        reconciler = Reconciler(history, world, watching_since=folder.began, overruled=overruled)
+        reconciler = Reconciler(history, world, watching_since=site.began, overruled=overruled)
         recent = RecentAttempts()
         rollouts = Rollouts(
             history,
@@ -120,7 +121,7 @@ async def control(settings: Settings, folder: RunFolder, stop: asyncio.Event) ->
             traffic=traffic,
             world=world,
             recent=recent,
-            revisions=usual_revisions(folder, settings),
+            revisions=site.revisions,
         )
         routes = Control(
             traffic=TrafficView(traffic, discovery, admin=admin, attempts=attempts, taken=rollouts.moves_traffic),
@@ -131,21 +132,21 @@ async def control(settings: Settings, folder: RunFolder, stop: asyncio.Event) ->
             version=version("podium"),
             monitoring=watch.view,
         )
-        watcher = AttemptsWatcher(reconciler, recent)
+        watcher = site.watcher(AttemptsWatcher(reconciler, recent, past))
         reader = AttemptsReader(folder.attempts_log, attempts, admin, watcher=watcher)
         loops = {"attempts reader": reader.run(), "rollouts": reconciler.run(), "monitor": watch.run()}
-        loops |= {
-            "copies": _answer_copies(copies, stack.enter_context(bind(folder.copies_socket))),
-            "comparer": comparer.run(),
-        }
+        loops |= {"comparer": comparer.run(), **site.loops(traffic)}
+        if site.copies is not None:
+            loops["copies"] = _answer_copies(copies, stack.enter_context(bind(site.copies)))
         if settings.gateway.tls is not None:
             loops["certificate watch"] = CertificateWatch(settings.gateway.tls, traffic).run()
         await _work(routes, listening, stop, loops)
 
 
-def wanted(settings: Settings, folder: RunFolder, kept: WeightsFile, state: RolloutState) -> Topology:
+def wanted(settings: Settings, site: Site, kept: WeightsFile, state: RolloutState) -> Topology:
     """The topology to begin with: of the settings, as the last rollout and the last confirmed weights left it."""
-    topology = topology_of(settings, attempts_log=str(folder.attempts_log), copies_socket=str(folder.copies_socket))
+    copies = "" if site.copies is None else str(site.copies)
+    topology = topology_of(settings, attempts_log=site.log, copies_socket=copies)
     return resumed(topology, state, settings.gateway, kept.read(topology.names))
 
 

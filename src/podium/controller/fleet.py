@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import httpx
 
-from podium.gateway.admin import EnvoyAdmin
+from podium.controller.restarts_file import RestartsFile
+from podium.gateway.admin import Gateways
 from podium.gateway.route import PIN_HEADER
 from podium.gateway.topology import Topology
 from podium.rollout.ports import Readiness
@@ -15,10 +16,13 @@ from podium.rollout.ports import Readiness
 class EnvoyFleet:
     """Asks Envoy's admin interface, and requests through its listener. ``topology`` gives the present one."""
 
-    def __init__(self, admin: EnvoyAdmin, client: httpx.AsyncClient, topology: Callable[[], Topology]) -> None:
+    def __init__(
+        self, admin: Gateways, client: httpx.AsyncClient, topology: Callable[[], Topology], restarts: RestartsFile
+    ) -> None:
         self._admin = admin
         self._client = client
         self._topology = topology
+        self._restarts = restarts
 
     async def readiness(self, environment: str) -> Readiness | None:
         """See ``Fleet``."""
@@ -39,6 +43,10 @@ class EnvoyFleet:
         except httpx.HTTPError:
             return False
         return answer.is_success
+
+    def restarts(self, environment: str, *, since: float) -> int:
+        """See ``Fleet``."""
+        return self._restarts.count(environment, since=since)
 
     async def active(self, environment: str) -> int | None:
         """See ``Fleet``."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 
@@ -14,8 +16,9 @@ from podium.config.settings import Settings
 from podium.config.sources import load
 from podium.controller.run_folder import RunFolder
 from podium.core.errors import ConfigurationError
-from podium.gateway.admin import EnvoyAdmin
-from podium.monitor.alerts import AlertBook
+from podium.gateway.admin import Gateways
+from podium.monitor.alert_history import AlertHistory
+from podium.monitor.alerts import AlertBook, Episode
 from podium.monitor.catalog import Catalog, catalog_of
 from podium.monitor.fetching import SCRAPE_SECONDS, envoy_target, replica_target
 from podium.monitor.monitor import Monitor
@@ -31,11 +34,12 @@ class Watch:
 
     monitor: Monitor
     deliveries: Deliveries
+    objective: float
 
     @property
     def view(self) -> MonitorView:
         """What the monitoring routes show."""
-        return MonitorView(self.monitor, self.deliveries)
+        return MonitorView(self.monitor, self.deliveries, objective=self.objective)
 
     async def run(self) -> None:
         """Watch and tell until cancelled."""
@@ -45,7 +49,7 @@ class Watch:
 
 
 @asynccontextmanager
-async def watch_of(settings: Settings, folder: RunFolder, admin: EnvoyAdmin) -> AsyncIterator[Watch]:
+async def watch_of(settings: Settings, folder: RunFolder, admin: Gateways) -> AsyncIterator[Watch]:
     """A watch over every replica and the gateway, whose connections are open while it is entered."""
     environments = settings.gateway.environments
     catalog = catalog_of(environments, _model_names(settings, folder))
@@ -59,8 +63,15 @@ async def watch_of(settings: Settings, folder: RunFolder, admin: EnvoyAdmin) -> 
             envoy_target(admin, tuple(environments), catalog=catalog),
             *_replicas(settings, client, catalog),
         ]
-        book = AlertBook(rules_of(settings.monitor), deliveries.tell)
-        yield Watch(Monitor(targets, catalog, book), deliveries)
+        kept = settings.monitor.history_file
+        history = AlertHistory(Path(kept) if kept else None)
+
+        def tell(episode: Episode) -> None:
+            history.note(episode)
+            deliveries.tell(episode)
+
+        book = AlertBook(rules_of(settings.monitor), tell, past=history.load(time.time()))
+        yield Watch(Monitor(targets, catalog, book, history=history), deliveries, settings.monitor.objective)
 
 
 def _model_names(settings: Settings, folder: RunFolder) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from podium.gateway.attempts import Attempt
 from podium.gateway.cluster import environment_of
-from podium.rollout.outcome import Outcome
+from podium.rollout.outcome import Arm, Outcome
 
 _KEPT = frozenset({"hit", "semantic", "attach"})
 
@@ -22,10 +22,11 @@ def outcomes(attempts: Iterable[Attempt], *, canary: str, stable: str) -> Iterat
         arm = arms.get(environment_of(attempt.cluster or ""))
         if arm is None or not attempt.was_split or attempt.began is None:
             continue
-        yield _outcome(attempt, arm)
+        yield outcome_of(attempt, "canary" if arm == "canary" else "stable")
 
 
-def _outcome(attempt: Attempt, arm: str) -> Outcome:
+def outcome_of(attempt: Attempt, arm: Arm) -> Outcome:
+    """What one line says of an attempt that the weights sent to ``arm``."""
     skipped = attempt.environment != environment_of(attempt.cluster or "")
     early = attempt.first_byte_us is None
     report = attempt.answer
@@ -33,7 +34,7 @@ def _outcome(attempt: Attempt, arm: str) -> Outcome:
     has_tokens = report is not None and report.end != "broken"
     return Outcome(
         key=attempt.key,
-        arm="canary" if arm == "canary" else "stable",
+        arm=arm,
         began=attempt.began or 0.0,
         ended=attempt.ended,
         failed=skipped or attempt.is_server_error or (early and attempt.is_faulted),

@@ -67,6 +67,11 @@ class RunFolder:
         return self.path / "attempts.jsonl"
 
     @property
+    def restarts(self) -> Path:
+        """Which local servers were restarted, and when."""
+        return self.path / "restarts.jsonl"
+
+    @property
     def weights(self) -> Path:
         """The weights that were last confirmed."""
         return self.path / "weights.json"

@@ -21,6 +21,10 @@ class GatewaySplitter:
         """See ``TrafficSplitter``."""
         await self._traffic.set_units({canary: units, stable: TOTAL_WEIGHT - units})
 
+    async def set_draining(self, environment: str) -> None:
+        """See ``TrafficSplitter``."""
+        await self._traffic.set_draining(environment)
+
     async def make_stable(self, environment: str) -> None:
         """See ``TrafficSplitter``."""
         await self._traffic.set_stable(environment)

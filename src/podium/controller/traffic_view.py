@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import httpx
 
 from podium.core.errors import Conflict
-from podium.gateway.admin import EnvoyAdmin
+from podium.gateway.admin import Gateways
 from podium.gateway.attempts import AttemptCounts, AttemptsLog
 from podium.gateway.topology import Environment
 from podium.gateway.traffic import Traffic
@@ -23,7 +23,7 @@ class TrafficView:
         traffic: Traffic,
         discovery: DiscoveryServer,
         *,
-        admin: EnvoyAdmin,
+        admin: Gateways,
         attempts: AttemptsLog,
         taken: Callable[[], str | None],
     ) -> None:

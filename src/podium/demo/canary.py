@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from podium.aio import tasks
 from podium.config.settings import Settings
@@ -39,18 +39,24 @@ class Stage:
 
 @asynccontextmanager
 async def canary_stage(
-    play: Play, folder: Path, environ: Mapping[str, str], written_to: TextIO
+    play: Play,
+    folder: Path,
+    environ: Mapping[str, str],
+    written_to: TextIO,
+    *,
+    rollout: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[Stage]:
     """Gateway, controller, two environments, the fault and the load; all of it is ended afterwards.
 
-    ``folder`` is empty and gets what is kept; ``written_to`` gets what the processes write.
+    ``folder`` is empty and gets what is kept; ``written_to`` gets what the processes write. ``rollout``: its settings
+    where they are not the defaults; None: those of the demonstration, which is soon over.
 
     Raises:
         ConfigurationError: something cannot run here.
     """
     ports = dict(zip((STABLE, CANARY), free_ports(2), strict=True))
     fronts = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
-    stack = Stack(settings_in(folder), environ, written_to=written_to, fronts=fronts)
+    stack = Stack(settings_in(folder, rollout), environ, written_to=written_to, fronts=fronts)
     behind = {replica.environment: replica.port for replica in stack.replicas}
     # Stable has a proxy too, one that fails nothing: with the detour on one side only, latencies could not be compared.
     stable, canary = FaultProxy(behind[STABLE], "none", 0.0), FaultProxy(behind[CANARY], play.fault, play.rate)
@@ -76,8 +82,19 @@ async def _sending(load: Load) -> AsyncIterator[None]:
         await tasks.stop(sending)
 
 
-def settings_in(folder: Path) -> Settings:
+_SOON_OVER: Mapping[str, Any] = {
+    "steps": [10, 25, 50, 100],
+    "interval_seconds": 1,
+    "min_soak_seconds": 10,
+    "max_bad_rate_increase": 0.1,
+    "bake_seconds": 5,
+    "settle_seconds": 10,
+}
+
+
+def settings_in(folder: Path, rollout: Mapping[str, Any] | None = None) -> Settings:
     """Two environments of one echo server each, on free ports; what is kept is kept in ``folder``."""
+    judged = _SOON_OVER if rollout is None else rollout
     return Settings.model_validate(
         {
             "models": [{"name": _MODEL, "source": "none", "engine": {"kind": "echo"}}],
@@ -92,14 +109,6 @@ def settings_in(folder: Path) -> Settings:
                 "drain_seconds": 1,
                 "envoy_threads": 1,
             },
-            "rollout": {
-                "history_file": str(folder / "rollouts.db"),
-                "steps": [10, 25, 50, 100],
-                "interval_seconds": 1,
-                "min_soak_seconds": 10,
-                "max_bad_rate_increase": 0.1,
-                "bake_seconds": 5,
-                "settle_seconds": 10,
-            },
+            "rollout": {**judged, "history_file": str(folder / "rollouts.db")},
         }
     )

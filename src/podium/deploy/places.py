@@ -4,6 +4,11 @@ from __future__ import annotations
 
 APPLICATION = "podium"
 CONFIG_MAP = "podium-config"
+GATEWAY = "podium-gateway"
+"""Name of the gateways' workload; their Service is ``APPLICATION``."""
+GATEWAY_CONFIG = "podium-gateway-config"
+CONTROLLER = "podium-controller"
+VERDICT = "podium-verdict"
 REDIS = "podium-redis"
 """Name of the Redis service, its workload, and the secret with its users and its password."""
 FILES_SECRET = "podium-files"  # noqa: S105 - a name
@@ -13,6 +18,7 @@ WEIGHTS = "podium-weights"
 
 USER_ID = 10001
 TRAFFIC_PORT = "http"
+DISCOVERY_PORT = "discovery"
 ADMIN_PORT = "admin"
 REDIS_PORT = 6379
 
@@ -21,7 +27,11 @@ CONFIG_FILE = "podium.yaml"
 REDIS_FOLDER = "/etc/podium/redis"
 REDIS_PASSWORD = "password"  # noqa: S105 - a file name
 REDIS_USERS = "users.acl"
+METRICS_FOLDER = "/etc/podium/metrics"
 FILES_FOLDER = "/etc/podium/files"
+STATE_FOLDER = "/var/lib/podium"
+RUN_FOLDER = "/run/podium"
+ACCOUNT_FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount"
 CACHE_FOLDER = "/var/cache/podium"
 TEMPORARY_FOLDER = "/tmp"  # noqa: S108 - of the container, a volume of its own
 SHARED_MEMORY_FOLDER = "/dev/shm"  # noqa: S108 - same

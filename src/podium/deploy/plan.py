@@ -18,6 +18,7 @@ from podium.deploy.environments import (
     claim_inequality,
     planned_environments,
 )
+from podium.deploy.gateway_settings import gateway_file, gateway_inequalities, gateway_problems
 from podium.deploy.inequality import Inequality
 from podium.deploy.pod_settings import has_own_redis, pod_file, secret_files
 from podium.deploy.sources import hub_ids, needs_weights, source_problem
@@ -26,13 +27,14 @@ from podium.deploy.timing import Timings, timing_inequalities, timings_of
 
 @dataclass(frozen=True)
 class Plan:
-    """What is rendered. ``config`` is the pods' ``podium.yaml``."""
+    """What is rendered. ``config`` is the pods' ``podium.yaml``, ``gateway_config`` that of gateways and controller."""
 
     settings: Settings
     profile: Profile
     timings: Timings
     environments: tuple[PlannedEnvironment, ...]
     config: str
+    gateway_config: str
 
     @property
     def namespace(self) -> str:
@@ -65,6 +67,11 @@ class Plan:
         return bool(secret_files(self.settings))
 
     @property
+    def own_gateways(self) -> bool:
+        """Whether gateways of ours split traffic."""
+        return self.settings.deploy.splitter == "gateway"
+
+    @property
     def scaled(self) -> bool:
         """Whether a scaler owns the number of pods in production."""
         return self.settings.deploy.autoscaling.kind != "none"
@@ -94,7 +101,8 @@ def plan_of(settings: Settings, profile: Profile) -> Plan:
         raise ConfigurationError(
             f"{len(problems)} reasons against rendering:\n{shown}" if problems[1:] else problems[0]
         )
-    return Plan(settings, profile, timings, tuple(environments), pod_file(settings, timings))
+    configs = pod_file(settings, timings), gateway_file(settings, timings)
+    return Plan(settings, profile, timings, tuple(environments), *configs)
 
 
 def _may_use_a_gpu(model: Model) -> bool:
@@ -104,16 +112,15 @@ def _may_use_a_gpu(model: Model) -> bool:
     return isinstance(model.engine, VLLMEngine | TransformersEngine)
 
 
-def _summary(problems: list[str]) -> str:
-    if len(problems) == 1:
-        return problems[0]
-    return f"{len(problems)} reasons against rendering:\n" + "\n".join(f"  {problem}" for problem in problems)
-
-
 def inequalities(settings: Settings, profile: Profile) -> list[Inequality]:
     """Everything that must hold between the numbers of ``settings``."""
     timings, environments = timings_of(settings), planned_environments(settings)
-    found = [*timing_inequalities(settings, timings), *capacity_inequalities(settings, environments, profile)]
+    found: list[Inequality] = [
+        *timing_inequalities(settings, timings),
+        *capacity_inequalities(settings, environments, profile),
+    ]
+    if settings.deploy.splitter == "gateway":
+        found += gateway_inequalities(settings)
     weights = settings.deploy.weights
     claimed = needs_weights(settings.models, weights) and weights.kind == "claim"
     if claimed and weights.access_mode == "ReadWriteOnce":
@@ -132,6 +139,9 @@ def _problems(settings: Settings) -> Iterator[str]:
     yield from _of_environments(settings)
     yield from _of_access(settings)
     yield from _of_reach(settings)
+    yield from _of_route(settings)
+    if settings.deploy.splitter == "gateway":
+        yield from gateway_problems(settings)
     for model in settings.models:
         problem = source_problem(model, settings.deploy.weights)
         if problem:
@@ -202,3 +212,21 @@ def _of_reach(settings: Settings) -> Iterator[str]:
         yield "redis.url is a socket file, which no pod has; use redis:// or rediss://"
     if wanted and not settings.deploy.network.egress:
         yield f"network policies would keep pods from {', '.join(wanted)}; add its address to deploy.network.egress"
+
+
+def _of_route(settings: Settings) -> Iterator[str]:
+    route, environments = settings.deploy.route, planned_environments(settings)
+    split = settings.deploy.splitter == "route" and len(environments) > 1
+    if route.kind == "ingress" and split:
+        yield (
+            "deploy.route.kind is ingress, which has no weights, and there are several environments; use gateway-api, "
+            "or set deploy.splitter to gateway"
+        )
+    uneven = [each for each in environments if each.share != int(each.share)]
+    if route.kind == "istio" and split and uneven:
+        yield (
+            f"environment {uneven[0].name} has {uneven[0].share:g} % of traffic, and a VirtualService knows whole per "
+            "cents only; round it, or use gateway-api"
+        )
+    if route.tls_secret and not route.host_names:
+        yield "deploy.route.tls_secret is set without host_names, which say whose certificate it is; add them"

@@ -13,8 +13,12 @@ from podium.deploy.kubernetes import (
     accounts,
     autoscaling,
     configuration,
+    controller,
     deployment,
     disruption,
+    entrances,
+    gateway,
+    horizontal,
     monitoring,
     namespace,
     network,
@@ -29,6 +33,8 @@ from podium.deploy.plan import Plan, plan_of
 
 Files = dict[str, str]
 """Text by path below the folder, with ``/``."""
+Objects = dict[str, list[Manifest]]
+"""Objects by the name of their file."""
 
 
 def render(settings: Settings, profile: Profile) -> Files:
@@ -38,13 +44,13 @@ def render(settings: Settings, profile: Profile) -> Files:
     """
     plan = plan_of(settings, profile)
     files = {
-        **_folder("namespace", _ground(plan)),
-        **_folder("base", _base(plan), ["../namespace"]),
-        **_folder("overlays/dev", {}, ["../../base"], _replicas(plan, dev=True)),
-        **_folder("overlays/production", _production(plan), ["../../base"], _replicas(plan, dev=False)),
+        **folder_of("namespace", ground(plan)),
+        **folder_of("base", base(plan), ["../namespace"]),
+        **folder_of("overlays/dev", {}, ["../../base"], _replicas(plan, dev=True)),
+        **folder_of("overlays/production", production(plan), ["../../base"], _replicas(plan, dev=False)),
     }
     if plan.hub_ids:
-        files |= _folder("weights", _download(plan), ["../namespace"])
+        files |= folder_of("weights", download(plan), ["../namespace"])
     return files
 
 
@@ -65,9 +71,9 @@ def write(files: Mapping[str, str], folder: Path) -> None:
         path.write_text(text, encoding="utf-8")
 
 
-def _folder(
+def folder_of(
     name: str,
-    objects: Mapping[str, list[Manifest]],
+    objects: Objects,
     below: list[str] | None = None,
     replicas: Mapping[str, int] | None = None,
 ) -> Files:
@@ -78,7 +84,8 @@ def _folder(
     return {**files, f"{name}/{FILE}": kustomization(listed, replicas)}
 
 
-def _ground(plan: Plan) -> dict[str, list[Manifest]]:
+def ground(plan: Plan) -> Objects:
+    """What everything else stands on, by file."""
     return {
         "namespace": [namespace.namespace(plan)],
         "networkpolicy": [network.default_deny(plan)],
@@ -86,27 +93,36 @@ def _ground(plan: Plan) -> dict[str, list[Manifest]]:
     }
 
 
-def _base(plan: Plan) -> dict[str, list[Manifest]]:
+def base(plan: Plan) -> Objects:
+    """What every overlay has."""
     return {
-        "configmap": [configuration.config_map(plan)],
-        "deployment": deployment.deployments(plan),
+        "configmap": configuration.config_maps(plan),
+        "deployment": [*deployment.deployments(plan), *gateway.gateway_deployments(plan)],
         "httproute": route.routes(plan),
+        "ingress": entrances.ingresses(plan),
         "networkpolicy": network.network_policies(plan),
         "podmonitor": monitoring.pod_monitors(plan),
+        "role": controller.roles(plan),
+        "rolebinding": controller.role_bindings(plan),
+        "virtualservice": entrances.virtual_services(plan),
         "service": service.services(plan),
         "serviceaccount": accounts.service_accounts(plan),
-        "statefulset": redis.stateful_sets(plan),
+        "statefulset": [*redis.stateful_sets(plan), *controller.controllers(plan)],
     }
 
 
-def _production(plan: Plan) -> dict[str, list[Manifest]]:
+def production(plan: Plan) -> Objects:
+    """What production has on top."""
     return {
+        "configmap": horizontal.adapter_rules(plan),
+        "horizontalpodautoscaler": horizontal.autoscalers(plan),
         "poddisruptionbudget": disruption.disruption_budgets(plan),
         "scaledobject": autoscaling.scaled_objects(plan),
     }
 
 
-def _download(plan: Plan) -> dict[str, list[Manifest]]:
+def download(plan: Plan) -> Objects:
+    """What fetches weights."""
     return {
         "job": weights.jobs(plan),
         "networkpolicy": [network.download_policy(plan)],
@@ -117,8 +133,12 @@ def _download(plan: Plan) -> dict[str, list[Manifest]]:
 def _replicas(plan: Plan, *, dev: bool) -> dict[str, int]:
     """Pods by Deployment; where a scaler owns the number, nobody else says one."""
     owned = [] if dev or not plan.scaled else [each for each in plan.environments if each.replicas]
-    return {
+    found = {
         places.server_name(each.name): each.dev_replicas if dev else each.replicas
         for each in plan.environments
         if each not in owned
     }
+    if plan.own_gateways:
+        given = plan.settings.deploy.gateway
+        found[places.GATEWAY] = given.dev_replicas if dev else given.replicas
+    return found

@@ -1,9 +1,9 @@
-"""Envoy's own interface, over its Unix socket: is it live, what is active, drain."""
+"""Envoy's own interface: is it live, what is active, drain."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import httpx
 
@@ -13,12 +13,35 @@ _SECONDS = 2.0
 _ACTIVE = f"http.{STAT_PREFIX}.downstream_rq_active"
 
 
-class EnvoyAdmin:
-    """Calls to one Envoy. A context manager. Raises ``httpx.HTTPError`` when it cannot be reached."""
+class Gateways(Protocol):
+    """What a controller asks gateways, be it one or several. Raises ``httpx.HTTPError`` when they cannot be asked."""
 
-    def __init__(self, socket: Path) -> None:
-        transport = httpx.AsyncHTTPTransport(uds=str(socket))
-        self._client = httpx.AsyncClient(transport=transport, base_url="http://envoy", timeout=_SECONDS)
+    async def counters(self, pattern: str) -> dict[str, int]:
+        """See ``EnvoyAdmin``; of several, the sum."""
+
+    async def exposition(self, pattern: str) -> bytes:
+        """Same."""
+
+    async def healthy_endpoints(self) -> dict[str, dict[str, bool]]:
+        """See ``EnvoyAdmin``; of several, healthy is what all of them find healthy."""
+
+    async def server_states(self) -> dict[str, dict[str, bool | None]]:
+        """Same, with None for a server that one of them has not checked."""
+
+    async def reopen_logs(self) -> None:
+        """Open the attempts log anew, after it was renamed."""
+
+
+class EnvoyAdmin:
+    """Calls to one Envoy: at a Unix socket, or at a URL, where it answers questions and obeys no orders.
+
+    A context manager. Raises ``httpx.HTTPError`` when it cannot be reached.
+    """
+
+    def __init__(self, at: Path | str) -> None:
+        transport = httpx.AsyncHTTPTransport(uds=str(at) if isinstance(at, Path) else None)
+        base = "http://envoy" if isinstance(at, Path) else at
+        self._client = httpx.AsyncClient(transport=transport, base_url=base, timeout=_SECONDS, trust_env=False)
 
     async def __aenter__(self) -> Self:
         return self

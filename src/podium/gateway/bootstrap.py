@@ -15,8 +15,16 @@ _EXTENSIONS = "type.googleapis.com/envoy.extensions"
 
 def bootstrap(*, xds_socket: Path, admin_socket: Path, max_connections: int) -> str:
     """The bootstrap, as JSON. Both sockets are Unix sockets: Envoy's admin interface knows no callers, only files."""
-    document = {
-        "node": {"id": NODE, "cluster": "podium"},
+    cluster = discovery_cluster({"pipe": {"path": str(xds_socket)}})
+    return json.dumps(bootstrap_document(NODE, cluster, admin_socket, max_connections), indent=1)
+
+
+def bootstrap_document(
+    node: str, discovery: dict[str, Any], admin_socket: Path, max_connections: int
+) -> dict[str, Any]:
+    """The bootstrap of the gateway ``node``, which asks the cluster ``discovery`` for everything else."""
+    return {
+        "node": {"id": node, "cluster": "podium"},
         "admin": {"address": {"pipe": {"path": str(admin_socket), "mode": _OWNER_ONLY}}},
         "dynamic_resources": {
             "ads_config": {
@@ -29,18 +37,18 @@ def bootstrap(*, xds_socket: Path, admin_socket: Path, max_connections: int) -> 
             "cds_config": {"resource_api_version": "V3", "ads": {}},
             "lds_config": {"resource_api_version": "V3", "ads": {}},
         },
-        "static_resources": {"clusters": [_discovery_cluster(xds_socket)]},
+        "static_resources": {"clusters": [discovery]},
         "overload_manager": _connection_limit(max_connections),
     }
-    return json.dumps(document, indent=1)
 
 
-def _discovery_cluster(socket: Path) -> dict[str, Any]:
+def discovery_cluster(address: dict[str, Any], *, by_name: bool = False) -> dict[str, Any]:
+    """Where to ask. ``by_name``: the address has a name, which is looked up again and again."""
     options = f"{_EXTENSIONS}.upstreams.http.v3.HttpProtocolOptions"
-    endpoint = {"endpoint": {"address": {"pipe": {"path": str(socket)}}}}
+    endpoint = {"endpoint": {"address": address}}
     return {
         "name": "xds",
-        "type": "STATIC",
+        "type": "STRICT_DNS" if by_name else "STATIC",
         "connect_timeout": "1s",
         "typed_extension_protocol_options": {
             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {

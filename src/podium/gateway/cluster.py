@@ -39,7 +39,11 @@ def clusters(topology: Topology) -> list[dict[str, Any]]:
 
 def endpoints(topology: Topology) -> list[dict[str, Any]]:
     """The endpoints of every environment that is addressed by IP; names are looked up by their cluster itself."""
-    return [_assignment(environment) for environment in topology.environments if _by_ip(environment)]
+    return [
+        _assignment(environment, draining=environment.name == topology.draining)
+        for environment in topology.environments
+        if _by_ip(environment)
+    ]
 
 
 def _cluster(environment: Environment, topology: Topology) -> dict[str, Any]:
@@ -104,10 +108,13 @@ def _shielded(name: str, stable: str, topology: Topology) -> dict[str, Any]:
     }
 
 
-def _assignment(environment: Environment) -> dict[str, Any]:
+def _assignment(environment: Environment, *, draining: bool = False) -> dict[str, Any]:
+    status = {"health_status": "DRAINING"} if draining else {}
     return {
         "cluster_name": environment.name,
-        "endpoints": [{"lb_endpoints": [_lb_endpoint(endpoint, environment) for endpoint in environment.endpoints]}],
+        "endpoints": [
+            {"lb_endpoints": [{**_lb_endpoint(endpoint, environment), **status} for endpoint in environment.endpoints]}
+        ],
     }
 
 

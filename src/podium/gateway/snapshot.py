@@ -37,28 +37,28 @@ class Snapshot:
 
 def snapshot_of(topology: Topology) -> Snapshot:
     """The snapshot of a topology."""
-    return build(resources(documents(topology)))
+    return build(resources(documents(topology)), may_be_empty=topology.watched)
 
 
-def build(messages: Mapping[str, Sequence[Any]]) -> Snapshot:
-    """A snapshot of Envoy's messages.
+def build(messages: Mapping[str, Sequence[Any]], *, may_be_empty: bool = False) -> Snapshot:
+    """A snapshot of Envoy's messages. ``may_be_empty``: an environment may have no endpoint.
 
     Raises ``ConfigurationError`` for what Envoy would accept and then serve nobody with: an empty list, a route to
     a cluster that is not there, weights with another total.
     """
-    _check(messages)
+    _check(messages, may_be_empty=may_be_empty)
     packed = {kind: tuple(pack(message) for message in entries) for kind, entries in messages.items()}
     versions = {kind: _digest(entry.value for entry in entries) for kind, entries in packed.items()}
     return Snapshot(packed, versions)
 
 
-def _check(messages: Mapping[str, Sequence[Any]]) -> None:
+def _check(messages: Mapping[str, Sequence[Any]], *, may_be_empty: bool) -> None:
     for kind in _NEVER_EMPTY:
         if not messages.get(kind):
             raise ConfigurationError(f"The gateway would be told of no {_word(kind)} at all; that takes it down.")
     known = {cluster.name for cluster in messages[CLUSTER]}
     for assignment in messages.get(ENDPOINT, ()):
-        if not any(group.lb_endpoints for group in assignment.endpoints):
+        if not may_be_empty and not any(group.lb_endpoints for group in assignment.endpoints):
             raise ConfigurationError(f"The environment {assignment.cluster_name!r} has no endpoint.")
     for route in _routes(messages[ROUTE]):
         unknown = sorted(set(_targets(route)) - known)

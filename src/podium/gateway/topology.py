@@ -64,8 +64,10 @@ class Topology:
 
     ``weights`` holds every environment, in the order of ``environments``, in units of which ``TOTAL_WEIGHT`` are all.
     ``former`` is the stable environment of before, for as long as requests may be on their way through its shield.
-    With ``has_tls`` nobody is served before there is a ``certificate``. ``copied`` requests of 10,000 are sent to
-    ``copies_socket`` too; empty: none can be.
+    ``draining`` is an environment whose servers get no new request, by whatever way; those that run go on. With
+    ``has_tls`` nobody is served before there is a ``certificate``. ``copied`` requests of 10,000 are sent to
+    ``copies_socket`` too; empty: none can be. ``watched``: servers come and go by themselves, so that an environment
+    may have none for a while.
     """
 
     listen: Endpoint
@@ -76,14 +78,21 @@ class Topology:
     health_host: str
     attempts_log: str
     former: str = ""
+    draining: str = ""
     has_tls: bool = False
     certificate: Certificate | None = None
     copies_socket: str = ""
     copied: int = 0
+    watched: bool = False
 
     def with_weights(self, per_cent: Mapping[str, float]) -> Self:
         """The same with other shares; what is left out gets none."""
         return replace(self, weights=units(per_cent, self.names))
+
+    def with_servers(self, servers: Mapping[str, tuple[Endpoint, ...]]) -> Self:
+        """The same with other servers in the environments that are named."""
+        found = (replace(each, endpoints=servers.get(each.name, each.endpoints)) for each in self.environments)
+        return replace(self, environments=tuple(found))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -92,7 +101,7 @@ class Topology:
 
 
 def topology_of(settings: Settings, *, attempts_log: str, copies_socket: str = "") -> Topology:
-    """The topology that the settings describe; every environment must name endpoints by now.
+    """The topology that the settings describe; an environment has the endpoints that it names.
 
     ``attempts_log`` is the file to which Envoy writes a line for each attempt, ``copies_socket`` where copies go.
     """

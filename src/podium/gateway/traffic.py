@@ -12,7 +12,7 @@ from podium.config.gateway import check_weights
 from podium.core.errors import InvalidRequest
 from podium.gateway.certificate import Certificate
 from podium.gateway.snapshot import snapshot_of
-from podium.gateway.topology import Topology, per_cent
+from podium.gateway.topology import Endpoint, Topology, per_cent
 from podium.gateway.weights_file import WeightsFile
 from podium.gateway.xds import DiscoveryServer
 
@@ -70,6 +70,16 @@ class Traffic:
                 await self._tell(replace(self.topology, former=""))
                 log.info("stable", environment=environment)
 
+    async def set_draining(self, environment: str) -> None:
+        """From now on the servers of ``environment`` get no new request, not even by header; empty: all get theirs.
+
+        Streams that run go on. Of servers that are addressed by name this is not told: their cluster would begin anew.
+        Raises what ``DiscoveryServer.push`` raises.
+        """
+        async with self._changing:
+            if self.topology.draining != environment:
+                await self._tell(replace(self.topology, draining=environment))
+
     async def set_copied(self, units: int) -> None:
         """Copy so many of 10,000 requests from now on. Raises what ``DiscoveryServer.push`` raises."""
         async with self._changing:
@@ -80,6 +90,14 @@ class Traffic:
         """Show ``certificate`` to clients that connect from now on. Raises what ``DiscoveryServer.push`` raises."""
         async with self._changing:
             await self._tell(replace(self.topology, certificate=certificate))
+
+    async def set_servers(self, servers: Mapping[str, tuple[Endpoint, ...]]) -> None:
+        """From now on these are the servers of the environments that are named; see ``DiscoveryServer.renew``."""
+        async with self._changing:
+            changed = self.topology.with_servers(servers)
+            if changed != self.topology:
+                self.topology = changed
+                await self._discovery.renew(snapshot_of(changed))
 
     async def _tell(self, changed: Topology) -> None:
         await self._discovery.push(snapshot_of(changed))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Self
 
 import grpc
@@ -21,13 +21,15 @@ _STOP_SECONDS = 0.5
 
 
 class DiscoveryServer:
-    """Feeds every gateway that connects to the Unix socket ``path``. A context manager: entered means listening.
+    """Feeds every gateway that connects to ``address``. A context manager: entered means listening.
 
-    ``push`` changes what they are told. Leaving closes the streams; gateways keep their last configuration.
+    ``address`` is the path of a Unix socket, or ``host:port``. ``push`` changes what they are told. Leaving closes the
+    streams; gateways keep their last configuration. ``handlers``: other services for them, on the same address.
     """
 
-    def __init__(self, path: str, snapshot: Snapshot, *, ack_seconds: float) -> None:
-        self._path = path
+    def __init__(self, address: str, snapshot: Snapshot, *, ack_seconds: float, handlers: Sequence[Any] = ()) -> None:
+        self._address = f"unix:{address}" if address.startswith("/") else address
+        self._handlers = handlers
         self._ack_seconds = ack_seconds
         self._streams: set[AdsStream] = set()
         self._pushing = asyncio.Lock()
@@ -41,8 +43,8 @@ class DiscoveryServer:
             response_serializer=DiscoveryResponse.SerializeToString,
         )
         handlers = grpc.method_handlers_generic_handler(SERVICE, {"StreamAggregatedResources": method})
-        self._server.add_generic_rpc_handlers((handlers,))
-        self._server.add_insecure_port(f"unix:{self._path}")
+        self._server.add_generic_rpc_handlers((handlers, *self._handlers))
+        self._server.add_insecure_port(self._address)
         await self._server.start()
         return self
 
@@ -76,6 +78,19 @@ class DiscoveryServer:
                 self.snapshot = before
                 await self._go_back()
                 raise
+
+    async def renew(self, snapshot: Snapshot) -> None:
+        """Make ``snapshot`` the present one, come what may: it says what is so, and there is no going back from that.
+
+        Returns when every connected gateway has confirmed it, or has refused or missed it, which is logged. Gateways
+        that connect later get it. Cancelled, it stays.
+        """
+        async with self._pushing:
+            self.snapshot = snapshot
+            try:
+                await self._deliver(snapshot)
+            except PodiumError as error:
+                log.error("a gateway goes on with servers of before", reason=error.message)  # noqa: TRY400 - told
 
     async def _deliver(self, snapshot: Snapshot) -> None:
         try:

@@ -54,16 +54,24 @@ class _Track:
 
 
 class AlertBook:
-    """Judges all rules, and keeps what they led to. ``tell`` is called with each episode that begins or ends."""
+    """Judges all rules, and keeps what they led to. ``tell`` is called with each episode that begins or ends.
+
+    ``past`` are episodes from before, the oldest first.
+    """
 
     def __init__(
-        self, rules: Sequence[Rule], tell: Callable[[Episode], None] = lambda _: None, *, most_past: int = MOST_PAST
+        self,
+        rules: Sequence[Rule],
+        tell: Callable[[Episode], None] = lambda _: None,
+        *,
+        most_past: int = MOST_PAST,
+        past: Iterable[Episode] = (),
     ) -> None:
         self._rules = tuple(rules)
         self._tell = tell
         self._tracks: dict[tuple[str, str], _Track] = {}
         self._firing: dict[tuple[str, str], Episode] = {}
-        self._past: deque[Episode] = deque(maxlen=most_past)
+        self._past: deque[Episode] = deque(past, maxlen=most_past)
 
     @property
     def alerts(self) -> list[Alert]:

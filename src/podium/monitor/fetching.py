@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from podium.config.access import is_loopback
-from podium.gateway.admin import EnvoyAdmin
+from podium.gateway.admin import Gateways
 from podium.monitor.catalog import EVERYTHING, FIGURES, Catalog, Key
 from podium.monitor.exposition import MOST_BYTES, Garbage
 from podium.monitor.meaning import ENVOY_FILTER, of_envoy, of_replica
@@ -43,7 +43,7 @@ def replica_target(
     )
 
 
-def envoy_target(admin: EnvoyAdmin, environments: Sequence[str], *, catalog: Catalog) -> Target:
+def envoy_target(admin: Gateways, environments: Sequence[str], *, catalog: Catalog) -> Target:
     """The gateway. What it leaves out of its answer has not happened yet."""
     always = [Key("all", EVERYTHING, figure) for figure in ("gateway_requests", "gateway_errors")]
     always += [Key("all", EVERYTHING, figure) for figure in ("retries", "retry_overflow")]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from podium.monitor.alert_history import AlertHistory
 from podium.monitor.alerts import AlertBook
 from podium.monitor.catalog import Catalog, Key
 from podium.monitor.rings import Rings
@@ -45,6 +46,7 @@ class Monitor:
         *,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
+        history: AlertHistory | None = None,
     ) -> None:
         self.targets = tuple(targets)
         self.alerts = alerts
@@ -57,6 +59,7 @@ class Monitor:
         self._started = clock()
         self._written: float | None = None
         self._offset = wall_clock() - clock()
+        self._history = history
         self._jump: tuple[float, float] | None = None
 
     async def run(self) -> None:
@@ -99,6 +102,8 @@ class Monitor:
         if self._catalog.left_out:
             names = ", ".join(self._catalog.left_out)
             found.append(Problem("memory", f"no room for a history of {names}; they count in the totals"))
+        if self._history is not None and self._history.problem:
+            found.append(Problem("history", self._history.problem))
         return found
 
     def _together(self, learnt: Sequence[dict[Key, float]]) -> dict[int, float]:

@@ -11,12 +11,15 @@ from podium.monitor.alerts import Alert, Episode, worst
 from podium.monitor.catalog import HISTOGRAMS, Key
 from podium.monitor.monitor import Monitor
 from podium.monitor.own_metrics import exposition
+from podium.monitor.rules import BURNS
 from podium.monitor.target import Target
 from podium.monitor.webhooks import Deliveries
 from podium.monitor.windows import Steps, Windows, everything
 from podium.protocols.monitoring import (
     AlertBody,
     AlertsAnswer,
+    BudgetBody,
+    BudgetWindow,
     DashboardAnswer,
     EnvironmentSeries,
     EpisodeBody,
@@ -34,6 +37,7 @@ SPANS: dict[Span, Steps] = {
     "1h": Steps(count=180, seconds=20, window_seconds=20),
     "24h": Steps(count=144, seconds=600, window_seconds=600),
 }
+BUDGET_SECONDS = tuple(burn.long_seconds for burn in BURNS)
 UNKNOWN_AFTER_SECONDS = 5.0
 _DIGITS = 4
 _QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
@@ -42,7 +46,8 @@ _QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 class MonitorView:
     """``Monitoring`` of ``podium.api.control.control``."""
 
-    def __init__(self, monitor: Monitor, deliveries: Deliveries | None = None) -> None:
+    def __init__(self, monitor: Monitor, deliveries: Deliveries | None = None, *, objective: float = 0.99) -> None:
+        self._objective = objective
         self._monitor = monitor
         self._deliveries = deliveries or Deliveries(())
 
@@ -91,6 +96,7 @@ class MonitorView:
             firing=told.firing,
             past=told.past,
             alerts=told.alerts,
+            budget=_budget(windows, self._objective),
             kept_bytes=monitor.rings.nbytes,
         )
 
@@ -127,6 +133,22 @@ def _model(windows: Windows, name: str, steps: Steps) -> ModelBody:
         queue_limit=windows.latest(Key("model", name, "queue_limit")),
         replicas_ready=windows.latest(Key("model", name, "ready")),
         worker_restarts=windows.increase(Key("model", name, "worker_restarts"), steps.span_seconds),
+    )
+
+
+def _budget(windows: Windows, objective: float) -> BudgetBody:
+    told = [_budget_window(windows, seconds, 1 - objective) for seconds in BUDGET_SECONDS]
+    day = told[-1].burn_rate
+    return BudgetBody(objective=objective, left=None if day is None else round(1 - day, _DIGITS), windows=told)
+
+
+def _budget_window(windows: Windows, seconds: int, allowed: float) -> BudgetWindow:
+    ratio, count = windows.share(everything("bad"), [everything("good")], seconds)
+    return BudgetWindow(
+        seconds=seconds,
+        requests=round(count, _DIGITS),
+        bad_ratio=None if ratio is None else round(ratio, 6),
+        burn_rate=None if ratio is None else round(ratio / allowed, _DIGITS),
     )
 
 

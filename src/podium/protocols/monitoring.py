@@ -119,6 +119,26 @@ class EnvironmentSeries(msgspec.Struct, frozen=True, kw_only=True):
     servers: float | None
 
 
+class BudgetWindow(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest ``seconds``, as far as they are known. ``burn_rate`` 1 is as fast as the objective allows.
+
+    ``requests`` are good and bad ones; with none the rates are null.
+    """
+
+    seconds: int
+    requests: float
+    bad_ratio: float | None
+    burn_rate: float | None
+
+
+class BudgetBody(msgspec.Struct, frozen=True, kw_only=True):
+    """The error budget: ``left`` is what is left of a day's, 0 to 1, negative when more was spent; null: unknown."""
+
+    objective: float
+    left: float | None
+    windows: list[BudgetWindow]
+
+
 class DashboardAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Answer of ``GET /monitoring/dashboard?span=5m|1h|24h``.
 
@@ -148,4 +168,5 @@ class DashboardAnswer(msgspec.Struct, frozen=True, kw_only=True):
     firing: list[EpisodeBody]
     past: list[EpisodeBody]
     alerts: list[AlertBody]
+    budget: BudgetBody
     kept_bytes: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -185,7 +185,7 @@ class EventBody(msgspec.Struct, frozen=True, kw_only=True):
     rollout: int
     actor: str
     type: str
-    details: dict[str, object]
+    details: dict[str, Any]
     phase: str
     hash: str
 

@@ -5,16 +5,18 @@ Pure: the same events and intervals in the same order give the same course, bit 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Self
 
 import msgspec
 
 from podium.rollout.analysis.evidence import Evidence
 from podium.rollout.analysis.interval import Interval
-from podium.rollout.analysis.policy import COUNTED, CountedMetric
+from podium.rollout.analysis.latency_process import Thresholds
+from podium.rollout.analysis.policy import COUNTED, CountedMetric, TimedMetric
 from podium.rollout.analysis.shadow_evidence import Pair, ShadowEvidence
 from podium.rollout.analysis.stratum import Stratum
-from podium.rollout.events import Event, Started
+from podium.rollout.events import Acknowledged, Event, Started
 from podium.rollout.state import WHOLE, RolloutState
 from podium.rollout.transitions import after
 
@@ -74,6 +76,7 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
         passed: the intervals since the weights last moved.
         seen_since, seen_until: the first interval's beginning and the last one's end, seconds since 1970; what arrived
             before the end is counted. None and 0 before the first interval.
+        slow_above: what was slow by the stable version's answers before the first step; empty: not known.
         shadow: what answers to copied requests tell; None before the first one.
         undecided: attempts of this rollout whose outcome was not waited for.
         cut: answers of its canary that broke after their first byte.
@@ -82,6 +85,7 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
     state: RolloutState = RolloutState()
     evidence: Evidence | None = None
     passed: Passed = Passed()
+    slow_above: Mapping[TimedMetric, Thresholds] = {}
     shadow: ShadowEvidence | None = None
     points: tuple[Point, ...] = ()
     seen_since: float | None = None
@@ -98,6 +102,8 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
         state = after(self.state, event)
         if isinstance(event, Started):
             return type(self)(state=state)
+        if isinstance(event, Acknowledged) and event.slow_above:
+            return msgspec.structs.replace(self, state=state, slow_above=event.slow_above)
         return msgspec.structs.replace(self, state=state)
 
     def observe(self, observed: Observed) -> Self:
@@ -138,7 +144,8 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
             return self.evidence
         share = observed.units / WHOLE
         if self.evidence is None:
-            known = Evidence.start(self.state.terms.measured, share, self.state.terms.weights)
+            terms = self.state.terms
+            known = Evidence.start(terms.measured, share, terms.weights).slow_above(self.slow_above)
         elif self.evidence.sample_ratio.share != share:
             known = self.evidence.at_step(share)
         else:

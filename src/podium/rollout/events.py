@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
 
+from podium.rollout.analysis.latency_process import Thresholds
+from podium.rollout.analysis.policy import TimedMetric
 from podium.rollout.terms import Terms
 
 
@@ -41,9 +44,13 @@ class ShadowAgreed(_Event, frozen=True, kw_only=True, tag="shadow-agreed"):
 
 
 class Acknowledged(_Event, frozen=True, kw_only=True, tag="acknowledged"):
-    """Every live gateway runs with the canary at so many units of 10,000."""
+    """Every live gateway runs with the canary at so many units of 10,000.
+
+    ``slow_above``: before the first step, what is slow by the stable version's newest answers.
+    """
 
     canary_units: int
+    slow_above: Mapping[TimedMetric, Thresholds] = {}
 
 
 class SplitAgreed(_Event, frozen=True, kw_only=True, tag="split-agreed"):

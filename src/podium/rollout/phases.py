@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from podium.rollout.course import Course
 from podium.rollout.events import Acknowledged, CanaryReady, DeadlinePassed, Drained, Event, SplitAgreed, Warmed
 from podium.rollout.looking import seen
-from podium.rollout.ports import Deployer, Fleet, Shadow, TrafficSplitter
+from podium.rollout.ports import Deployer, Fleet, Past, Shadow, TrafficSplitter
 from podium.rollout.state import Phase, RolloutState
 
 _WARM_ANSWERS = 3
@@ -27,6 +27,7 @@ class World:
     fleet: Fleet
     shadow: Shadow
     deployer: Deployer
+    past: Past
     clock: Callable[[], float]
 
 
@@ -64,8 +65,11 @@ async def _compare(world: World, course: Course) -> Event | None:
 
 
 async def _apply(world: World, course: Course) -> Event | None:
-    await _split(world, course.state)
-    return Acknowledged(at=world.clock(), canary_units=course.state.wanted_units)
+    state = course.state
+    is_first = course.evidence is None and not course.slow_above and state.phase is Phase.APPLYING
+    slow_above = world.past.slow_above(state.terms.stable) if is_first else {}
+    await _split(world, state)
+    return Acknowledged(at=world.clock(), canary_units=state.wanted_units, slow_above=slow_above)
 
 
 async def _await_attempts(world: World, course: Course) -> Event | None:
@@ -82,7 +86,12 @@ async def _drain_stable(world: World, course: Course) -> Event | None:
 
 
 async def _drain_canary(world: World, course: Course) -> Event | None:
-    return await _drain(world, course.state, course.state.terms.environment)
+    environment = course.state.terms.environment
+    await world.splitter.set_draining(environment)
+    drained = await _drain(world, course.state, environment)
+    if drained is not None:
+        await world.splitter.set_draining("")  # whoever wants to know what was wrong can look at it again
+    return drained
 
 
 async def _drain(world: World, state: RolloutState, environment: str) -> Event | None:

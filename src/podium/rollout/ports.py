@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
+from podium.rollout.analysis.latency_process import Thresholds
+from podium.rollout.analysis.policy import TimedMetric
 from podium.rollout.analysis.shadow_evidence import Pair, ShadowTerms
 
 
@@ -24,6 +27,12 @@ class TrafficSplitter(Protocol):
         """Give the canary so much and the stable one the rest; return when every gateway has confirmed it.
 
         Raises a ``PodiumError`` with the gateway's own words otherwise; then the split before stands.
+        """
+
+    async def set_draining(self, environment: str) -> None:
+        """No new request reaches ``environment``, by whatever way, until this is told with an empty name.
+
+        Raises as ``split``. Doing it again changes nothing.
         """
 
     async def make_stable(self, environment: str) -> None:
@@ -70,6 +79,13 @@ class Deployer(Protocol):
         """
 
 
+class Past(Protocol):
+    """What attempts were like before a rollout."""
+
+    def slow_above(self, environment: str) -> Mapping[TimedMetric, Thresholds]:
+        """The quantiles of its newest answers, for the metrics that have enough of them."""
+
+
 class Fleet(Protocol):
     """Sees the servers as the gateway does. None means that the gateway cannot be asked now."""
 
@@ -78,6 +94,9 @@ class Fleet(Protocol):
 
     async def answers(self, environment: str) -> bool:
         """Whether the environment's health path is answered through the gateway, by header."""
+
+    def restarts(self, environment: str, *, since: float) -> int:
+        """How often a local server of it was started again after ``since``; those that run elsewhere are not seen."""
 
     async def active(self, environment: str) -> int | None:
         """Requests in flight there, streams included."""

@@ -10,11 +10,12 @@ import msgspec
 import structlog
 
 from podium.core.errors import Conflict, PodiumError
+from podium.rollout.analysis.guards import Condition, offence
 from podium.rollout.analysis.interval import Interval
 from podium.rollout.analysis.verdict import Advance, Hold, Rollback, Verdict
 from podium.rollout.collector import Collector
 from podium.rollout.course import Observed
-from podium.rollout.events import CanaryUnready, DeadlinePassed, Event, Judged, ShadowAgreed
+from podium.rollout.events import Aborted, CanaryUnready, DeadlinePassed, Event, Judged, ShadowAgreed
 from podium.rollout.history_on_demand import HistoryOnDemand
 from podium.rollout.looking import at_the_end_of_baking, look, served_everything
 from podium.rollout.outcome import Outcome
@@ -141,7 +142,7 @@ class Reconciler:
         return None
 
     async def _running(self, state: RolloutState) -> Event | None:
-        unready = await self._guard(state)
+        unready = await self._guard(state) or self._crash_loop(state)
         if unready is not None:
             return unready
         judged = self._judge_shadow() if state.phase is Phase.SHADOWING else self._judge()
@@ -172,6 +173,20 @@ class Reconciler:
         if self._unready_since is None:
             self._unready_since = now
         return CanaryUnready(at=now) if now >= self._unready_since + UNREADY_SECONDS else None
+
+    def _crash_loop(self, state: RolloutState) -> Event | None:
+        """A canary whose servers end over and over, whatever its requests say: the shield hides that from clients."""
+        if state.phase in _UNGUARDED:
+            return None
+        terms = state.terms
+        restarts = self._world.fleet.restarts(terms.environment, since=state.started_at)
+        if offence(Condition(restarts=restarts), terms.policy.max_restarts) is None:
+            return None
+        allowed = terms.policy.max_restarts
+        return Aborted(
+            at=self._world.clock(),
+            reason=f"the canary's servers were restarted {restarts} times since the start; {allowed} are allowed",
+        )
 
     async def _keep(self, state: RolloutState) -> None:
         """What the gateway was told is what the state wants, or is told again: nobody else moves weights now."""

@@ -47,7 +47,7 @@ def recorded(history: Path, number: int | None = None) -> RecordedRollout:
     )
     if not intervals:
         raise InvalidRequest(f"nothing was compared in rollout {wanted}: no interval had traffic on both versions")
-    recording = Recording(frozenset(started.terms.measured), intervals)
+    recording = Recording(frozenset(started.terms.measured), intervals, course.slow_above)
     return RecordedRollout(wanted, started, course.state.phase, course.state.reason, recording)
 
 

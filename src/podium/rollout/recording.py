@@ -17,7 +17,7 @@ import msgspec
 from podium.config.nearest import nearest_word
 from podium.core.errors import InvalidRequest
 from podium.rollout.analysis.interval import Interval
-from podium.rollout.analysis.latency_process import Samples
+from podium.rollout.analysis.latency_process import Samples, Thresholds
 from podium.rollout.analysis.policy import CountedMetric, Metric, TimedMetric
 from podium.rollout.analysis.stratum import Stratum
 
@@ -57,10 +57,11 @@ class RecordedInterval(msgspec.Struct, frozen=True):
 
 
 class Recording(msgspec.Struct, frozen=True):
-    """All intervals of a file, in its order, and which metrics it has."""
+    """All intervals of a file, in its order, which metrics it has, and what was slow before, where that is known."""
 
     metrics: frozenset[Metric]
     intervals: tuple[RecordedInterval, ...]
+    slow_above: Mapping[TimedMetric, Thresholds] = {}
 
     @property
     def counted_share(self) -> float:

@@ -71,7 +71,7 @@ def replay(recording: Recording, policy: Policy, weights: Mapping[Metric, float]
 
 def _start(recording: Recording, share: float, weights: Mapping[Metric, float]) -> Evidence:
     try:
-        return Evidence.start(recording.metrics, share, weights)
+        return Evidence.start(recording.metrics, share, weights).slow_above(recording.slow_above)
     except ValueError as error:
         raise InvalidRequest(str(error)) from error
 

@@ -31,8 +31,13 @@ def envoy_command(binary: Path, folder: RunFolder, gateway: Gateway) -> Command:
         xds_socket=folder.discovery_socket, admin_socket=folder.admin_socket, max_connections=gateway.max_connections
     )
     folder.bootstrap.write_text(text, encoding="utf-8")
-    threads = gateway.envoy_threads or len(os.sched_getaffinity(0))
     tether = (sys.executable, "-m", "podium.supervisor.tether", str(os.getpid()))
+    return Command(NAME, (*tether, *envoy_words(binary, folder, gateway)))
+
+
+def envoy_words(binary: Path, folder: RunFolder, gateway: Gateway) -> tuple[str, ...]:
+    """The words that run Envoy with the bootstrap of ``folder``."""
+    threads = gateway.envoy_threads or len(os.sched_getaffinity(0))
     flags = {
         "--config-path": str(folder.bootstrap),
         "--concurrency": str(threads),
@@ -41,7 +46,7 @@ def envoy_command(binary: Path, folder: RunFolder, gateway: Gateway) -> Command:
         "--log-level": "warning",
     }
     words = [word for flag in flags.items() for word in flag]
-    return Command(NAME, (*tether, str(binary), "--disable-hot-restart", *words))
+    return (str(binary), "--disable-hot-restart", *words)
 
 
 async def drain(admin: EnvoyAdmin, *, seconds: float) -> None:

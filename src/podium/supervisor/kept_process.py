@@ -27,17 +27,24 @@ Probe = Callable[[], Awaitable[bool]]
 class KeptProcess:
     """``run`` keeps the process of ``command`` alive; ``probe`` tells whether it is ready; ``stop`` ends both.
 
-    ``pauses`` are those between its end and its next start.
+    ``pauses`` are those between its end and its next start. ``restarted`` is called when it is started again.
     """
 
     def __init__(
-        self, command: Command, probe: Probe, said: Callable[[str, str], None], *, pauses: Backoff | None = None
+        self,
+        command: Command,
+        probe: Probe,
+        said: Callable[[str, str], None],
+        *,
+        pauses: Backoff | None = None,
+        restarted: Callable[[], None] = lambda: None,
     ) -> None:
         self.name = command.name
         self._command = command
         self._pauses = pauses or Backoff(FIRST_PAUSE_SECONDS, MOST_PAUSE_SECONDS)
         self._probe = probe
         self._said = said
+        self._restarted = restarted
         self._process: ChildProcess | None = None
         self._stopping = asyncio.Event()
         self._was_ready = False
@@ -66,6 +73,8 @@ class KeptProcess:
             log.error("process ended", process=self.name, status=status, restart_in_seconds=pause)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause)
+            if not self._stopping.is_set():
+                self._restarted()
 
     async def wait_ready(self) -> None:
         """Return when the probe passes."""

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TextIO
 from urllib.parse import urlsplit
@@ -19,6 +20,7 @@ import structlog
 from podium.aio import tasks
 from podium.config.gateway import split_address
 from podium.config.settings import Settings
+from podium.controller.restarts_file import RestartsFile
 from podium.controller.run_folder import RunFolder
 from podium.core.errors import ConfigurationError, PodiumError
 from podium.gateway.admin import EnvoyAdmin
@@ -127,8 +129,14 @@ class Stack:
             gateway.name: kept(gateway, admin.is_live),
             controller.name: kept(controller, answers(probes, f"{self.addresses.control}/readyz")),
         }
+        restarts = RestartsFile(folder.restarts)
         for replica in self._replicas:
-            found[replica.name] = kept(replica.command(folder), self._reached(probes, admin, replica))
+            found[replica.name] = KeptProcess(
+                replica.command(folder),
+                self._reached(probes, admin, replica),
+                self._merged.write,
+                restarted=partial(restarts.note, replica.environment, replica.name),
+            )
         return found
 
     def _reached(self, probes: httpx.AsyncClient, admin: EnvoyAdmin, replica: Replica) -> Probe:

@@ -7,98 +7,21 @@ is on its way; SIGTERM after the hook, SIGKILL at the end of the grace period.
 from __future__ import annotations
 
 import asyncio
-import json
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from support.command import environment
 from support.deadline import soon, until
 from support.deployments import SMALL, sets_of
 from support.pod import Pod, server_pod
-from support.ports import free_port
+from support.streams import ECHO, STREAMS, TIMING, Replica, Traffic, replica
 
-STREAMS = 50
-TOKENS = 20
-BODY = {"model": "echo", "prompt": "x" * TOKENS, "max_tokens": TOKENS, "stream": True}
-ECHO = {"name": "echo", "source": "none", "engine": {"kind": "echo", "token_interval_seconds": 0.1}}
-# One fortieth of what is usual: streams of 2 s, a hook of 2 s, news that arrive after 1 s.
-TIMING = {"route_propagation_seconds": 2, "longest_stream_seconds": 6, "stop_margin_seconds": 10}
 NEWS_SECONDS = 1.0
-
-
-@dataclass
-class Traffic:
-    """Streams without a pause over the endpoints that routing knows, and what became of them."""
-
-    endpoints: list[str]
-    whole: int = 0
-    refused: list[str] = field(default_factory=list)
-    cut: list[str] = field(default_factory=list)
-    ending: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def run(self, client: httpx.AsyncClient, number: int) -> None:
-        while not self.ending.is_set():
-            url = self.endpoints[number % len(self.endpoints)]
-            try:
-                async with client.stream("POST", f"{url}/v1/completions", json=BODY) as answer:
-                    if answer.status_code != 200:
-                        self.refused.append(f"{answer.status_code} of {url}")
-                        continue
-                    await self._read(answer, url)
-            except httpx.TransportError as error:  # before the head of the answer: closed, reset or not listening
-                self.refused.append(f"{url}: {error!r}")
-                await asyncio.sleep(0.05)
-
-    async def _read(self, answer: httpx.Response, url: str) -> None:
-        lines: list[str] = []
-        try:
-            lines = [line async for line in answer.aiter_lines() if line]
-        except httpx.HTTPError as error:
-            self.cut.append(f"{url}: {error!r}")
-            return
-        texts = [json.loads(line[6:])["choices"] for line in lines if line.startswith("data: {")]
-        text = "".join(choice["text"] for choices in texts for choice in choices)
-        if lines[-1:] == ["data: [DONE]"] and text == BODY["prompt"]:
-            self.whole += 1
-        else:
-            self.cut.append(f"{url}: {lines[-1:]}, {len(text)} characters")
-
-
-@dataclass
-class Replica:
-    """One server with the pod's configuration, on ports of its own."""
-
-    process: subprocess.Popen[bytes]
-    url: str
-    admin: str
-
-    def is_ready(self) -> bool:
-        try:
-            return httpx.get(f"{self.admin}/readyz", timeout=5.0, trust_env=False).is_success
-        except httpx.HTTPError:
-            return False
-
-
-@contextmanager
-def _replica(config: Path) -> Iterator[Replica]:
-    port, admin = free_port(), free_port()
-    words = ["serve", "--config", str(config), "--port", str(port), "--admin-port", str(admin)]
-    with subprocess.Popen(
-        [sys.executable, "-m", "podium", *words], env=environment(), stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL
-    ) as process:
-        try:
-            yield Replica(process, f"http://127.0.0.1:{port}", f"http://127.0.0.1:{admin}")
-        finally:
-            process.kill()
+"""Until routing knows that a pod leaves."""
 
 
 @pytest.fixture
@@ -116,6 +39,8 @@ async def _delete(old: Replica, traffic: Traffic, *, hook_seconds: float, grace_
 
     async def end() -> int:
         await asyncio.sleep(hook_seconds)
+        if hook_seconds:  # a client of ours that is slow to connect is not what the hook is for
+            await soon("nobody is on his way there", lambda: not traffic.beginning[old.url], seconds=60)
         old.process.send_signal(signal.SIGTERM)
         return await asyncio.to_thread(old.process.wait)
 
@@ -134,10 +59,10 @@ async def _restart_all(pod: Pod, folder: Path, *, hook_seconds: float) -> tuple[
     config.write_text(pod.config)
     statuses = []
     with ExitStack() as stack:
-        replicas = [stack.enter_context(_replica(config)) for _ in range(2)]
-        until("both are ready", lambda: all(each.is_ready() for each in replicas), seconds=60)
+        replicas = [stack.enter_context(replica(config)) for _ in range(2)]
+        until("both are ready", lambda: all(each.is_ready() for each in replicas), seconds=120)
         traffic = Traffic([each.url for each in replicas])
-        limits = httpx.Limits(max_connections=None)
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)  # else one may close as it is used
         async with (
             httpx.AsyncClient(trust_env=False, timeout=60.0, limits=limits) as client,
             asyncio.TaskGroup() as group,
@@ -146,7 +71,7 @@ async def _restart_all(pod: Pod, folder: Path, *, hook_seconds: float) -> tuple[
                 group.create_task(traffic.run(client, number), name=f"stream {number}")
             await soon("streams run", lambda: traffic.whole >= STREAMS, seconds=60)
             for old in replicas:
-                new = stack.enter_context(_replica(config))
+                new = stack.enter_context(replica(config))
                 while not await asyncio.to_thread(new.is_ready):  # noqa: ASYNC110 - another process has no event
                     await asyncio.sleep(0.1)
                 traffic.endpoints.append(new.url)

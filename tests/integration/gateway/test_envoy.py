@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import tempfile
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -29,6 +30,7 @@ from podium.gateway.weights_file import WeightsFile
 from podium.gateway.xds import DiscoveryServer
 from support.deadline import soon
 from support.fed_envoy import Fed, fed
+from support.ports import free_port
 from support.scripted_server import Received, ScriptedServer, begin_stream, end_stream, reply, send
 from support.topologies import topology
 
@@ -118,6 +120,38 @@ def test_when_the_roles_change_no_stream_is_cut_and_no_request_fails() -> None:
 
     with ScriptedServer(_answers, keeps_alive=True) as blue, ScriptedServer(streams) as green:
         asyncio.run(act({"blue": _port(blue), "green": _port(green)}))
+
+
+def test_a_draining_environment_finishes_what_runs_and_gets_nothing_new_not_even_by_header() -> None:
+    go_on = threading.Event()
+
+    def streams(connection: socket.socket, request: Received) -> None:
+        if request.body != {"stream": True}:
+            reply(connection, 200, {})
+            return
+        begin_stream(connection)
+        send(connection, b"data: first\n\n")
+        go_on.wait(30)
+        end_stream(connection)
+
+    async def act(port: int) -> None:
+        async with fed(servers={"blue": free_port(), "green": port}) as one, httpx.AsyncClient(timeout=30) as client:
+            traffic = Traffic(one.topology, one.discovery, WeightsFile(one.folder.weights))
+            url, arm = f"http://127.0.0.1:{one.topology.listen.port}/", {"x-podium-arm": "green"}
+            await until_answered(client, url)
+            async with client.stream("POST", url, json={"stream": True}, headers=arm) as running:
+                assert running.status_code == 200
+                await traffic.set_draining("green")
+                assert (await client.post(url, json={}, headers=arm)).status_code == 503
+                active = await one.admin.counters("^cluster[.]green[.]upstream_rq_active$")
+                assert list(active.values()) == [1]
+                go_on.set()
+                assert "data: first" in (await running.aread()).decode()
+            await traffic.set_draining("")
+            await until_answered(client, url)
+
+    with ScriptedServer(streams) as green:
+        asyncio.run(act(_port(green)))
 
 
 async def ask_on(client: httpx.AsyncClient, url: str, statuses: list[int], enough: asyncio.Event) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import jsonschema
 import pytest
 
 from podium.config.gateway import Environment, Gateway
@@ -54,6 +55,11 @@ def test_a_good_canary_gets_all_traffic_and_becomes_stable_and_no_user_is_moved_
         assert clients.failed == []
         assert [event["phase"] for event in one.get("/control/rollouts/events")["events"]] == WHOLE_WAY
         assert one.get("/control/rollouts")["rollouts"][0]["highest_step"] == 100
+        description = one.get("/openapi.json")
+        for path in ("/control/traffic", "/control/rollouts", "/control/rollouts/current", "/control/rollouts/events"):
+            content = description["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]
+            schema = {**content["schema"], "components": description["components"]}
+            jsonschema.Draft202012Validator(schema).validate(one.get(path))
     assert verify(one.history) == []
 
 

@@ -44,6 +44,7 @@ def test_a_clean_run_has_no_reason_against_it() -> None:
         ({"output_tokens_asked": 9}, Reason.OUTPUT_LENGTHS),
         ({"prompt_tokens_asked": 9}, Reason.PROMPT_LENGTHS),
         ({"output_tokens_reported": 1, "output_tokens_asked": 1}, Reason.TOKEN_COUNTS),
+        ({"cache": "hit"}, Reason.CACHED_ANSWERS),
         ({"output_tokens_counted": 3}, Reason.TOKEN_COUNTS),
         ({"outcome": Outcome.FAILED, "failure": Failure.TRUNCATED}, Reason.NOTHING_SUCCEEDED),
     ],

@@ -10,7 +10,7 @@ import pytest
 from podium.core.errors import ConfigurationError
 from podium.deploy.inequality import Inequality
 from podium.deploy.plan import inequalities, plan_of
-from support.deployments import FOLDERS, FULL, GPUS, LARGE, OUTSIDE, SMALL, Document, settings_of
+from support.deployments import FOLDERS, FULL, GATEWAYS, GPUS, LARGE, OUTSIDE, SMALL, Document, settings_of
 
 
 def _merged(document: Document, extra: Document) -> Document:
@@ -60,6 +60,10 @@ NUMBERS: list[tuple[str, Document, Document, str, str]] = [
      {"models": [{"name": "big", "source": "/models/big", "engine": {"kind": "vllm", "tensor_parallel": 4}}],
       "deploy": GPUS}, "gpu",
      "accelerators.per_replica >= tensor_parallel of model big does not hold: 2 against 4"),
+    ("a gateway that leaves too soon", GATEWAYS, {"gateway": {"drain_seconds": 30.0}}, "cpu",
+     "gateway.drain_seconds >= longest_stream_seconds does not hold: 30 against 300"),
+    ("a first token later than the end", GATEWAYS, {"gateway": {"first_byte_seconds": 400.0}}, "cpu",
+     "longest_stream_seconds >= gateway.first_byte_seconds does not hold: 300 against 400"),
     ("one node's claim for several", FULL, {"deploy": {"weights": {"access_mode": "ReadWriteOnce"}}}, "cpu",
      "nodes that a ReadWriteOnce claim serves >= blue + green + rollout surge does not hold: 1 against 4 + 4 + 2 = 10"),
 ]  # fmt: skip
@@ -119,6 +123,21 @@ REASONS: list[tuple[str, Document, Document, str]] = [
     ("a secret file of this machine", OUTSIDE, {"redis": {"ca_file": "./ca.pem"}},
      "redis.ca_file is ./ca.pem, which no pod has; use /etc/podium/files/KEY of podium-files"),
     ("Redis on a socket", FULL, {"redis": {"url": "unix:///run/redis.sock"}}, "redis.url is a socket file"),
+    ("a wall before the API server", GATEWAYS, {"deploy": {"network": {"api_server": []}}},
+     "keep the controller from the API server; add its address to deploy.network.api_server"),
+    ("a key over the network", GATEWAYS, {"gateway": {"tls": {"certificate": "c.pem", "key": "k.pem"}}},
+     "end TLS in front of the Service podium"),
+    ("an environment with a Service's name", GATEWAYS, {"gateway": {"environments": {"controller": {"replicas": 1}}}},
+     "environment controller has the name of one of our own Services"),
+    ("two ports that are one", GATEWAYS, {"deploy": {"gateway": {"status_port": 8080}}}, "three different ports"),
+    ("webhooks of a monitor that tells nobody", GATEWAYS,
+     {"monitor": {"webhooks": [{"url": "https://hooks.example/x"}]}}, "monitor.webhooks are set"),
+    ("an Ingress with weights", FULL, {"deploy": {"route": {"kind": "ingress"}}}, "which has no weights"),
+    ("a part of a per cent in a mesh", FULL,
+     {"gateway": {"weights": {"blue": 99.5, "green": 0.5}}, "deploy": {"route": {"kind": "istio"}}},
+     "environment blue has 99.5 % of traffic, and a VirtualService knows whole per cents"),
+    ("a certificate for nobody", GATEWAYS, {"deploy": {"route": {"kind": "ingress", "tls_secret": "x"}}},
+     "tls_secret is set without host_names"),
     ("a wall around what is needed", OUTSIDE, {"deploy": {"network": {"egress": []}}},
      "would keep pods from the engine of model far, redis.url"),
 ]  # fmt: skip

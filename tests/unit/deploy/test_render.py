@@ -24,7 +24,7 @@ from support.source import ROOT
 GOLDEN = ROOT / "tests/golden/kubernetes"
 
 
-@pytest.mark.parametrize("name", ["full-cpu", "full-gpu"])
+@pytest.mark.parametrize("name", ["full-cpu", "full-gpu", "gateways-cpu"])
 def test_the_files_are_the_golden_files(name: str) -> None:
     """After a wanted change: ``python -m support.golden_manifests`` in ``tests``, and review the difference."""
     document, profile = VARIETIES[name]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from podium.config.monitor import Monitor as Thresholds
 from podium.monitor.alerts import AlertBook
 from podium.monitor.catalog import Catalog, catalog_of
@@ -19,15 +21,16 @@ class Replica:
     """Counts requests; answers unless it is away."""
 
     def __init__(self) -> None:
-        self.good = 0
+        self.good = self.bad = 0
         self.away = False
 
     async def __call__(self) -> bytes:
         if self.away:
             raise OSError
         ended = f'podium_requests_total{{model="m",outcome="ok",route="/generate",version="1"}} {self.good}'
+        failed = f'podium_requests_total{{model="m",outcome="server_error",route="/generate",version="1"}} {self.bad}'
         running = 'podium_model_running_sequences{model="m",version="1"} 2'
-        return f'podium_model_state{{model="m",state="ready",version="1"}} 1\n{ended}\n{running}\n'.encode()
+        return f'podium_model_state{{model="m",state="ready",version="1"}} 1\n{ended}\n{failed}\n{running}\n'.encode()
 
 
 class Rounds:
@@ -122,6 +125,23 @@ def test_a_jump_of_the_time_of_day_moves_no_figure_and_is_told() -> None:
     assert "-3600 s" in problem.sentence
     rounds.round(seconds=601)
     assert rounds.monitor.problems == []
+
+
+def test_the_error_budget_is_told_over_each_window_and_nothing_is_said_of_no_requests() -> None:
+    rounds = Rounds()
+    for _ in range(3):
+        rounds.round()
+    assert MonitorView(rounds.monitor).dashboard("5m").budget.left is None
+    rounds.round(good=100)
+    for replica in rounds.replicas:
+        replica.bad += 1
+    rounds.round()
+    budget = MonitorView(rounds.monitor, objective=0.98).dashboard("5m").budget
+    assert [window.seconds for window in budget.windows] == [3600, 21600, 86400]
+    assert {window.requests for window in budget.windows} == {202.0}
+    assert budget.windows[0].bad_ratio == pytest.approx(2 / 202, abs=1e-6)
+    assert budget.windows[0].burn_rate == pytest.approx(2 / 202 / 0.02, abs=1e-4)
+    assert budget.left == pytest.approx(1 - 2 / 202 / 0.02, abs=1e-4)
 
 
 def test_a_monitor_that_stands_still_does_not_call_anything_healthy() -> None:

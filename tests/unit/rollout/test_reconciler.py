@@ -21,6 +21,7 @@ from podium.rollout.history_on_demand import HistoryOnDemand
 from podium.rollout.outcome import Arm, Outcome
 from podium.rollout.ports import Readiness
 from podium.rollout.reconciler import UNREADY_SECONDS, Reconciler
+from podium.rollout.recorded import recorded
 from podium.rollout.state import LEAVING, Phase
 from podium.rollout.terms import Terms
 from support.rollout_ways import TRANSITIONS, WAYS
@@ -229,6 +230,8 @@ def test_streams_that_outlast_the_longest_wait_go_on_and_are_told(file: Path) ->
         one.fake.seconds += 601
         assert one.turn() is Phase.ROLLED_BACK
         assert (one.history.state.left_streams, one.history.state.cut_streams) == (2, 0)
+        assert set(one.fake.draining[:-1]) == {"green"}
+        assert one.fake.draining[-1] == ""
 
 
 def test_the_time_at_full_traffic_does_not_end_before_a_request_has_come(file: Path) -> None:
@@ -478,3 +481,29 @@ def test_a_version_that_cannot_be_loaded_is_aborted_at_the_deadline_with_the_ser
         one.turn()
         assert one.phase is Phase.ABORTING
         assert one.history.state.reason == "the canary was not ready in time: no such folder"
+
+
+def test_what_is_slow_is_known_before_the_first_step_and_outlives_the_controller(file: Path) -> None:
+    with driven(file, FakeWorld(slow={"ttft": (0.1, 0.2, 0.3)})) as one:
+        one.reconciler.write(START, actor="alice")
+        assert one.turn(3) is Phase.ACKED
+        one.fake.slow = {"ttft": (9.0, 9.0, 9.0)}
+        one.serve(3)
+        assert one.history.course.evidence is not None
+        assert one.history.course.evidence.timed["ttft"].thresholds == (0.1, 0.2, 0.3)
+        known = one.history.course
+    with driven(file) as again:
+        assert again.history.course == known
+    assert recorded(file).recording.slow_above == {"ttft": (0.1, 0.2, 0.3)}
+
+
+def test_a_canary_whose_servers_end_over_and_over_is_taken_back_whatever_its_requests_say(file: Path) -> None:
+    with driven(file) as one:
+        one.reconciler.write(START, actor="alice")
+        one.turn(3)
+        one.serve_until(Phase.OBSERVING)
+        one.fake.restarted = POLICY.max_restarts
+        assert one.turn() is Phase.OBSERVING
+        one.fake.restarted += 1
+        assert one.turn() is Phase.ABORTING
+        assert one.history.state.reason == "the canary's servers were restarted 4 times since the start; 3 are allowed"

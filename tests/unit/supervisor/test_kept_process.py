@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from podium.aio.backoff import Backoff
+from podium.controller.restarts_file import RestartsFile
 from podium.core.errors import ConfigurationError
 from podium.supervisor.kept_process import KeptProcess
 from podium.supervisor.process import Command
@@ -27,13 +28,17 @@ STUBBORN = (
 class Kept:
     """A kept process of a few lines of Python, and what it said."""
 
-    def __init__(self, code: str, *, pauses: Backoff | None = None) -> None:
+    def __init__(
+        self, code: str, *, pauses: Backoff | None = None, restarted: Callable[[], None] = lambda: None
+    ) -> None:
         async def probe() -> bool:
             return True
 
         self.said: list[str] = []
         command = Command("child", (sys.executable, "-c", code))
-        self.process = KeptProcess(command, probe, lambda _, line: self.said.append(line), pauses=pauses)
+        self.process = KeptProcess(
+            command, probe, lambda _, line: self.said.append(line), pauses=pauses, restarted=restarted
+        )
 
 
 def while_kept(kept: Kept, act: Callable[[Kept], Awaitable[None]]) -> None:
@@ -70,6 +75,20 @@ def test_a_killed_process_comes_back_as_another_one() -> None:
         await soon("another one runs", lambda: kept.process.pid not in {None, first})
 
     while_kept(Kept(SLEEPS), act)
+
+
+def test_each_new_start_is_noted_with_its_environment_and_its_time(tmp_path: Path) -> None:
+    file = RestartsFile(tmp_path / "restarts.jsonl")
+    assert file.count("green", since=0) == 0
+    began = time.time()
+    kept = Kept("pass", pauses=Backoff(0.01, 0.01), restarted=lambda: file.note("green", "green-1"))
+
+    async def act(_: Kept) -> None:
+        await soon("two restarts", lambda: file.count("green", since=began) >= 2, seconds=30)
+
+    while_kept(kept, act)
+    assert file.count("blue", since=0) == 0
+    assert file.count("green", since=time.time()) == 0
 
 
 def test_stopped_is_gone_and_stays_gone() -> None:

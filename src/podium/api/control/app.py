@@ -6,7 +6,7 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp
 
 from podium.api.application import Application, within
-from podium.api.control import dashboard, monitoring, probes, rollouts, traffic
+from podium.api.control import dashboard, monitoring, openapi, probes, rollouts, traffic
 from podium.api.control.control import Control
 from podium.api.locality import Locality
 from podium.api.middleware.authenticate import Authenticate
@@ -24,7 +24,7 @@ def create_control_app(control: Control) -> ASGIApp:
     """The same guards as on the traffic port. A route that is not in the table of roles needs ``admin``."""
     app = Application(title="Podium control", version=control.version, openapi_url=None, redirect_slashes=False)
     app.state.control = control
-    parts = (probes, dashboard, monitoring, traffic, rollouts)
+    parts = (probes, dashboard, monitoring, traffic, rollouts, openapi)
     app.router.routes[:] = [route for part in parts for route in part.router.routes]
     limits = control.limits
     return within(

@@ -8,23 +8,27 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from podium.api.control.control import Monitoring, control_of
+from podium.api.control.openapi import told
 from podium.api.direct_route import direct_router
 from podium.api.json_answer import PRIVATE, JsonAnswer
 from podium.api.metrics import CONTENT_TYPE
 from podium.core.errors import InvalidRequest, Unavailable
-from podium.protocols.monitoring import Span
+from podium.protocols.monitoring import AlertsAnswer, DashboardAnswer, MonitoringHealth, Span
 
 router = direct_router(tags=["Monitoring"])
 SPANS: tuple[Span, ...] = get_args(Span)
 
 
-@router.get("/monitoring/metrics")
+@router.get("/monitoring/metrics", **told("The monitor's own figures", answer=None))
 async def metrics(request: Request) -> Response:
     """The monitor's own figures in Prometheus text; those of the servers are at their own ``/metrics``."""
     return Response(_monitoring(request).metrics(), headers={**PRIVATE, "content-type": CONTENT_TYPE})
 
 
-@router.get("/monitoring/dashboard")
+@router.get(
+    "/monitoring/dashboard",
+    **told("What the page shows", answer=DashboardAnswer, query={"span": "`5m` (the default), `1h` or `24h`."}),
+)
 async def dashboard(request: Request) -> Response:
     """Everything that the page shows, of the newest ``span``: ``5m`` (the default), ``1h`` or ``24h``."""
     wanted = request.query_params.get("span", SPANS[0])
@@ -34,13 +38,13 @@ async def dashboard(request: Request) -> Response:
     return JsonAnswer(_monitoring(request).dashboard(span), headers=PRIVATE)
 
 
-@router.get("/monitoring/alerts")
+@router.get("/monitoring/alerts", **told("Rules and alerts", answer=AlertsAnswer))
 async def alerts(request: Request) -> Response:
     """Every rule's state, what fires, and what has ended."""
     return JsonAnswer(_monitoring(request).alerts(), headers=PRIVATE)
 
 
-@router.get("/monitoring/health")
+@router.get("/monitoring/health", **told("Whether all is well", answer=MonitoringHealth))
 async def health(request: Request) -> Response:
     """Whether all is well, and what is not; 200 in any case."""
     return JsonAnswer(_monitoring(request).health(), headers=PRIVATE)

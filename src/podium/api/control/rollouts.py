@@ -7,21 +7,34 @@ from starlette.responses import Response
 
 from podium.api.body import read, read_optional
 from podium.api.control.control import control_of
+from podium.api.control.openapi import told
 from podium.api.direct_route import direct_router
 from podium.api.json_answer import PRIVATE, JsonAnswer, ignored_headers
 from podium.api.principal import principal_of
 from podium.core.errors import InvalidRequest
 from podium.core.identity import ANONYMOUS_TENANT
-from podium.protocols.rollouts import ReasonRequest, RolloutRequest
+from podium.protocols.rollouts import (
+    EventsAnswer,
+    PlanAnswer,
+    ReasonRequest,
+    RolloutAnswer,
+    RolloutRequest,
+    RolloutsAnswer,
+)
 
 router = direct_router(tags=["Rollouts"])
 LOCAL_ACTOR = "local"
 """Who decided, where nobody has a key."""
 _CREATED = 201
+_WISH = {"environment": "green", "steps": [5, 50, 100]}
+_REASON = {"reason": "no traffic at night is normal"}
 _MOST_DIGITS = 12
 
 
-@router.post("/control/rollouts", status_code=_CREATED)
+@router.post(
+    "/control/rollouts",
+    **told("Start a rollout", answer=RolloutAnswer, request=RolloutRequest, example=_WISH, status=_CREATED),
+)
 async def start(request: Request) -> Response:
     """Begins a rollout. Refused before anything moves: 400 for what can never be, 409 for what cannot be now."""
     wish = await _read(request)
@@ -29,7 +42,10 @@ async def start(request: Request) -> Response:
     return JsonAnswer(answer, status_code=_CREATED, headers={**PRIVATE, **ignored_headers(request)})
 
 
-@router.post("/control/rollouts/plan")
+@router.post(
+    "/control/rollouts/plan",
+    **told("Plan a rollout", answer=PlanAnswer, request=RolloutRequest, example=_WISH),
+)
 async def plan(request: Request) -> Response:
     """What a start would do at the present traffic, and why it would be refused; nothing happens."""
     wish = await _read(request)
@@ -37,19 +53,22 @@ async def plan(request: Request) -> Response:
     return JsonAnswer(answer, headers={**PRIVATE, **ignored_headers(request)})
 
 
-@router.get("/control/rollouts")
+@router.get("/control/rollouts", **told("List rollouts", answer=RolloutsAnswer))
 async def history(request: Request) -> Response:
     """All rollouts, newest first."""
     return JsonAnswer(await control_of(request).rollouts.overview(), headers=PRIVATE)
 
 
-@router.get("/control/rollouts/current")
+@router.get("/control/rollouts/current", **told("Show the rollout", answer=RolloutAnswer))
 async def current(request: Request) -> Response:
     """The rollout that runs, or the last one; 404 when there never was one."""
     return JsonAnswer(await control_of(request).rollouts.current(), headers=PRIVATE)
 
 
-@router.get("/control/rollouts/events")
+@router.get(
+    "/control/rollouts/events",
+    **told("Read the log", answer=EventsAnswer, query={"after": "Number of an event; later ones are given."}),
+)
 async def events(request: Request) -> Response:
     """The log after event `after` (0 by default), oldest first, at most 500 events."""
     given = request.query_params.get("after", "0")
@@ -58,21 +77,30 @@ async def events(request: Request) -> Response:
     return JsonAnswer(await control_of(request).rollouts.events(int(given)), headers=PRIVATE)
 
 
-@router.post("/control/rollouts/current/approve")
+@router.post(
+    "/control/rollouts/current/approve",
+    **told("Let a held rollout go on", answer=RolloutAnswer, request=ReasonRequest, example=_REASON),
+)
 async def approve(request: Request) -> Response:
     """Lets a held rollout go on, as if what it waited for had happened."""
     reason = await _reason(request)
     return _decided(request, await control_of(request).rollouts.approve(reason, actor=actor_of(request)))
 
 
-@router.post("/control/rollouts/current/abort")
+@router.post(
+    "/control/rollouts/current/abort",
+    **told("Take the canary's traffic away", answer=RolloutAnswer, request=ReasonRequest, example=_REASON),
+)
 async def abort(request: Request) -> Response:
     """Takes the new version's traffic away. The revision is not started again under the same name."""
     reason = await _reason(request)
     return _decided(request, await control_of(request).rollouts.abort(reason, actor=actor_of(request)))
 
 
-@router.post("/control/rollouts/current/promote")
+@router.post(
+    "/control/rollouts/current/promote",
+    **told("Promote without proof", answer=RolloutAnswer, request=ReasonRequest, example=_REASON),
+)
 async def promote(request: Request) -> Response:
     """Gives the new version all traffic without waiting for proof."""
     reason = await _reason(request)

@@ -63,6 +63,7 @@ def _note_caller(record: RequestRecord, caller: Principal | None) -> None:
 
 def _write(record: RequestRecord) -> None:
     write = _log.debug if record.route in _QUIET else _log.info
+    phases = {name: round(seconds, 6) for name, seconds in record.phases().items()}
     write(
         "request",
         route=record.route,
@@ -81,7 +82,11 @@ def _write(record: RequestRecord) -> None:
         prompt_tokens=record.usage.prompt_tokens,
         cached_prompt_tokens=record.usage.cached_tokens,
         output_tokens=record.usage.completion_tokens,
+        api_seconds=phases.get("api"),
         queue_seconds=record.queue_seconds,
+        prefill_seconds=phases.get("prefill"),
+        decode_seconds=phases.get("decode"),
+        flush_seconds=phases.get("flush"),
         ttft_seconds=record.first_token_seconds,
         tpot_seconds=record.seconds_per_output_token,
         e2e_seconds=round(record.e2e_seconds, 6),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from podium.cli.bench.export import export
+from podium.cli.bench.phases import phases
 from podium.cli.bench.run import run
 from podium.cli.bench.show import show
 from podium.cli.bench.trace import trace
@@ -22,3 +23,4 @@ app.command("run", short_help="Send a load, and measure it.")(run)
 app.command("show", short_help="Print the figures of a run.")(show)
 app.command("export", short_help="Write a run in the shape of another tool.")(export)
 app.command("trace", short_help="Make a trace out of a server's request log.")(trace)
+app.command("phases", short_help="Say where the time went, with the server's log.")(phases)

@@ -86,8 +86,8 @@ def run(
 
 
 def _measure(plan: RunPlan, tokenizer: str, folder: Path, *, as_json: bool) -> int:
-    new_folder(folder)
     check(plan)
+    new_folder(folder)
     ready = msgspec.structs.replace(plan, words=words_for(plan, tokenizer))
     output.note(f"asking {plan.target.url} once, and measuring what this client reaches")
     _need_an_answer(asyncio.run(probe(ready)), ready)

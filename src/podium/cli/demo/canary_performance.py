@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TextIO
+from typing import Any, Literal, TextIO
 
 from podium.cli import output
 from podium.cli.exit_codes import ExitCode
@@ -50,9 +50,15 @@ class Performance:
 
 
 async def perform(
-    play: Play, folder: Path, environ: Mapping[str, str], written_to: TextIO, *, as_json: bool
+    play: Play,
+    folder: Path,
+    environ: Mapping[str, str],
+    written_to: TextIO,
+    *,
+    as_json: bool,
+    rollout: Mapping[str, Any] | None = None,
 ) -> Performance:
-    """The whole demonstration. Cancelled, everything that it has started is killed.
+    """The whole demonstration; ``rollout`` as in ``canary_stage``. Cancelled, everything that it has started is killed.
 
     Raises:
         ConfigurationError: something cannot run here.
@@ -62,19 +68,17 @@ async def perform(
     async with AsyncExitStack() as running:
         with output.stages() as stages:
             stages.show("starting a gateway, a controller and two servers")
-            stage = await _ready(running, canary_stage(play, folder, environ, written_to))
+            stage = await _ready(running, canary_stage(play, folder, environ, written_to, rollout=rollout))
             stages.show(f"sending {play.requests_per_second:g} requests a second, all of them to {STABLE}")
             await asyncio.sleep(_STEADY_SECONDS)
         with RolloutConnection(stage.addresses.control) as controller:
             with display(as_json=as_json, aside=lambda: _counts(play, stage)) as show:
-                rollout = await _rollout(controller, show)
+                ended = await _rollout(controller, show)
             events = await asyncio.to_thread(controller.whole_log)
         with output.stages() as stages:
             stages.show("ending everything")
             await running.aclose()
-    return Performance(
-        _OUTCOMES.get(rollout.phase, "unfinished"), rollout, tuple(events.events), stage.client, stage.proxy
-    )
+    return Performance(_OUTCOMES.get(ended.phase, "unfinished"), ended, tuple(events.events), stage.client, stage.proxy)
 
 
 async def _ready(running: AsyncExitStack, starting: AbstractAsyncContextManager[Stage]) -> Stage:

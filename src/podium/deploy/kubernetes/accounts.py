@@ -1,4 +1,4 @@
-"""ServiceAccounts without a token: nothing of ours talks to the API server."""
+"""ServiceAccounts without a token: only the controller talks to the API server, with one that its pod mounts itself."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from podium.deploy.plan import Plan
 def service_accounts(plan: Plan) -> list[Manifest]:
     """One for each kind of pod that stays."""
     names = [places.APPLICATION, *([places.REDIS] if plan.own_redis else [])]
+    if plan.own_gateways:
+        names += [places.GATEWAY, places.CONTROLLER]
     return [service_account(name, plan.namespace) for name in names]
 
 

@@ -11,7 +11,7 @@ from podium.deploy.plan import Plan
 from podium.telemetry import table
 
 GAUGES = (table.MODEL_RUNNING.name, table.MODEL_WAITING.name)
-_WINDOW = "1m"  # a gauge read at one moment flaps
+WINDOW = "1m"  # a gauge read at one moment flaps
 _POLL_SECONDS = 5
 _FAILURES = 3
 _DOWN_PERIOD_SECONDS = 120
@@ -20,7 +20,7 @@ _UP_PERIOD_SECONDS = 15
 
 def scaled_objects(plan: Plan) -> list[Manifest]:
     """One for each environment that has pods in production."""
-    if not plan.scaled:
+    if plan.settings.deploy.autoscaling.kind != "keda":
         return []
     return [_scaled_object(plan, each) for each in plan.environments if each.replicas]
 
@@ -28,7 +28,7 @@ def scaled_objects(plan: Plan) -> list[Manifest]:
 def load_query(namespace: str, environment: str) -> str:
     """Requests that run or wait in an environment's pods, by the labels that the PodMonitor brings."""
     where = f'{{namespace="{namespace}",environment="{environment}"}}'
-    return " + ".join(f"sum(avg_over_time({gauge}{where}[{_WINDOW}]))" for gauge in GAUGES)
+    return " + ".join(f"sum(avg_over_time({gauge}{where}[{WINDOW}]))" for gauge in GAUGES)
 
 
 def _scaled_object(plan: Plan, environment: PlannedEnvironment) -> Manifest:
@@ -44,7 +44,7 @@ def _scaled_object(plan: Plan, environment: PlannedEnvironment) -> Manifest:
             "maxReplicaCount": environment.max_replicas,
             "pollingInterval": _POLL_SECONDS,
             "fallback": {"failureThreshold": _FAILURES, "replicas": _safe(environment)},
-            "advanced": {"horizontalPodAutoscalerConfig": {"behavior": _behavior(plan)}},
+            "advanced": {"horizontalPodAutoscalerConfig": {"behavior": behavior(plan)}},
             "triggers": [_trigger(plan, environment)],
         },
     )
@@ -55,7 +55,8 @@ def _safe(environment: PlannedEnvironment) -> int:
     return (environment.replicas + environment.max_replicas + 1) // 2
 
 
-def _behavior(plan: Plan) -> dict[str, Any]:
+def behavior(plan: Plan) -> dict[str, Any]:
+    """One pod at a time: up at once, down when load was low for as long as the longest stream."""
     one_pod = {"type": "Pods", "value": 1}
     return {
         "scaleUp": {"stabilizationWindowSeconds": 0, "policies": [{**one_pod, "periodSeconds": _UP_PERIOD_SECONDS}]},
@@ -66,16 +67,20 @@ def _behavior(plan: Plan) -> dict[str, Any]:
     }
 
 
+def threshold(plan: Plan) -> int:
+    """Requests that one pod is meant to have, running or waiting."""
+    return max(1, int(plan.running_slots * plan.settings.deploy.autoscaling.fill_ratio))
+
+
 def _trigger(plan: Plan, environment: PlannedEnvironment) -> dict[str, Any]:
     given = plan.settings.deploy.autoscaling
-    threshold = max(1, int(plan.running_slots * given.fill_ratio))
     return {
         "type": "prometheus",
         "metricType": "AverageValue",
         "metadata": {  # all of them texts
             "serverAddress": given.prometheus,
             "query": load_query(plan.namespace, environment.name),
-            "threshold": str(threshold),
+            "threshold": str(threshold(plan)),
             "ignoreNullValues": "false",  # no data is an error and not zero load
         },
     }

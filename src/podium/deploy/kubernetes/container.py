@@ -6,6 +6,7 @@ from typing import Any
 
 from podium.deploy import places
 
+_TOKEN_SECONDS = 3600  # the cluster renews it before
 CONTAINER_SECURITY: dict[str, Any] = {
     "allowPrivilegeEscalation": False,
     "readOnlyRootFilesystem": True,
@@ -40,3 +41,14 @@ def secret_volume(name: str, secret: str, keys: tuple[str, ...] = ()) -> dict[st
     """Keys of a secret as files that only the pod's group reads; all keys when none is named."""
     items = {"items": [{"key": key, "path": key} for key in keys]} if keys else {}
     return {"name": name, "secret": {"secretName": secret, "defaultMode": 0o440, **items}}
+
+
+def account_volume() -> dict[str, Any]:
+    """The service account's files, for one container, with a token that ends by itself."""
+    namespace = {"path": "namespace", "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}}
+    sources = [
+        {"serviceAccountToken": {"path": "token", "expirationSeconds": _TOKEN_SECONDS}},
+        {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+        {"downwardAPI": {"items": [namespace]}},
+    ]
+    return {"name": "account", "projected": {"defaultMode": 0o440, "sources": sources}}

@@ -8,18 +8,21 @@ from podium.deploy.plan import Plan
 
 
 def disruption_budgets(plan: Plan) -> list[Manifest]:
-    """One for each environment."""
+    """One for each environment, and one for gateways of ours."""
+    found = {places.server_name(each.name): places.labels("server", each.name) for each in plan.environments}
+    if plan.own_gateways:
+        found[places.GATEWAY] = places.labels("gateway")
     return [
         manifest(
             "policy/v1",
             "PodDisruptionBudget",
-            places.server_name(each.name),
+            name,
             plan.namespace,
             spec={
                 "maxUnavailable": 1,
                 "unhealthyPodEvictionPolicy": "AlwaysAllow",
-                "selector": {"matchLabels": places.labels("server", each.name)},
+                "selector": {"matchLabels": labels},
             },
         )
-        for each in plan.environments
+        for name, labels in found.items()
     ]

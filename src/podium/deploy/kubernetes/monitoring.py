@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from podium.deploy import places
 from podium.deploy.kubernetes.manifest import Manifest, manifest
 from podium.deploy.plan import Plan
@@ -29,13 +31,21 @@ def pod_monitors(plan: Plan) -> list[Manifest]:
     }
     spec = {"selector": {"matchLabels": places.labels("server")}, "podMetricsEndpoints": [endpoint]}
     annotations = {places.MADE_ELSEWHERE: places.METRICS_SECRET}
-    return [
-        manifest(
-            "monitoring.coreos.com/v1",
-            "PodMonitor",
-            places.APPLICATION,
-            plan.namespace,
-            annotations=annotations,
-            spec=spec,
-        )
-    ]
+    servers = _monitor(plan, places.APPLICATION, spec, annotations=annotations)
+    return [servers, _of_gateways(plan)] if plan.own_gateways else [servers]
+
+
+def _of_gateways(plan: Plan) -> Manifest:
+    """Envoy's own figures, which need no key: its status port changes nothing, and a policy says who reaches it."""
+    endpoint = {
+        "port": places.ADMIN_PORT,
+        "path": "/stats/prometheus",
+        "params": {"usedonly": [""]},
+        "interval": "15s",
+    }
+    spec = {"selector": {"matchLabels": places.labels("gateway")}, "podMetricsEndpoints": [endpoint]}
+    return _monitor(plan, places.GATEWAY, spec)
+
+
+def _monitor(plan: Plan, name: str, spec: dict[str, Any], **metadata: Any) -> Manifest:
+    return manifest("monitoring.coreos.com/v1", "PodMonitor", name, plan.namespace, **metadata, spec=spec)

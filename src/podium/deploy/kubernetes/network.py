@@ -21,9 +21,11 @@ def default_deny(plan: Plan) -> Manifest:
 def network_policies(plan: Plan) -> list[Manifest]:
     """For the pods that stay."""
     found = [_servers(plan)]
+    if plan.own_gateways:
+        found += [_gateways(plan), _controller(plan)]
     if plan.own_redis:
-        servers = [{"podSelector": {"matchLabels": places.labels("server")}}]
-        ingress = [{"from": servers, "ports": [_tcp("redis")]}]
+        users = [_pods("server"), *([_pods("controller")] if plan.own_gateways else [])]
+        ingress = [{"from": users, "ports": [_tcp("redis")]}]
         found.append(_policy(plan, places.REDIS, places.labels("redis"), policyTypes=_BOTH, ingress=ingress))
     return found
 
@@ -37,15 +39,69 @@ def download_policy(plan: Plan) -> Manifest:
 
 def _servers(plan: Plan) -> Manifest:
     network = plan.settings.deploy.network
-    ingress = [{"from": [_namespace(network.gateway_namespace)], "ports": [_tcp(places.TRAFFIC_PORT)]}]
+    senders = _pods("gateway") if plan.own_gateways else _namespace(network.gateway_namespace)
+    ingress = [{"from": [senders], "ports": [_tcp(places.TRAFFIC_PORT)]}]
     if plan.monitored:
         ingress.append({"from": [_namespace(network.monitoring_namespace)], "ports": [_tcp(places.ADMIN_PORT)]})
     egress = [_dns(plan)]
     if plan.own_redis:
-        redis = [{"podSelector": {"matchLabels": places.labels("redis")}}]
-        egress.append({"to": redis, "ports": [_tcp("redis")]})
+        egress.append({"to": [_pods("redis")], "ports": [_tcp("redis")]})
     egress += [{"to": [_block(given.network)], "ports": [_tcp(given.port)]} for given in network.egress]
     return _policy(plan, places.APPLICATION, places.labels("server"), policyTypes=_BOTH, ingress=ingress, egress=egress)
+
+
+def verdict_policies(plan: Plan) -> list[Manifest]:
+    """For the pod that tells the verdict, and for the servers whose metrics it reads."""
+    network = plan.settings.deploy.network
+    ingress = [{"from": [_namespace(network.rollout_namespace)], "ports": [_tcp("http")]}]
+    egress = [
+        _dns(plan),
+        {"to": [_pods("server")], "ports": [_tcp(places.ADMIN_PORT)]},
+        *[{"to": [_block(given.network)], "ports": [_tcp(given.port)]} for given in network.api_server],
+    ]
+    labels = places.labels("verdict")
+    asked = [{"from": [_pods("verdict")], "ports": [_tcp(places.ADMIN_PORT)]}]
+    return [
+        _policy(plan, places.VERDICT, labels, policyTypes=_BOTH, ingress=ingress, egress=egress),
+        _policy(plan, f"{places.VERDICT}-metrics", places.labels("server"), policyTypes=["Ingress"], ingress=asked),
+    ]
+
+
+def _gateways(plan: Plan) -> Manifest:
+    """Clients come in; servers and the controller are reached. Nobody gives it orders."""
+    network = plan.settings.deploy.network
+    askers = [_pods("controller"), *([_namespace(network.monitoring_namespace)] if plan.monitored else [])]
+    ingress = [
+        {"from": [_namespace(network.gateway_namespace), _pods("controller")], "ports": [_tcp(places.TRAFFIC_PORT)]},
+        {"from": askers, "ports": [_tcp(places.ADMIN_PORT)]},
+    ]
+    egress = [
+        _dns(plan),
+        {"to": [_pods("server")], "ports": [_tcp(places.TRAFFIC_PORT)]},
+        {"to": [_pods("controller")], "ports": [_tcp(places.DISCOVERY_PORT)]},
+    ]
+    labels = places.labels("gateway")
+    return _policy(plan, places.GATEWAY, labels, policyTypes=_BOTH, ingress=ingress, egress=egress)
+
+
+def _controller(plan: Plan) -> Manifest:
+    """The only pods that reach the API server."""
+    network = plan.settings.deploy.network
+    ingress = [{"from": [_pods("gateway")], "ports": [_tcp(places.DISCOVERY_PORT)]}]
+    egress = [
+        _dns(plan),
+        {"to": [_pods("gateway")], "ports": [_tcp(places.TRAFFIC_PORT), _tcp(places.ADMIN_PORT)]},
+        *[{"to": [_block(given.network)], "ports": [_tcp(given.port)]} for given in network.api_server],
+        *[{"to": [_block(given.network)], "ports": [_tcp(given.port)]} for given in network.egress],
+    ]
+    if plan.own_redis:
+        egress.append({"to": [_pods("redis")], "ports": [_tcp("redis")]})
+    labels = places.labels("controller")
+    return _policy(plan, places.CONTROLLER, labels, policyTypes=_BOTH, ingress=ingress, egress=egress)
+
+
+def _pods(component: str) -> dict[str, Any]:
+    return {"podSelector": {"matchLabels": places.labels(component)}}
 
 
 def _block(network: str) -> dict[str, Any]:

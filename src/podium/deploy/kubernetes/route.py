@@ -6,6 +6,7 @@ from typing import Any
 
 from podium.deploy import places
 from podium.deploy.environments import PlannedEnvironment
+from podium.deploy.gateway_settings import listen_port
 from podium.deploy.kubernetes.manifest import Manifest, manifest
 from podium.deploy.plan import Plan
 
@@ -17,15 +18,19 @@ _NO_LIMIT = {"request": "0s"}  # what is not set is up to the implementation; En
 def routes(plan: Plan) -> list[Manifest]:
     """One route for all environments."""
     given = plan.settings.deploy.route
-    if given.kind == "none":
+    if given.kind != "gateway-api":
         return []
     spec: dict[str, Any] = {
         "parentRefs": [{"name": given.gateway, "namespace": plan.settings.deploy.network.gateway_namespace}]
     }
     if given.host_names:
         spec["hostnames"] = list(given.host_names)
-    split = {"backendRefs": [{**_backend(plan, each), "weight": each.weight} for each in plan.environments]}
-    pinned = [_pinned(plan, each) for each in plan.environments] if plan.environments[1:] else []
+    if plan.own_gateways:  # which split traffic themselves
+        gateways = {"name": places.APPLICATION, "port": listen_port(plan.settings), "weight": 1}
+        split, pinned = {"backendRefs": [gateways]}, []
+    else:
+        split = {"backendRefs": [{**_backend(plan, each), "weight": each.weight} for each in plan.environments]}
+        pinned = [_pinned(plan, each) for each in plan.environments] if plan.environments[1:] else []
     spec["rules"] = [*pinned, {"timeouts": _NO_LIMIT, **split}]
     return [manifest("gateway.networking.k8s.io/v1", "HTTPRoute", places.APPLICATION, plan.namespace, spec=spec)]
 

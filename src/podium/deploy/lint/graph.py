@@ -9,7 +9,9 @@ from typing import Any
 
 import yaml
 
-WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "Job")
+from podium.deploy.places import LONGEST_STREAM
+
+WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "Job", "Rollout")
 SCALERS = ("ScaledObject", "HorizontalPodAutoscaler")
 
 
@@ -236,7 +238,7 @@ class Graph:
 
     def longest_stream_seconds(self, workload: Workload) -> float:
         """What the pods promise not to cut: by their annotation, else by a mounted podium.yaml; 0 when unknown."""
-        said = workload.annotations.get("podium/longest-stream-seconds")
+        said = workload.annotations.get(LONGEST_STREAM)
         if said is not None and str(said).isdigit():
             return float(said)
         return max((_drain_seconds(text) for text in self._mounted_texts(workload)), default=0.0)

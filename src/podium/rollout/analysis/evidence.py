@@ -10,7 +10,7 @@ import msgspec
 from podium.rollout.analysis.combination import combined, strongest, weights_of
 from podium.rollout.analysis.fisher_process import FisherProcess
 from podium.rollout.analysis.interval import Interval
-from podium.rollout.analysis.latency_process import LatencyProcess, Samples
+from podium.rollout.analysis.latency_process import LatencyProcess, Samples, Thresholds
 from podium.rollout.analysis.policy import COUNTED, TIMED, WEIGHTS, CountedMetric, Metric, TimedMetric
 from podium.rollout.analysis.sample_ratio import SampleRatio
 from podium.rollout.analysis.stratum import Stratum
@@ -54,6 +54,14 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
             totals={metric: Stratum() for metric in counted},
             sample_ratio=SampleRatio(share),
         )
+
+    def slow_above(self, known: Mapping[TimedMetric, Thresholds]) -> Self:
+        """The same with what was slow before it began, where that is known and the metric is measured."""
+        timed = {
+            metric: msgspec.structs.replace(process, thresholds=known.get(metric, process.thresholds))
+            for metric, process in self.timed.items()
+        }
+        return msgspec.structs.replace(self, timed=timed)
 
     def after(self, interval: Interval) -> Self:
         """One closed interval later. Metrics that were not announced at the start are left out."""

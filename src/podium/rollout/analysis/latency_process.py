@@ -23,6 +23,10 @@ BASELINE_SAMPLES = 2000  # the newest stable samples that thresholds are made fr
 LEAST_SAMPLES = 200  # below it the 99th percentile is one of the two largest samples: too accidental to freeze
 
 
+Thresholds = tuple[float, float, float]
+"""Seconds above which a request is slow, for each quantile."""
+
+
 class Samples(msgspec.Struct, frozen=True):
     """Seconds of one interval's requests; of one that still runs its age, once that exceeds every threshold.
 
@@ -42,7 +46,7 @@ class Samples(msgspec.Struct, frozen=True):
 class LatencyProcess(msgspec.Struct, frozen=True):
     """Three e-processes, one for each frozen quantile, and the samples that the next thresholds come from."""
 
-    thresholds: tuple[float, float, float] | None = None
+    thresholds: Thresholds | None = None
     baseline: tuple[float, ...] = ()
     processes: tuple[FisherProcess, FisherProcess, FisherProcess] = (FisherProcess(), FisherProcess(), FisherProcess())
 

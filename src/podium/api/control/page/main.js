@@ -5,7 +5,7 @@ import { element, say, show } from "/page/elements.js";
 import { bytes, clock, duration } from "/page/format.js";
 import { Panels, tiles } from "/page/panels.js";
 import { Rollout, traffic } from "/page/rollout.js";
-import { alerts, banners, past, replicas } from "/page/tables.js";
+import { alerts, banners, budget, past, replicas } from "/page/tables.js";
 
 const PERIOD_MS = 1000;
 const SPANS = { "5m": "5 min", "1h": "1 h", "24h": "24 h" };
@@ -62,6 +62,7 @@ function draw(told) {
   banners(at("firing"), at("problems"), told);
   tiles(at("tiles"), told, model);
   panels.update(told, model);
+  budget(at("budget"), told);
   replicas(at("replicas"), told);
   alerts(at("alerts"), told);
   past(at("past"), told);

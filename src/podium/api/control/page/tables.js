@@ -1,7 +1,7 @@
 // Replicas and alerts, as tables and banners.
 
 import { element, show, state, table } from "/page/elements.js";
-import { bytes, clock, duration, number } from "/page/format.js";
+import { bytes, clock, duration, number, percent } from "/page/format.js";
 
 const REPLICA_TONES = { up: "good", unknown: "none", stale: "warn", garbage: "bad", refused: "bad", down: "bad" };
 const ALERT_TONES = { ok: "good", pending: "warn", firing: "bad", "no data": "none" };
@@ -25,6 +25,14 @@ export function replicas(node, dashboard) {
     rows.length > 1 ? null : nothing("No replica is watched: the servers run elsewhere, and their metrics addresses are not configured (gateway.environments.NAME.metrics)."));
 }
 
+export function budget(node, { budget: told }) {
+  const columns = [{ title: "In the last" }, { title: "Requests", kind: "num", label: "requests" }, { title: "Bad", kind: "num", label: "bad" }, { title: "Burns", label: "burns", kind: "long" }];
+  const rows = told.windows.map((one) => [duration(one.seconds), number(one.requests), percent(one.bad_ratio),
+    one.burn_rate === null ? state("nobody asked", "none") : state(`${number(one.burn_rate)} times as fast as it may`, one.burn_rate > 1 ? "bad" : "good")]);
+  const left = told.left === null ? "Nothing is known of a day's budget." : told.left <= 0 ? `More than a day's budget is spent: ${number(1 - told.left)} times as much.` : `${percent(told.left)} of a day's budget is left.`;
+  show(node, element("p", {}, `${percent(told.objective)} of the requests should be good. ${left}`), table("How fast the error budget burns", columns, rows));
+}
+
 export function alerts(node, told) {
   const columns = [{ title: "Alert" }, { title: "About" }, { title: "State" }, { title: "For", kind: "num", label: "for" }, { title: "Urgency" }, { title: "What is known", kind: "long" }];
   const now = Date.now() / 1000;
@@ -36,7 +44,7 @@ export function alerts(node, told) {
 export function past(node, told) {
   const columns = [{ title: "Alert" }, { title: "About" }, { title: "Fired", label: "fired" }, { title: "Lasted", kind: "num", label: "lasted" }, { title: "Ended" }, { title: "Then", kind: "long" }];
   const rows = told.past.slice(0, 30).map((one) => [one.rule, one.subject, clock(one.fired_at), duration(one.ended_at - one.fired_at), one.end === "resolved" ? "resolved" : "its data ended", one.sentence]);
-  show(node, rows.length ? table("Alerts that have ended", columns, rows) : nothing("No alert has fired since the controller started."));
+  show(node, rows.length ? table("Alerts that have ended", columns, rows) : nothing("No alert has fired and ended yet."));
 }
 
 export function banners(firing, problems, dashboard) {

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from podium.deploy.lint.finding import Place, Rule
 from podium.deploy.lint.graph import Graph, Workload, at, words
+from podium.deploy.places import LONGEST_STREAM
 from podium.deploy.quantity import parse_duration
 
 _SHELLS = {"sh", "bash", "/bin/sh", "/bin/bash", "dash", "/bin/dash"}
@@ -30,7 +31,8 @@ def _short_grace(graph: Graph) -> Iterator[Place]:
     for workload in graph.served:
         grace = workload.pod.get("terminationGracePeriodSeconds", _DEFAULT_GRACE_SECONDS)
         hook, stream = pre_stop_seconds(workload), graph.longest_stream_seconds(workload)
-        needed = hook + (stream or (_UNKNOWN_STREAM_SECONDS if workload.item.kind == "Deployment" else 0))
+        is_unknown = workload.item.kind == "Deployment" and LONGEST_STREAM not in workload.annotations
+        needed = hook + (stream or (_UNKNOWN_STREAM_SECONDS if is_unknown else 0))
         if isinstance(grace, int) and grace < needed:
             yield (
                 workload.item,

@@ -14,7 +14,7 @@ _SECRET_TEXT = re.compile(
     r"(?P<url>[a-z][a-z0-9+]*://[^/@\s:]*:[^/@\s]+@)"
     r"|(?P<line>(?:password|secret|token|api_?key)['\"]?\s*[:=]\s*['\"]?[A-Za-z0-9+/_-]{12,})"
     r"|(?P<known>hf_[A-Za-z0-9]{30,}|sk-[A-Za-z0-9_-]{20,}|AKIA[0-9A-Z]{16}"
-    r"|podium_[A-Za-z0-9_-]{20,}|-----BEGIN [A-Z ]*PRIVATE)",
+    r"|podium_[0-9a-f]{8,}_[A-Za-z0-9_-]{20,}|-----BEGIN [A-Z ]*PRIVATE)",
     re.IGNORECASE,
 )
 _OTHERS_BITS = 0o007

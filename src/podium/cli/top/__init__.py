@@ -1,0 +1,1 @@
+"""``podium top``: the page of the control port, in a terminal."""

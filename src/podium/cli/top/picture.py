@@ -1,0 +1,144 @@
+"""What ``podium top`` draws of one answer of ``GET /monitoring/dashboard``."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from podium.cli import output
+from podium.cli.durations import duration_text
+from podium.cli.top.figures import UNKNOWN, count, line, newest, rate, seconds, share, total
+from podium.protocols.monitoring import DashboardAnswer, EpisodeBody, ModelBody, ReplicaBody
+
+_STATUS = {"healthy": "bold green", "degraded": "bold yellow", "unhealthy": "bold red", "unknown": "bold magenta"}
+_STATE = {"up": "green", "stale": "yellow", "unknown": "magenta"}
+_SEVERITY = {"page": "bold red", "ticket": "yellow"}
+_LINE_COLUMNS = 40
+WIDE_COLUMNS = 100
+_LEFT_OUT = {"p95", "a token", "KV", "memory", "ready"}
+_MODEL_COLUMNS = (
+    "model", "req/s", "bad/s", "TTFT", "p95", "a token", "e2e p95", "tok/s", "run", "wait", "cache", "KV", "memory",
+    "ready",
+)  # fmt: skip
+_MOST_PAST = 5
+
+
+def picture(answer: DashboardAnswer, address: str, *, columns: int = WIDE_COLUMNS) -> RenderableType:
+    """The whole picture, top to bottom: is all well, what fires, models, environments, servers, what has ended.
+
+    With fewer ``columns`` than ``WIDE_COLUMNS`` the figures that one looks at last are left out.
+    """
+    parts: list[RenderableType] = [_head(answer, address), Text()]
+    parts += [Text(f"! {problem.subject}: {problem.sentence}", style="yellow") for problem in answer.problems]
+    parts += [_firing(episode) for episode in answer.firing]
+    if answer.problems or answer.firing:
+        parts.append(Text())
+    parts += [
+        _models(answer.models, narrow=columns < WIDE_COLUMNS),
+        Text(),
+        _environments(answer),
+        Text(),
+        _servers(answer.replicas),
+    ]
+    if answer.past:
+        parts += [Text(), Text("Ended", style="bold"), *(_ended(episode) for episode in answer.past[:_MOST_PAST])]
+    return Group(*parts)
+
+
+def _head(answer: DashboardAnswer, address: str) -> RenderableType:
+    told = time.strftime("%H:%M:%S", time.localtime(answer.at))
+    first = Text.assemble((answer.status, _STATUS[answer.status]), f"  {address}  figures of {told}")
+    if answer.age_seconds > 2 * answer.step_seconds:
+        first.append(f", {duration_text(answer.age_seconds)} ago", style="bold magenta")
+    ended = [_both(good, bad) for good, bad in zip(answer.good, answer.bad, strict=True)]
+    grid = Table.grid(padding=(0, 2))
+    grid.add_row("requests/s", rate(newest(ended)), line(ended, _LINE_COLUMNS))
+    grid.add_row("bad/s", rate(newest(answer.bad)), Text(line(answer.bad, _LINE_COLUMNS), style="red"))
+    left = answer.budget.left
+    grid.add_row("budget left", share(left), f"of a day, at {answer.budget.objective:.4g} good")
+    grid.add_row("in flight", count(newest(answer.in_flight)), line(answer.in_flight, _LINE_COLUMNS))
+    return Group(first, grid)
+
+
+def _both(good: float | None, bad: float | None) -> float | None:
+    return total(good, bad)
+
+
+def _firing(episode: EpisodeBody) -> Text:
+    since = duration_text(max(0.0, time.time() - episode.fired_at))
+    return Text.assemble(
+        (f"{episode.rule} {episode.subject}", _SEVERITY[episode.severity]), f" for {since}: {episode.sentence}"
+    )
+
+
+def _models(models: Sequence[ModelBody], *, narrow: bool) -> Table:
+    left_out = _LEFT_OUT if narrow else set()
+    table = _table([name for name in _MODEL_COLUMNS if name not in left_out])
+    for model in models:
+        cells: tuple[str | Text, ...] = (
+            model.name,
+            rate(total(newest(model.good), newest(model.bad))),
+            _alarming(rate(newest(model.bad)), newest(model.bad)),
+            seconds(newest(model.ttft_p50)),
+            seconds(newest(model.ttft_p95)),
+            seconds(newest(model.inter_token_p50)),
+            seconds(newest(model.e2e_p95)),
+            rate(newest(model.output_tokens)),
+            _of(newest(model.running), model.running_limit),
+            _of(newest(model.waiting), model.queue_limit),
+            share(newest(model.cache_hit_rate)),
+            share(newest(model.kv_ratio)),
+            _bytes(newest(model.memory_bytes)),
+            count(model.replicas_ready),
+        )
+        table.add_row(*(cell for name, cell in zip(_MODEL_COLUMNS, cells, strict=True) if name not in left_out))
+    return table
+
+
+def _environments(answer: DashboardAnswer) -> Table:
+    table = _table(("environment", "attempts/s", "failed/s", "healthy servers"))
+    for environment in answer.environments:
+        failed = newest(environment.failed_attempts)
+        healthy = _of(environment.healthy, environment.servers)
+        table.add_row(environment.name, rate(newest(environment.attempts)), _alarming(rate(failed), failed), healthy)
+    return table
+
+
+def _servers(replicas: Sequence[ReplicaBody]) -> Table:
+    table = _table(("server", "state", "run", "wait", "memory", "what is wrong"))
+    for replica in replicas:
+        state = Text(replica.state, style=_STATE.get(replica.state, "red"))
+        figures = (count(replica.running), count(replica.waiting), _bytes(replica.memory_bytes))
+        table.add_row(replica.name, state, *figures, replica.problem)
+    return table
+
+
+def _ended(episode: EpisodeBody) -> Text:
+    when = time.strftime("%H:%M:%S", time.localtime(episode.ended_at or 0))
+    how = "its data ended" if episode.end == "no data" else "resolved"
+    lasted = duration_text((episode.ended_at or episode.fired_at) - episode.fired_at)
+    return Text(f"{when} {episode.rule} {episode.subject} {how} after {lasted}")
+
+
+def _table(columns: Sequence[str]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for number, name in enumerate(columns):
+        words = number == 0 or name in {"state", "what is wrong"}
+        table.add_column(name, justify="left" if words else "right", no_wrap=name != "what is wrong")
+    return table
+
+
+def _of(value: float | None, limit: float | None) -> str:
+    return f"{count(value)}/{count(limit)}" if limit is not None else count(value)
+
+
+def _alarming(text: str, value: float | None) -> Text:
+    return Text(text, style="red" if value else "")
+
+
+def _bytes(value: float | None) -> str:
+    return UNKNOWN if value is None else output.byte_text(int(value))

@@ -1,0 +1,152 @@
+"""Following EndpointSlices: one list, then every change, for as long as it takes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, Self
+
+import httpx
+import msgspec
+import structlog
+
+from podium.aio.backoff import Backoff
+from podium.cluster.account import ServiceAccount
+from podium.cluster.endpoint_slices import SERVICE_LABEL, EndpointSlice, EndpointSliceList, Server, servers_of
+from podium.core.errors import GatewayUnavailable
+
+log = structlog.get_logger(__name__)
+
+WATCH_SECONDS = 240
+"""After this long the API server ends a watch, which is then begun again where it ended."""
+_SILENCE_SECONDS = WATCH_SECONDS + 30.0  # a connection that died without a word
+_PAGE = 500
+_FIRST_PAUSE_SECONDS = 0.2
+_MOST_PAUSE_SECONDS = 10.0
+_GONE = 410
+
+
+class _Gone(Exception):
+    """The API server does not know the version any more from which changes were asked."""
+
+
+class _Event(msgspec.Struct, frozen=True):
+    type: str
+    object: msgspec.Raw
+
+
+class _Status(msgspec.Struct, frozen=True):
+    code: int = 0
+    message: str = ""
+
+
+class SliceWatch:
+    """The slices of ``services`` in the pod's own namespace. A context manager; the account needs `list` and `watch`.
+
+    ``changed`` is called after every change, once everything was listed. What was known last stays while the API
+    server is away. ``address`` is its URL.
+    """
+
+    def __init__(
+        self, address: str, account: ServiceAccount, services: Sequence[str], *, changed: Callable[[], None]
+    ) -> None:
+        self._account = account
+        self._path = f"/apis/discovery.k8s.io/v1/namespaces/{account.namespace}/endpointslices"
+        self._selector = f"{SERVICE_LABEL} in ({','.join(services)})"
+        self._changed = changed
+        self._slices: dict[str, EndpointSlice] = {}
+        self._version = ""
+        timeout = httpx.Timeout(10.0, read=_SILENCE_SECONDS)
+        self._client = httpx.AsyncClient(base_url=address, verify=account.trust(), timeout=timeout, trust_env=False)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._client.aclose()
+
+    def servers(self, service: str, port_name: str) -> tuple[Server, ...]:
+        """The pods behind a Service; see ``servers_of``."""
+        return servers_of(self._slices.values(), service, port_name)
+
+    async def list_once(self) -> None:
+        """Read everything. Raises ``GatewayUnavailable`` with what the API server says, when it cannot be read."""
+        try:
+            await self._list()
+        except (httpx.HTTPError, msgspec.DecodeError, msgspec.ValidationError) as error:
+            raise GatewayUnavailable(f"The endpoints could not be listed: {_reason(error)}.") from error
+
+    async def run(self) -> None:
+        """Follow until cancelled. Nothing that the API server does ends this; every trouble is logged."""
+        pause = Backoff(_FIRST_PAUSE_SECONDS, _MOST_PAUSE_SECONDS)
+        while True:
+            try:
+                if not self._version:
+                    await self._list()
+                    self._changed()
+                await self._follow()
+                pause.reset()
+            except _Gone:
+                self._version = ""
+            except (httpx.HTTPError, msgspec.DecodeError, msgspec.ValidationError) as error:
+                log.warning("endpoints cannot be followed; the last ones stay", reason=_reason(error))
+                await asyncio.sleep(pause.next_seconds())
+
+    async def _list(self) -> None:
+        found: dict[str, EndpointSlice] = {}
+        query: dict[str, Any] = {"labelSelector": self._selector, "limit": _PAGE}
+        while True:
+            answer = await self._client.get(self._path, params=query, headers=self._headers)
+            page = msgspec.json.decode(answer.raise_for_status().content, type=EndpointSliceList)
+            found |= {each.metadata.name: each for each in page.items or ()}
+            if not page.metadata.next_page:
+                break
+            query["continue"] = page.metadata.next_page
+        self._slices, self._version = found, page.metadata.resourceVersion
+
+    async def _follow(self) -> None:
+        async for event in self._events():
+            if event.type == "ERROR":
+                status = msgspec.json.decode(event.object, type=_Status)
+                if status.code == _GONE:
+                    raise _Gone
+                raise msgspec.DecodeError(f"the watch ended: {status.message}")
+            self._take(event.type, msgspec.json.decode(event.object, type=EndpointSlice))
+
+    def _take(self, kind: str, found: EndpointSlice) -> None:
+        self._version = found.metadata.resourceVersion
+        if kind == "BOOKMARK":
+            return
+        if kind == "DELETED":
+            self._slices.pop(found.metadata.name, None)
+        else:
+            self._slices[found.metadata.name] = found
+        self._changed()
+
+    async def _events(self) -> AsyncIterator[_Event]:
+        query: dict[str, Any] = {
+            "watch": "true",
+            "labelSelector": self._selector,
+            "resourceVersion": self._version,
+            "allowWatchBookmarks": "true",
+            "timeoutSeconds": WATCH_SECONDS,
+        }
+        async with self._client.stream("GET", self._path, params=query, headers=self._headers) as answer:
+            if answer.status_code == _GONE:
+                raise _Gone
+            answer.raise_for_status()
+            async for line in answer.aiter_lines():
+                if line:
+                    yield msgspec.json.decode(line, type=_Event)
+
+    @property
+    def _headers(self) -> dict[str, str]:
+        return {"authorization": f"Bearer {self._account.token}", "accept": "application/json"}
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, httpx.HTTPStatusError):
+        hint = {401: "the token was refused", 403: "the account may not list and watch EndpointSlices"}
+        code = error.response.status_code
+        return hint.get(code, f"the API server answers {code}")
+    return str(error) or type(error).__name__

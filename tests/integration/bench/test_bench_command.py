@@ -1,0 +1,101 @@
+"""``podium bench`` as a program: what it prints, writes and returns."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from podium.bench.record import Outcome
+from podium.bench.result import load, load_records
+from podium.testing.simulator.behaviour import Behaviour
+from podium.testing.simulator.process import simulator
+from support.command import PODIUM, Command, environment, podium
+from support.deadline import until
+
+QUICK = ("--warm-up", "1s", "--duration", "3s", "--min-window", "1s", "--min-samples", "1", "--output-tokens", "6")
+
+
+def test_a_run_prints_its_stamp_and_keeps_every_request(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    here, run = Command(capsys), str(tmp_path / "runs/a")
+    load_words = ("--concurrency", "2", "--requests", "40")
+    with simulator(Behaviour(ttft=0.01, itl=0.002)) as server:
+        ended = podium("bench", "run", "--url", server.url, *load_words, *QUICK, "--out", "runs/a", cwd=tmp_path)
+        told = [truth for truth in server.truths().values() if truth.tokens == 6]
+    assert ended.status in {0, 20}, ended.err  # whether this machine was quiet enough is not what is tested
+    assert ended.out.startswith("VALID" if ended.status == 0 else "INVALID")
+    records = load_records(tmp_path / "runs/a")
+    assert {record.outcome for record in records} == {Outcome.OK}
+    assert sum(not record.warm_up for record in records) == load(tmp_path / "runs/a").counts.offered == 40
+    assert len(told) >= len(records)
+    again = here("bench", "show", run)
+    assert (again.status, again.out.splitlines()[0]) == (ended.status, ended.out.splitlines()[0])
+    replaced = here("bench", "run", "--url", server.url, "--model", "m", "--rate", "1", "--out", run)
+    assert replaced.status == 1
+    assert "never replaced" in replaced.err
+    assert here("bench", "export", run, "--as", "csv").status == 0
+    assert len((tmp_path / "runs/a/csv.csv").read_text().splitlines()) == len(records) + 1
+
+
+def test_in_band_errors_make_a_run_invalid_and_it_says_which(tmp_path: Path) -> None:
+    faults = {"error_frame": 1.0}
+    with simulator(Behaviour(ttft=0.01, faults=faults)) as server:
+        ended = podium("bench", "run", "--url", server.url, "--rate", "20", *QUICK, cwd=tmp_path)
+    assert ended.status == 3
+    assert "in_band_error: an error frame in an answer with status 200" in ended.err
+
+
+def test_a_dead_target_is_named_and_nothing_is_written(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    ended = podium("bench", "run", "--url", url, "--rate", "5", "--out", "runs/dead", cwd=tmp_path)
+    assert ended.status == 3
+    assert "unreachable" in ended.err
+    assert "Traceback" not in ended.err
+    assert not (tmp_path / "runs/dead/result.json").exists()
+
+
+def test_ctrl_c_leaves_a_whole_report_of_what_was_measured(tmp_path: Path) -> None:
+    with simulator(Behaviour(ttft=0.01, itl=0.002)) as server:
+        command = ("bench", "run", "--url", server.url, "--rate", "50", "--duration", "10m", "--json", "--out", "a")
+        process = subprocess.Popen(
+            [*PODIUM, *command, "--warm-up", "1s", "--output-tokens", "4"],
+            cwd=tmp_path,
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        with process:
+            until("requests to be answered", lambda: len(server.truths()) > 150, seconds=60)
+            process.send_signal(signal.SIGINT)
+            out, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    printed: dict[str, Any] = json.loads(out)
+    assert "interrupted" in [entry["reason"] for entry in printed["invalid"]]
+    result, records = load(tmp_path / "a"), load_records(tmp_path / "a")
+    assert result.summary is None
+    assert result.counts.offered + result.counts.warm_up == len(records) > 50
+    assert sum(record.outcome is Outcome.OK for record in records) > 50
+
+
+def test_wrong_options_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = ("--url", "http://127.0.0.1:9", "--model", "m", "--out", str(tmp_path / "a"))
+    for arguments, words in (
+        ((), "one of --concurrency, --rate, --stages and --trace is needed"),
+        (("--rate", "1", "--concurrency", "1"), "--concurrency and --rate"),
+        (("--rate", "1", "--prompt-tokens", "many"), "--prompt-tokens many"),
+        (("--rate", "1", "--arrivals", "ramp"), "--end-rate"),
+        (("--stages", "5"), "RATExSECONDS"),
+        (("--rate", "1", "--objective", "speed=1"), "--objective speed=1"),
+        (("--concurrency", "1", "--turns", "3"), "conversations need the chat dialect"),
+    ):
+        ended = Command(capsys)("bench", "run", *target, *arguments)
+        assert ended.status in {1, 2}
+        assert words in ended.err

@@ -1,0 +1,69 @@
+"""A real Podium server as the target."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+
+from podium.bench.dialects import DIALECTS
+from podium.bench.phases import phases_of
+from podium.bench.plan import Length, Target, Workload
+from podium.bench.preparation import words_for
+from podium.bench.record import Outcome
+from podium.testing.server_process import ServerProcess, server_process
+from support.deadline import until
+from support.load_plans import plan_for, send
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ServerProcess]:
+    with server_process() as running:
+        yield running
+
+
+def test_every_dialect_is_understood_prompts_are_exact_and_the_phases_add_up_to_the_end(server: ServerProcess) -> None:
+    for api in DIALECTS:
+        plan = plan_for(
+            server.traffic,
+            requests=6,
+            users=3,
+            target=Target(url=server.traffic, model="echo", dialect=api),
+            workload=Workload(prompt=Length(mean=60), output=Length(mean=5)),
+        )
+        sent = send(msgspec.structs.replace(plan, words=words_for(plan, "route")))
+        assert [record.outcome for record in sent.records] == [Outcome.OK] * 6, sent.records[0].detail
+        assert {record.prompt_tokens_reported for record in sent.records} == {60}
+        assert {record.output_tokens_reported for record in sent.records} == {5}
+        ids = {record.request_id for record in sent.records}
+        log = server.log
+        until("the log has every request", lambda: ids <= {entry.get("request_id") for entry in list(log)})  # noqa: B023
+        found = phases_of(sent.records, [json.dumps(entry) for entry in list(log)])
+        assert (found.joined, found.of) == (6, 6)
+        assert found.worst_gap < 0.001
+
+
+def test_a_conversation_carries_its_answers(server: ServerProcess) -> None:
+    plan = plan_for(
+        server.traffic,
+        requests=6,
+        users=1,
+        target=Target(url=server.traffic, model="echo", dialect="chat"),
+        workload=Workload(prompt=Length(mean=40), output=Length(mean=5), turns_per_conversation=3),
+    )
+    sent = send(msgspec.structs.replace(plan, words=words_for(plan, "route")))
+    assert [record.turn for record in sent.records] == [0, 1, 2, 0, 1, 2]
+    assert len({record.session for record in sent.records}) == 2
+    lengths = [record.prompt_tokens_reported or 0 for record in sent.records]
+    assert lengths[0] == lengths[3] == 40
+    assert lengths[0] < lengths[1] < lengths[2]
+
+
+@pytest.mark.parametrize("who", ["usage", "auto"])
+def test_lengths_are_learned_without_the_tokenize_route_too(server: ServerProcess, who: str) -> None:
+    plan = plan_for(server.traffic, target=Target(url=server.traffic, model="echo"))
+    found = words_for(plan, who)
+    assert found is not None
+    assert found.unit == "byte"

@@ -1,0 +1,105 @@
+"""``podium top``: every figure where it belongs, and a dash for what is not known."""
+
+from __future__ import annotations
+
+import io
+
+import msgspec
+import pytest
+from rich.console import Console
+
+from podium.cli.top import figures
+from podium.cli.top.picture import picture
+from podium.protocols.monitoring import BudgetBody, DashboardAnswer, EpisodeBody, ModelBody, ProblemBody, ReplicaBody
+
+UNKNOWN = [None, None]
+POINTS = ("good", "bad", "excluded", "ttft_p50", "ttft_p95", "ttft_p99", "inter_token_p50", "inter_token_p95",
+          "inter_token_p99", "e2e_p50", "e2e_p95", "e2e_p99", "prompt_tokens", "output_tokens", "running", "waiting",
+          "cache_hit_rate", "kv_ratio", "memory_bytes")  # fmt: skip
+LIMITS = {"running_limit": None, "queue_limit": None, "replicas_ready": None, "worker_restarts": None}
+
+
+def model(**known: object) -> ModelBody:
+    return ModelBody(**{"name": "gpt2", **dict.fromkeys(POINTS, UNKNOWN), **LIMITS, **known})  # type: ignore[arg-type]
+
+
+def answer(**known: object) -> DashboardAnswer:
+    series = ("good", "bad", "excluded", "in_flight", "gateway_requests", "gateway_errors", "retries")
+    lists = ("models", "models_without_history", "environments", "replicas", "firing", "past", "alerts", "problems")
+    usual = {
+        "at": 0.0, "age_seconds": 0.4, "span": "5m", "step_seconds": 2, "count": 2, "status": "healthy",
+        "kept_bytes": 1,
+        "budget": BudgetBody(objective=0.99, left=None, windows=[]),
+        **dict.fromkeys(series, UNKNOWN), **{name: [] for name in lists},
+    }  # fmt: skip
+    return DashboardAnswer(**{**usual, **known})  # type: ignore[arg-type]
+
+
+def drawn(told: DashboardAnswer, *, columns: int = 120) -> str:
+    console = Console(file=io.StringIO(), width=columns)
+    console.print(picture(told, "http://here", columns=columns))
+    return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
+
+
+def row(text: str, first: str) -> list[str]:
+    return next(line for line in text.splitlines() if line.startswith(first)).split()
+
+
+def test_figures_stand_under_their_names() -> None:
+    told = model(good=[1.0, 9.5], bad=[0.0, 0.5], ttft_p50=[0.1, 0.012], running=[1, 3], running_limit=8.0)
+    text = drawn(answer(models=[told], good=[1.0, 9.5], bad=[0.0, 0.5]))
+    assert row(text, "gpt2")[:3] == ["gpt2", "10.0", "0.50"]
+    assert "12 ms" in text
+    assert "3/8" in text
+
+
+def test_what_is_not_known_is_a_dash_and_no_zero() -> None:
+    text = drawn(answer(models=[model()]))
+    assert set(row(text, "gpt2")[1:]) == {"-"}
+    assert row(text, "requests/s")[1] == "-"
+
+
+def test_a_server_that_answers_garbage_is_told_with_what_is_wrong() -> None:
+    replica = ReplicaBody(
+        name="blue-1", environment="blue", address="http://x", state="garbage", problem="it is no exposition",
+        age_seconds=None,
+    )  # fmt: skip
+    text = drawn(answer(replicas=[replica], problems=[ProblemBody(subject="blue-1", sentence="it is no exposition")]))
+    assert row(text, "blue-1")[:4] == ["blue-1", "garbage", "-", "-"]
+    assert "! blue-1: it is no exposition" in text
+
+
+def test_alerts_that_fire_stand_above_the_figures_and_ended_ones_below() -> None:
+    fired = EpisodeBody(
+        rule="HighErrorRate", severity="page", subject="gpt2", sentence="it fails", fingerprint="f", fired_at=1.0
+    )
+    past = msgspec.structs.replace(fired, rule="KvCacheFull", ended_at=61.0, end="no data")
+    text = drawn(answer(models=[model()], firing=[fired], past=[past]))
+    assert text.index("HighErrorRate gpt2") < text.index("req/s") < text.index("KvCacheFull gpt2")
+    assert "its data ended after 1 min" in text
+
+
+def test_old_figures_are_called_old() -> None:
+    assert "ago" in drawn(answer(age_seconds=30.0))
+    assert "ago" not in drawn(answer(age_seconds=1.0))
+
+
+def test_a_narrow_terminal_shows_whole_words() -> None:
+    text = drawn(answer(models=[model()]), columns=80)
+    assert "…" not in text
+    assert "req/s" in text
+
+
+@pytest.mark.parametrize(
+    ("points", "told"),
+    [([0.0, 1.0, 2.0], "▁▅█"), ([None, 1.0], " █"), ([0.0, 0.0], "▁▁"), ([None, None], "  "), ([1, 2, 3, 4], "▇█")],
+)
+def test_a_line_has_a_blank_where_nothing_is_known(points: list[float | None], told: str) -> None:
+    assert figures.line(points, 3 if len(points) < 4 else 2) == told
+
+
+@pytest.mark.parametrize(
+    ("value", "told"), [(None, "-"), (0.0000004, "0 µs"), (0.012, "12 ms"), (2.51, "2.5 s"), (0.0, "0 µs")]
+)
+def test_a_time_has_a_unit(value: float | None, told: str) -> None:
+    assert figures.seconds(value) == told

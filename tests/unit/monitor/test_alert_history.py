@@ -1,0 +1,79 @@
+"""The history of alerts outlives the controller, and a disk that is full is told and keeps nobody from judging."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from podium.config.monitor import Monitor as Thresholds
+from podium.monitor.alert_history import MOST_LINES, AlertHistory
+from podium.monitor.alerts import MOST_PAST, Alert, AlertBook, Episode
+from podium.monitor.catalog import catalog_of
+from podium.monitor.monitor import Monitor
+from podium.monitor.rules import rules_of
+from podium.monitor.view import MonitorView
+
+ALERT = Alert("HighErrorRate", "page", "gpt2", "firing", since=10.0, sentence="it fails", value=0.5)
+BEGUN = Episode(ALERT, fired_at=10.0)
+ENDED = replace(BEGUN, ended_at=60.0, end="resolved")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "alerts.jsonl"
+
+
+def noted(path: Path, *episodes: Episode) -> AlertHistory:
+    history = AlertHistory(path)
+    for episode in episodes:
+        history.note(episode)
+    return AlertHistory(path)
+
+
+def test_an_alert_that_ended_is_there_after_a_restart(path: Path) -> None:
+    kept = noted(path, BEGUN, ENDED).load(now=100.0)
+    assert kept == [ENDED]
+    book = AlertBook(rules_of(Thresholds()), past=kept)
+    assert book.past == [ENDED]
+    assert book.firing == []
+
+
+def test_one_that_went_on_ends_with_the_restart_and_is_not_called_resolved(path: Path) -> None:
+    (kept,) = noted(path, BEGUN).load(now=100.0)
+    assert (kept.ended_at, kept.end) == (100.0, "no data")
+
+
+def test_a_torn_line_is_left_out(path: Path) -> None:
+    noted(path, ENDED)
+    with path.open("ab") as file:
+        file.write(b'{"alert": {"ru')
+    assert AlertHistory(path).load(now=100.0) == [ENDED]
+
+
+def test_without_a_file_there_is_no_history_and_nothing_is_written(path: Path) -> None:
+    history = AlertHistory(path)
+    assert history.load(now=1.0) == []
+    assert not path.exists()
+    assert AlertHistory(None).load(now=1.0) == []
+
+
+def test_a_file_that_has_grown_is_written_anew(path: Path) -> None:
+    many = [replace(ENDED, fired_at=float(number)) for number in range(MOST_LINES + 1)]
+    kept = noted(path, *many).load(now=1e9)
+    assert kept == many[-MOST_PAST:]
+    assert len(path.read_bytes().splitlines()) == MOST_PAST
+    assert AlertHistory(path).load(now=1e9) == kept
+
+
+def test_a_full_disk_is_told_until_a_line_is_written_again() -> None:
+    history = AlertHistory(Path("/dev/full"))
+    history.note(BEGUN)
+    monitor = Monitor([], catalog_of(["blue"], ["m"]), AlertBook(()), history=history)
+    assert [problem.subject for problem in monitor.problems] == ["history"]
+    assert "No space left" in monitor.problems[0].sentence
+    assert MonitorView(monitor).health().status == "degraded"
+    history._path = Path("/dev/null")
+    history.note(BEGUN)
+    assert monitor.problems == []
