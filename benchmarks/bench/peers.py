@@ -24,12 +24,14 @@ def python_of(package: str, given: str, folder: Path) -> Path:
 
 
 def guidellm(python: Path, url: str, tokenizer: Path, users: int, seconds: float, tokens: int) -> list[str]:
-    """Guidellm's command for a closed loop."""
-    data = f"prompt_tokens=16,output_tokens={tokens}"
+    """guidellm's command for a closed loop (0.8)."""
     return [
         str(python.with_name("guidellm")),
-        *("benchmark", "--target", url, "--model", "noop", "--processor", str(tokenizer), "--data", data),
-        *("--rate-type", "concurrent", "--rate", str(users), "--max-seconds", str(int(seconds))),
+        *("run", "--disable-console", "--output", "kind=json,path=out.json"),
+        *("--backend", f"kind=openai_http,target={url},model=noop,request_format=/v1/completions"),
+        *("--profile", f"kind=concurrent,streams={users}", "--constraint", f"kind=max_duration,seconds={int(seconds)}"),
+        *("--tokenizer", f"kind=hf_auto,model={tokenizer}"),
+        *("--data", f"kind=synthetic_text,prompt_tokens=16,output_tokens={tokens}"),
     ]
 
 

@@ -16,6 +16,8 @@ class ExitCode(IntEnum):
     ROLLBACK = 10
     HOLD = 11
     INVALID_RUN = 20
+    WORSE = 21
+    UNDECIDED = 22
     INTERRUPTED = 130
 
 
@@ -29,5 +31,7 @@ MEANINGS = {
     ExitCode.HOLD: "the verdict on a canary is HOLD: not known yet, or not to be known from this data; or its "
     "rollout is held, or made room for another",
     ExitCode.INVALID_RUN: "the figures of a load test must not be believed; it says why",
+    ExitCode.WORSE: "the compared version is worse in at least one figure",
+    ExitCode.UNDECIDED: "the measurements do not decide what was asked",
     ExitCode.INTERRUPTED: "interrupted by Ctrl-C",
 }

@@ -20,6 +20,7 @@ from podium.cli import (
     quotas,
     run,
     serve,
+    tune,
     up,
     usage,
     version,
@@ -63,6 +64,7 @@ app.add_typer(monitor.app, name="monitor", short_help="Take the rules to Prometh
 app.add_typer(deploy.app, name="deploy", short_help="Render files for Kubernetes, and check them.")
 app.add_typer(bench.app, name="bench", short_help="Load a server, and measure it honestly.")
 app.add_typer(demo.app, name="demo", short_help="Watch what it does, with nothing to prepare.")
+app.command("tune", short_help="Find the best configuration of a model for this machine.")(tune.tune)
 app.add_typer(config.app, name="config", short_help="Show and check the configuration.")
 app.command("doctor", short_help="Say what this machine can run, and what is missing.")(doctor.doctor)
 app.command("version", short_help="Print versions.")(version.version)

@@ -16,6 +16,7 @@ from podium.bench.preparation import probe, words_for
 from podium.bench.record import FAILURE_MEANINGS, Outcome, RequestRecord
 from podium.bench.result import RunResult, new_folder, save
 from podium.bench.run import Run
+from podium.bench.sampling import Sampling, save_samples
 from podium.cli import output
 from podium.cli.bench import run_options as o
 from podium.cli.bench.inputs import plan_from
@@ -66,6 +67,7 @@ def run(
     ca_file: o.CaFileOption = None,
     key_file: KeyFileOption = None,
     config: ConfigOption = None,
+    metrics: o.MetricsOption = None,
     out: o.OutOption = None,
     as_json: JsonOption = False,
 ) -> int:
@@ -82,10 +84,10 @@ def run(
       podium bench run --trace azure.csv --speed 10 --out runs/azure
     """
     given: dict[str, Any] = locals()
-    return _measure(plan_from(given), tokenizer, out or _free_folder(), as_json=as_json)
+    return _measure(plan_from(given), tokenizer, out or _free_folder(), metrics=metrics, as_json=as_json)
 
 
-def _measure(plan: RunPlan, tokenizer: str, folder: Path, *, as_json: bool) -> int:
+def _measure(plan: RunPlan, tokenizer: str, folder: Path, *, metrics: str | None, as_json: bool) -> int:
     check(plan)
     new_folder(folder)
     ready = msgspec.structs.replace(plan, words=words_for(plan, tokenizer))
@@ -93,8 +95,10 @@ def _measure(plan: RunPlan, tokenizer: str, folder: Path, *, as_json: bool) -> i
     _need_an_answer(asyncio.run(probe(ready)), ready)
     with watching(quiet=as_json) as watch:
         job = Run(ready, name=folder.name, command=sys.argv, watch=watch)
-        result, records = asyncio.run(_until_done_or_interrupted(job))
+        with Sampling(metrics) as sampling:
+            result, records = asyncio.run(_until_done_or_interrupted(job))
     save(folder, result, records)
+    save_samples(folder, sampling.samples)
     if as_json:
         output.document(result)
     else:

@@ -81,6 +81,14 @@ AllowCachedOption = Annotated[
 ]
 InsecureOption = Annotated[bool, typer.Option("--insecure", help="Do not check the target's certificate.")]
 CaFileOption = Annotated[Path | None, typer.Option("--ca-file", help="Certificates to trust, PEM.", exists=True)]
+MetricsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--metrics",
+        help="The server's metrics, to have them in the report: http://127.0.0.1:8001/metrics.",
+        metavar="URL",
+    ),
+]
 OutOption = Annotated[
     Path | None, typer.Option("--out", help="New folder for the results; runs/TIME if left out.", metavar="DIR")
 ]
