@@ -24,7 +24,7 @@ def python_of(package: str, given: str, folder: Path) -> Path:
 
 
 def guidellm(python: Path, url: str, tokenizer: Path, users: int, seconds: float, tokens: int) -> list[str]:
-    """guidellm's command for a closed loop (0.8)."""
+    """The command of guidellm 0.8 for a closed loop."""
     return [
         str(python.with_name("guidellm")),
         *("run", "--disable-console", "--output", "kind=json,path=out.json"),
