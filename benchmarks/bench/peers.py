@@ -24,7 +24,7 @@ def python_of(package: str, given: str, folder: Path) -> Path:
 
 
 def guidellm(python: Path, url: str, tokenizer: Path, users: int, seconds: float, tokens: int) -> list[str]:
-    """The command of guidellm 0.8 for a closed loop."""
+    """The command of guidellm for a closed loop (0.8)."""
     return [
         str(python.with_name("guidellm")),
         *("run", "--disable-console", "--output", "kind=json,path=out.json"),

@@ -18,7 +18,7 @@ from benchmarks.serving import machine
 from benchmarks.serving.raw_file import RawFile
 from podium.config.sources import read_environment
 
-_PATHS = re.compile(r"(--(?:out|litellm-python))[ =]\S+")
+_PATHS = re.compile(r"(--(?:out|\w+-python))[ =]\S+")
 """Options whose values say where things lie on one machine, which is nothing for a page."""
 
 
@@ -28,13 +28,17 @@ def _nothing() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Program:
-    """``python -m benchmarks.NAME``. ``packages`` are those whose versions matter, ``programs`` other versions."""
+    """``python -m benchmarks.NAME``. ``packages`` are those whose versions matter, ``programs`` other versions.
+
+    ``peers``: programs that are compared, and what is installed for them; each has an option for its interpreter.
+    """
 
     name: str
     rows: Mapping[str, Callable[[Surroundings], None]]
     page: Page
     packages: tuple[str, ...]
     programs: Callable[[], dict[str, str]] = field(default=_nothing)
+    peers: Mapping[str, str] = field(default_factory=lambda: {"litellm": "litellm[proxy]"})
 
     def main(self) -> None:
         """Measure, add to the raw file, write the page from it."""
@@ -54,7 +58,8 @@ class Program:
         add, rows = parser.add_argument, self.rows
         add("--only", nargs="+", choices=rows, metavar="ROW", help=f"rows to measure: {', '.join(rows)}")
         add("--quick", action="store_true", help="few repeats: a check of the harness, not a measurement")
-        add("--litellm-python", default="", help="interpreter that has litellm[proxy]; none makes one")
+        for peer, packages in self.peers.items():
+            add(f"--{peer}-python", default="", help=f"interpreter that has {packages}; none makes one")
         add("--out", type=Path, help="raw file, added to when it exists; none names it by date and commit")
         add("--quiet-seconds", type=float, default=60.0, help="longest wait for a quiet machine, each row")
         return parser.parse_args()
@@ -72,7 +77,8 @@ class Program:
             raw=raw,
             quick=arguments.quick,
             quiet_seconds=min(arguments.quiet_seconds, 2.0) if arguments.quick else arguments.quiet_seconds,
-            litellm_python=arguments.litellm_python,
+            litellm_python=getattr(arguments, "litellm_python", ""),
+            peers={peer: getattr(arguments, f"{peer}_python") for peer in self.peers},
         )
 
     def _measured(self, row: str, around: Surroundings) -> bool:

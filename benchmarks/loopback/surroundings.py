@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ class Surroundings:
     """Our interpreter, a folder for this run's files, the environment for children, and where figures go.
 
     ``quick`` makes every row short: a check of the harness. ``litellm_python`` empty: an environment is made.
+    ``peers``: interpreters of other programs that are compared, by name; empty as above.
     """
 
     python: str
@@ -26,6 +27,7 @@ class Surroundings:
     quick: bool
     quiet_seconds: float
     litellm_python: str
+    peers: Mapping[str, str] = field(default_factory=dict)
 
     def quiet(self) -> dict[str, object]:
         """Wait until the machine is quiet, or no longer; how it was then, for the raw file."""

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from support.cluster import Cluster, cluster
+from support.cluster import Cluster, GatewayProcess, cluster
 from support.controlled_gateway import QUICK
 from support.deadline import soon, until
 from support.deployments import SMALL, sets_of
@@ -102,10 +102,12 @@ def test_without_controller_and_api_server_gateways_go_on(tmp_path: Path) -> Non
 
 @pytest.mark.slow
 @pytest.mark.timeout(120)
-def test_a_gateway_that_ends_lets_a_running_request_finish(tmp_path: Path) -> None:
+def test_a_gateway_obeys_nobody_and_when_it_ends_lets_a_running_request_finish(tmp_path: Path) -> None:
     with upstream("blue") as blue, cluster(tmp_path, gateways=1) as one:
         one.tell_servers("blue", blue.port)
         _healthy(one, "blue", blue)
+        gateway = one.gateways[0]
+        _obeys_nobody(gateway)
         blue.seconds = 3.0
         answers: list[httpx.Response] = []
         asking = threading.Thread(
@@ -113,7 +115,6 @@ def test_a_gateway_that_ends_lets_a_running_request_finish(tmp_path: Path) -> No
         )
         asking.start()
         until("it has begun", lambda: blue.requests == 1)
-        gateway = one.gateways[0]
         gateway.process.send_signal(signal.SIGTERM)
         until("it is unready", lambda: gateway.get("/readyz") == 503)
         assert gateway.get("/livez") == 200
@@ -128,17 +129,13 @@ def _attempts(one: Cluster) -> int:
     return count
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(120)
-def test_a_gateway_answers_questions_and_obeys_nobody(tmp_path: Path) -> None:
-    with cluster(tmp_path, gateways=1) as one:
-        gateway = one.gateways[0]
-        assert gateway.get("/stats/prometheus?usedonly") == 200
-        for path in ("/quitquitquit", "/healthcheck/fail", "/config_dump", "/", "/readyz/../quitquitquit"):
-            assert httpx.post(f"{gateway.status}{path}", timeout=10).status_code == 404
-            assert gateway.get(path) == 404
-        assert httpx.post(f"{gateway.status}/stats", timeout=10).status_code == 404
-        assert gateway.get("/readyz") == 200
+def _obeys_nobody(gateway: GatewayProcess) -> None:
+    assert gateway.get("/stats/prometheus?usedonly") == 200
+    for path in ("/quitquitquit", "/healthcheck/fail", "/config_dump", "/", "/readyz/../quitquitquit"):
+        assert httpx.post(f"{gateway.status}{path}", timeout=10).status_code == 404
+        assert gateway.get(path) == 404
+    assert httpx.post(f"{gateway.status}/stats", timeout=10).status_code == 404
+    assert gateway.get("/readyz") == 200
 
 
 @pytest.mark.slow

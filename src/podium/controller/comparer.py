@@ -41,7 +41,6 @@ class Comparer:
         self._pairs: list[Pair] = []
         self._arms: tuple[str, str] | None = None
         self._terms: ShadowTerms | None = None
-        self.skipped = 0
         self.refusal = ""
         port.wanted = lambda: self._terms is not None and not self.refusal
 
@@ -94,9 +93,7 @@ class Comparer:
             except Unmarked as error:
                 self.refusal = str(error)
                 continue
-            if pair is None:
-                self.skipped += 1
-            elif terms is self._terms:
+            if pair is not None and terms is self._terms:
                 self._pairs.append(pair)
 
     async def _compared(self, question: Question, arms: tuple[str, str], terms: ShadowTerms) -> Pair | None:

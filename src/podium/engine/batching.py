@@ -53,7 +53,7 @@ class Batcher:
         self._engine = engine
         self._inbox = inbox
         self._send = send
-        self._queue = InputQueue(limits)
+        self._queue = InputQueue(limits, padding_tokens=engine.facts.padding_tokens)
         self._requests: dict[int, _Rows] = {}
         self._step_started: float | None = None
         self._closing = False

@@ -9,30 +9,34 @@ from typing import NamedTuple
 from podium.core.one_shot import InputIds
 from podium.engine.one_shot import BatchLimits
 
-SHORTEST_BUCKET_TOKENS = 16
+SHORT_TOKENS = 16
 
 
 class WaitingInput(NamedTuple):
-    """One input of a request; ``bucket_tokens`` is the length that its batch is padded to, at most."""
+    """One input of a request; ``tokens`` is its length."""
 
     request_id: int
     position: int
     ids: InputIds
-    bucket_tokens: int
+    tokens: int
     arrived: float
 
 
 class InputQueue:
-    """A batch is the oldest input and those that wait in its length bucket, up to the limits.
+    """A batch is the oldest input and those whose length is nearest to its own, up to the limits.
 
-    Buckets double in length, so padding is less than half of a batch, and nobody waits longer than until it
-    is the oldest. A batch is due when the limits are reached, or when its oldest input has waited for
-    ``delay_seconds``.
+    Every input is padded to the longest of its batch. ``padding_tokens`` is the most that costs less than a pass of
+    its own does on this engine; 0: as many as the input has, so that at most half of a batch is padding. Nobody
+    waits longer than until it is the oldest. A batch is due when the limits are reached, or when its oldest input has
+    waited for ``delay_seconds``.
     """
 
-    def __init__(self, limits: BatchLimits, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, limits: BatchLimits, clock: Callable[[], float] = time.monotonic, *, padding_tokens: int = 0
+    ) -> None:
         self._limits = limits
         self._clock = clock
+        self._padding_tokens = padding_tokens
         self._waiting: list[WaitingInput] = []
         self._tokens = 0
 
@@ -43,9 +47,8 @@ class InputQueue:
         """Append the inputs of a request, which are never empty."""
         now = self._clock()
         for position, ids in enumerate(inputs):
-            waiting = WaitingInput(request_id, position, ids, bucket_tokens(len(ids.token_ids)), now)
-            self._waiting.append(waiting)
-            self._tokens += waiting.bucket_tokens
+            self._waiting.append(WaitingInput(request_id, position, ids, len(ids.token_ids), now))
+            self._tokens += len(ids.token_ids)
 
     def drop(self, request_id: int) -> None:
         """Nobody wants the answer of this request any more."""
@@ -61,18 +64,26 @@ class InputQueue:
 
     def take(self) -> list[WaitingInput]:
         """The next batch, in the order of arrival; at least one input, which must be there."""
-        bucket = self._waiting[0].bucket_tokens
-        most = max(1, min(self._limits.max_inputs, self._limits.max_tokens // bucket))
-        batch = [waiting for waiting in self._waiting if waiting.bucket_tokens == bucket][:most]
-        taken = set(map(id, batch))
-        self._keep([waiting for waiting in self._waiting if id(waiting) not in taken])
+        length = self._waiting[0].tokens
+        nearest = sorted(range(len(self._waiting)), key=lambda place: abs(self._waiting[place].tokens - length))
+        shortest = longest = length
+        taken: set[int] = set()
+        for place in nearest:
+            tokens = self._waiting[place].tokens
+            low, high = min(shortest, tokens), max(longest, tokens)
+            if high - low > self._most_padding(low) or (taken and (len(taken) + 1) * high > self._limits.max_tokens):
+                continue
+            shortest, longest = low, high
+            taken.add(place)
+            if len(taken) == self._limits.max_inputs:
+                break
+        batch = [self._waiting[place] for place in sorted(taken)]
+        self._keep([waiting for place, waiting in enumerate(self._waiting) if place not in taken])
         return batch
+
+    def _most_padding(self, tokens: int) -> int:
+        return self._padding_tokens or max(tokens, SHORT_TOKENS - tokens)
 
     def _keep(self, waiting: list[WaitingInput]) -> None:
         self._waiting = waiting
-        self._tokens = sum(one.bucket_tokens for one in waiting)
-
-
-def bucket_tokens(length: int) -> int:
-    """The smallest of 16, 32, 64, … that holds ``length``."""
-    return max(SHORTEST_BUCKET_TOKENS, 1 << (length - 1).bit_length())
+        self._tokens = sum(one.tokens for one in waiting)

@@ -23,7 +23,8 @@ class EngineFacts(msgspec.Struct, frozen=True):
     a request by name. ``text_engine``: prompts are passed on as text and text comes back (``remote``).
     A one-shot engine has a ``task`` of its own, and ``dimensions`` is the length of its vectors; its sequences
     are inputs. A classifier's vectors have a number for each of ``labels``; ``multi_label`` as in its plan.
-    ``rows_of`` says what an input has vectors for; ``mask_token_id`` is -1 where there is none.
+    ``rows_of`` says what an input has vectors for; ``mask_token_id`` is -1 where there is none. ``padding_tokens``: how
+    much padding costs no more than a pass of the model does by itself; 0: not known.
     """
 
     engine: str
@@ -42,6 +43,7 @@ class EngineFacts(msgspec.Struct, frozen=True):
     rows_of: RowsOf = "input"
     mask_token_id: int = -1
     mask_token: str = ""
+    padding_tokens: int = 0
 
     def rows(self, ids: InputIds) -> int:
         """How many vectors an input has."""

@@ -185,9 +185,14 @@ class Models:
             return await served.load(self._make_room)
 
     async def _make_room(self, wanted: ServedModel, needed: int) -> None:
-        """Evict idle models, least recently used first, until ``wanted`` fits the budget."""
+        """Evict idle models, least recently used first, until ``wanted`` fits the budget.
+
+        None before the server has started: models of one configuration that do not fit together would take turns, and
+        it would never be ready.
+        """
         loaded = {served: served.needed_bytes for served in self._served.values() if served.state == "ready"}
-        idle = sorted((served for served in loaded if not served.in_use), key=lambda served: served.last_used)
+        unused = [served for served in loaded if self._started and not served.in_use]
+        idle = sorted(unused, key=lambda served: served.last_used)
         while sum(loaded.values()) + needed > self._budget_bytes:
             if not idle:
                 raise MemoryBudgetExceeded(

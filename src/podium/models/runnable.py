@@ -75,7 +75,7 @@ async def make_runnable(model: Model, policy: SourcePolicy, report: Callable[[st
     return Runnable(
         folder=folder,
         choice=choice,
-        needed_bytes=_needed_bytes(checkpoint, choice.engine),
+        needed_bytes=needed_bytes(checkpoint, choice.engine),
         one_shot=_one_shot(model, checkpoint) if one_shot else None,
     )
 
@@ -142,6 +142,7 @@ def stored_precision(engine: OpenVINOEngine, *, one_shot: bool = False) -> Preci
     return engine.precision
 
 
-def _needed_bytes(checkpoint: Checkpoint, engine: Engine) -> int:
-    kv_cache_bytes: int = getattr(engine, "kv_cache_bytes", 0)
+def needed_bytes(checkpoint: Checkpoint, engine: Engine) -> int:
+    """About as much memory as a worker takes: only one that generates has a KV cache."""
+    kv_cache_bytes: int = getattr(engine, "kv_cache_bytes", 0) if checkpoint.task == "generate" else 0
     return checkpoint.weight_bytes + kv_cache_bytes + WORKER_OVERHEAD_BYTES

@@ -105,7 +105,7 @@ class Reconciler:
         state = self._history.append(event, actor=actor)
         log.info("rollout", phase=state.phase, was=before.phase, what=type(event).__struct_config__.tag, by=actor)
         self.trouble, self._retry_at = "", 0.0
-        if state.number != before.number:
+        if state.number != before.number or (before.phase is Phase.SHADOWING and state.phase is Phase.APPLYING):
             self.verdict = None
         self._follow()
         self._woken.set()

@@ -218,7 +218,8 @@ def _inference_port(app: ASGIApp, server: Server) -> InferencePort | None:
         return None
     from podium.api.inference.grpc_service import InferencePort  # noqa: PLC0415 - gRPC costs 10 MB; most have no use for it
 
-    return InferencePort(app, server.host, server.grpc_port, message_bytes=server.limits.body_bytes)
+    name = next(iter(server.allowed_hosts), "localhost")
+    return InferencePort(app, server.host, server.grpc_port, host_name=name, message_bytes=server.limits.body_bytes)
 
 
 def _bind(host: str, port: int) -> socket.socket:

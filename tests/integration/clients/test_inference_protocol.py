@@ -112,7 +112,8 @@ def test_what_is_wrong_is_an_error_of_the_client_s_own_kind(triton: tuple[Any, A
 
 def test_a_key_is_asked_for_over_grpc_too() -> None:
     access = {"anonymous": "never"}
-    with server_process(ECHO, server={"grpc_port": 0}, access=access) as server:
+    hosts = {"allowed_hosts": ["podium.example"]}  # a caller over gRPC names none
+    with server_process(ECHO, server={"grpc_port": 0, **hosts}, access=access) as server:
         record = server.logged("listening")
         assert record is not None
         with triton_grpc.InferenceServerClient(url=record["grpc"]) as client:

@@ -159,6 +159,17 @@ def test_a_model_in_use_is_never_evicted_and_the_newcomer_is_told_the_budget() -
     uvloop.run(main())
 
 
+def test_models_that_load_at_start_never_push_each_other_out() -> None:
+    async def main() -> None:
+        configs = (echo_model("a"), echo_model("b"), echo_model("c"))
+        async with serving(*configs, budget_bytes=int(2.5 * WORKER_OVERHEAD_BYTES)) as (models, _):
+            assert [status.state for status in models.list()] == ["ready", "ready", "failed"]
+            assert models.health().reasons == ["c@1 is failed"]
+            assert "server.memory_budget_bytes" in (models.resolve("c").error or "")
+
+    uvloop.run(main())
+
+
 def test_an_idle_model_is_unloaded_after_its_time() -> None:
     async def main() -> None:
         async with serving(echo_model("a", idle_unload_seconds=0.3)) as (models, _):

@@ -7,13 +7,14 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from podium.core.errors import ContextLengthExceeded, InvalidRequest, UnsupportedTask
+from podium.core.errors import ContextLengthExceeded, InvalidRequest, MemoryBudgetExceeded, UnsupportedTask
 from podium.core.generation import TextPrompt
 from podium.core.one_shot import OneShotRequest, OneShotTask, WindowedPrompt
 from podium.models.fill_mask import MaskFiller
 from podium.models.one_shot import OneShots
 from podium.models.question_answering import Answered, QuestionAnswerer
 from podium.models.registry import Models
+from podium.models.runnable import WORKER_OVERHEAD_BYTES
 from podium.models.token_classification import TokenClassifier
 from podium.models.zero_shot import ZeroShotClassifier
 from support.deadline import soon
@@ -21,7 +22,7 @@ from support.models import echo_model, serving
 from support.on_loop import on_loop
 from support.quotas import Notebook
 
-TASKS = ("token_classification", "zero_shot", "fill_mask", "question_answering")
+TASKS: tuple[OneShotTask, ...] = ("token_classification", "zero_shot", "fill_mask", "question_answering")
 
 
 def one_shots(models: Models, quotas: Notebook | None = None) -> OneShots:
@@ -112,6 +113,27 @@ async def test_a_model_of_another_task_says_which_models_can() -> None:
             other = next(one for one in TASKS if one != task)
             with pytest.raises(UnsupportedTask, match=rf"task is {other}, not {task}\..*Models here that do: {task}\."):
                 await call(texts(other, "a_"))
+
+
+@on_loop
+async def test_five_tasks_share_one_memory_budget_and_a_sixth_model_is_told_what_is_in_use() -> None:
+    tasks: tuple[OneShotTask, ...] = (*TASKS, "embed")
+    slow = {"token_interval_seconds": 0.3}
+    models_ = [echo_model(task, task=task, engine=slow) for task in tasks]
+    budget = int(5.5 * WORKER_OVERHEAD_BYTES)
+    async with serving(*models_, echo_model("sixth", load="manual"), budget_bytes=budget) as (models, _):
+        assert [status.state for status in models.list()] == ["ready"] * 5 + ["unloaded"]
+        assert sum(status.memory_bytes or 0 for status in models.list()) <= budget
+        async with asyncio.TaskGroup() as group:
+            asked = [
+                group.create_task(one_shots(models).compute(texts(task, "ab_"), task), name=task) for task in tasks
+            ]
+            await soon("all are in use", lambda: sum(served.in_use for served in models._served.values()) == 5)
+            with pytest.raises(MemoryBudgetExceeded, match=r"needs about 300 MiB; \d+ MiB of the budget of 1650 MiB"):
+                await models.load("sixth")
+        assert all(task.result().vectors.size for task in asked)
+        await models.load("sixth")
+        assert sorted(status.state for status in models.list()) == ["ready"] * 5 + ["unloaded"]
 
 
 @pytest.mark.parametrize("task", [*TASKS, "embed", "classify", "rerank"])

@@ -48,11 +48,11 @@ Method = Callable[[Any, Context], Awaitable[Any]]
 class InferencePort:
     """The gRPC service on a port of its own. ``address`` is there once it is started; leaving ends it.
 
-    Raises ``ConfigurationError`` when the port is taken.
+    ``host_name`` is what calls count as addressed to. Raises ``ConfigurationError`` when the port is taken.
     """
 
-    def __init__(self, app: ASGIApp, host: str, port: int, *, message_bytes: int) -> None:
-        self._methods = _Methods(app)
+    def __init__(self, app: ASGIApp, host: str, port: int, *, host_name: str, message_bytes: int) -> None:
+        self._methods = _Methods(app, host_name)
         self._wanted = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self._host = host
         self._message_bytes = message_bytes
@@ -84,8 +84,9 @@ class InferencePort:
 class _Methods:
     """One method for each of the service's."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, host_name: str) -> None:
         self._app = app
+        self._host = (b"host", host_name.encode("ascii"))
 
     def table(self) -> dict[str, grpc.RpcMethodHandler]:
         """Handlers by the methods' names."""
@@ -156,7 +157,7 @@ class _Methods:
     async def _ask(
         self, context: Context, method: str, path: str, body: bytes = b"", *headers: Header, allowed: int = _OK
     ) -> LocalAnswer:
-        answer = await ask(self._app, method, path, [*_headers_of(context), *headers], body)
+        answer = await ask(self._app, method, path, [self._host, *_headers_of(context), *headers], body)
         if answer.status not in (_OK, allowed) or (answer.status == allowed != _OK and b'"error"' in answer.body):
             await _abort(context, answer)
         return answer
@@ -164,7 +165,7 @@ class _Methods:
 
 def _headers_of(context: Context) -> list[Header]:
     """The caller's credentials and wishes. The deadline becomes the request's; browsers cannot come this way."""
-    found = [(b"host", b"localhost")]
+    found: list[Header] = []
     for name, value in context.invocation_metadata() or ():
         if name in _PASSED_ON and isinstance(value, str):
             found.append((name.encode(), value.encode("latin-1", "replace")))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from podium.deploy.prometheus.promql import duration
@@ -19,7 +19,6 @@ class Condition:
         guard: a query that must return the same labels too, such as enough requests; empty: none.
         summary: one line with the value in it, formatted by Prometheus's template functions.
         absent: fire when ``value`` returns nothing.
-        needs: what must be there for ``value`` to return anything, in words; empty: nothing but a server.
     """
 
     name: str
@@ -30,7 +29,6 @@ class Condition:
     guard: str = ""
     for_seconds: float = 0.0
     keep_seconds: float = 0.0
-    needs: str = ""
     labels: dict[str, str] = field(default_factory=dict)
     absent: bool = False
 
@@ -50,7 +48,3 @@ class Condition:
             "labels": {"severity": self.severity, **self.labels},
             "annotations": {"summary": self.summary, "runbook_url": f"{runbooks}#{self.name.lower()}"},
         }
-
-    def at_once(self) -> Condition:
-        """The same without waiting: for a test that cannot wait."""
-        return replace(self, for_seconds=0.0, keep_seconds=0.0)

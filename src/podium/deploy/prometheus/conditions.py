@@ -65,10 +65,8 @@ def _never(given: Thresholds) -> set[str]:
     return {name for name, is_off in off.items() if is_off}
 
 
-def _twin(rule: Rule, value: str, broken: str, summary: str, *, guard: str = "", needs: str = "") -> Condition:
-    return Condition(
-        rule.name, rule.severity, value, broken, summary, guard, rule.for_seconds, rule.keep_seconds, needs
-    )
+def _twin(rule: Rule, value: str, broken: str, summary: str, *, guard: str = "") -> Condition:
+    return Condition(rule.name, rule.severity, value, broken, summary, guard, rule.for_seconds, rule.keep_seconds)
 
 
 def _of_requests(given: Thresholds, rules: dict[str, Rule]) -> tuple[Condition, ...]:
@@ -134,7 +132,6 @@ def _of_machines(given: Thresholds, rules: dict[str, Rule], job: str) -> tuple[C
             f"min_over_time({used}[{_RECENT}])\n/ on (instance, gpu)\n{size}",
             f"> {number(given.max_gpu_memory_ratio)}",
             f"The memory of GPU {{{{ $labels.gpu }}}} of {{{{ $labels.instance }}}} is {_PERCENT} full.",
-            needs="a GPU",
         ),
         _twin(
             rules["ReplicaDown"], selector("up", f'job="{job}"'), "== 0",
@@ -144,7 +141,6 @@ def _of_machines(given: Thresholds, rules: dict[str, Rule], job: str) -> tuple[C
             rules["RetryOverflow"],  # only the controller can ask Envoy, so its verdict is taken over
             f"max by (subject) ({verdict})", "== 1",
             "The gateway did not retry failed requests, because too many retries ran.",
-            needs="the page of a controller",
         ),
     )  # fmt: skip
 
@@ -177,11 +173,9 @@ def _of_prometheus_alone(job: str) -> tuple[Condition, ...]:
         Condition(
             "StoreAway", "page", f"max by (purpose) ({table.STORE_OPEN.name})", "== 1",
             "The shared store is not asked for {{ $labels.purpose }}, because it fails.", for_seconds=60,
-            needs="a shared store",
         ),
         Condition(
             "WebhookFailing", "ticket", lost, "> 0", "Alerts for {{ $labels.receiver }} were lost.",
-            needs="the page of a controller with receivers",
         ),
         Condition(
             "NoServers", "page", f'count(up{{job="{job}"}})', "", "Prometheus knows no server of Podium.",

@@ -24,7 +24,7 @@ _BY_MODEL = ("model",)
 
 @dataclass(frozen=True)
 class Panel:
-    """One chart: queries by legend, in Grafana's template language. ``needs``: as of an alert's condition."""
+    """One chart: queries by legend, in Grafana's template language. ``needs``: without it, the chart is empty."""
 
     title: str
     unit: str

@@ -32,6 +32,7 @@ from podium.engine.one_shot import (
 from podium.engine.pooling import likeliest, normalized, pooled, real_rows
 
 SHAPE_TOKENS = 8
+PASS_TOKENS = 16  # a pass costs as much as so many tokens: decision 61
 MOST_LOGITS = 64 * 1024**2  # numbers of one pass over a vocabulary: 256 MiB
 _HINTS = {"bf16": "bf16", "f16": "f16"}
 Integers = NDArray[np.int64]
@@ -215,6 +216,7 @@ def load_one_shot(model_dir: Path, config: OpenVINOEngine, context: LoadContext,
         precision="f32" if config.precision == "auto" else config.precision,
         max_model_len=max_model_len,
         max_batch_sequences=load.limits.max_inputs,
+        padding_tokens=PASS_TOKENS,
         **facts_of(load.plan, head.width),
     )
     return OpenVINOOneShot(compiled, facts, head)
