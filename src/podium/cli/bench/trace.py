@@ -26,7 +26,7 @@ def trace(
     \b
     Examples:
       podium bench trace server.log --out trace.jsonl
-      podium bench run --trace trace.jsonl --speed 2
+      podium bench trace server.log --model gpt2 --out gpt2.jsonl
     """
     try:
         with log.open(encoding="utf-8", errors="replace") as lines:
