@@ -24,11 +24,7 @@ def python_of(package: str, given: str, folder: Path) -> Path:
 
 
 def guidellm(python: Path, url: str, tokenizer: Path, users: int, seconds: float, tokens: int) -> list[str]:
-<<<<<<< HEAD
-    """The command of guidellm for a closed loop (0.8)."""
-=======
     """A closed loop in the words of guidellm 0.8."""
->>>>>>> bench-run
     return [
         str(python.with_name("guidellm")),
         *("run", "--disable-console", "--output", "kind=json,path=out.json"),
