@@ -10,6 +10,7 @@ import typer
 from podium.bench import exports
 from podium.bench.result import load, load_records
 from podium.cli import output
+from podium.cli.options import JsonOption
 
 Shape = Literal["llm-d", "vllm", "csv"]
 
@@ -19,6 +20,7 @@ def export(
     shape: Annotated[Shape, typer.Option("--as", help="llm-d's report 0.2.1, vLLM's bench, or a row a request.")],
     *,
     out: Annotated[Path | None, typer.Option("--out", help="New file; DIR/SHAPE.json (.csv) if left out.")] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Write a run in the shape of another tool; nothing that exists is replaced.
 
@@ -33,4 +35,7 @@ def export(
         exports.requests_csv(load_records(run), path)
     else:
         exports.document(shape, result, path)
-    output.line(str(path))
+    if as_json:
+        output.document({"file": str(path)})
+    else:
+        output.line(str(path))

@@ -27,8 +27,6 @@ def phases(
 
     \b
     Examples:
-      podium serve 2> server.log
-      podium bench run --rate 5 --out runs/a
       podium bench phases runs/a --server-log server.log
     """
     try:

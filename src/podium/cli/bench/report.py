@@ -15,6 +15,7 @@ from podium.bench.sampling import load_samples
 from podium.cli import output
 from podium.cli.exit_codes import ExitCode
 from podium.cli.failure import Failure
+from podium.cli.options import JsonOption
 
 
 def report(
@@ -29,6 +30,7 @@ def report(
     server_log: Annotated[
         Path | None, typer.Option("--server-log", help="Podium's JSON request log, to account for the time.")
     ] = None,
+    as_json: JsonOption = False,
 ) -> int:
     """Write one HTML file about a run, or about several that belong together.
 
@@ -50,8 +52,12 @@ def report(
         raise Failure(f"{target} is there already; name another file with --out") from None
     except OSError as error:
         raise Failure(f"{target}: {error.strerror}; name a file that can be written with --out") from error
-    output.line(f"report: {target}")
-    return ExitCode.OK if all(view.result.valid for view in views) else ExitCode.INVALID_RUN
+    valid = {str(folder): view.result.valid for folder, view in zip(folders, views, strict=True)}
+    if as_json:
+        output.document({"report": str(target), "runs": valid})
+    else:
+        output.line(f"report: {target}")
+    return ExitCode.OK if all(valid.values()) else ExitCode.INVALID_RUN
 
 
 def _runs_in(given: Path) -> list[Path]:

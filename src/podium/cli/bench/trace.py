@@ -11,6 +11,7 @@ from podium.bench.request_log import trace_of, trace_text
 from podium.cli import output
 from podium.cli.exit_codes import ExitCode
 from podium.cli.failure import Failure
+from podium.cli.options import JsonOption
 
 
 def trace(
@@ -18,13 +19,14 @@ def trace(
     *,
     out: Annotated[Path, typer.Option("--out", help="New file for the trace.", metavar="FILE")],
     model: Annotated[str | None, typer.Option("--model", help="Only requests that this model answered.")] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Turn a server's request log into a trace without texts, names or ids; replay it with `bench run --trace`.
 
     \b
     Examples:
       podium bench trace server.log --out trace.jsonl
-      podium bench run --trace trace.jsonl --speed 2
+      podium bench trace server.log --model gpt2 --out gpt2.jsonl
     """
     try:
         with log.open(encoding="utf-8", errors="replace") as lines:
@@ -35,4 +37,8 @@ def trace(
         raise Failure(f"--out {out}: the file is there; name another one", ExitCode.USAGE) from error
     except OSError as error:
         raise Failure(f"{error.filename}: {error.strerror}", ExitCode.USAGE) from error
-    output.line(f"{out}: {len(found)} requests over {found[-1].timestamp / 1000:.1f} s")
+    seconds = found[-1].timestamp / 1000
+    if as_json:
+        output.document({"file": str(out), "requests": len(found), "seconds": seconds})
+    else:
+        output.line(f"{out}: {len(found)} requests over {seconds:.1f} s")
