@@ -14,12 +14,13 @@ import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
 from podium.core.errors import InvalidRequest
+from podium.telemetry.table import KV_CACHE_USAGE, MODEL_RUNNING, MODEL_WAITING
 
 SAMPLES_FILE = "samples.jsonl"
 GAUGES = {
-    "podium_model_running_sequences": "running",
-    "podium_model_waiting_requests": "waiting",
-    "podium_kv_cache_usage_ratio": "kv_cache_ratio",
+    MODEL_RUNNING.name: "running",
+    MODEL_WAITING.name: "waiting",
+    KV_CACHE_USAGE.name: "kv_cache_ratio",
     "vllm:num_requests_running": "running",
     "vllm:num_requests_waiting": "waiting",
     "vllm:kv_cache_usage_perc": "kv_cache_ratio",

@@ -13,6 +13,7 @@ import typer
 from podium.cli.main import app
 
 EXAMPLE = re.compile(r"^ +((?:[A-Z_]+=\S+ )?(?:echo .* \| )?podium .*?)(?: {3,}.*)?$", re.MULTILINE)
+CONTINUED = re.compile(r" \\\n +")
 
 
 def _commands(command: Any, path: str = "podium") -> Iterator[tuple[str, Any]]:
@@ -31,7 +32,8 @@ def _help(path: str) -> str:
 
 
 def _examples(path: str) -> list[str]:
-    return EXAMPLE.findall(_help(path).partition("Examples:")[2].partition("\nOptions:")[0])
+    text = _help(path).partition("Examples:")[2].partition("\nOptions:")[0]
+    return EXAMPLE.findall(CONTINUED.sub(" ", text))
 
 
 @pytest.mark.parametrize("path", COMMANDS)
