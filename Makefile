@@ -71,7 +71,7 @@ bench-observe: install-test ## the observability benchmark (docs/benchmarks/obse
 test: test-base test-hf ## install what the tests need and run them all
 
 test-base: install-test
-	$(BIN)/python -m pytest -m 'not hf and not vllm' $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not hf and not vllm' $(ARGS)
 
 test-hf: install-hf
 	$(BIN_HF)/python -m pytest -m hf $(ARGS)

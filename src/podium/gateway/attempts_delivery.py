@@ -82,8 +82,9 @@ class AttemptsIntake:
 class AttemptsSender:
     """The gateway's side: follows the file ``path`` and sends it to the controller at ``address`` (``host:port``).
 
-    ``reopen`` makes Envoy go on in a new file, once the present one is longer than ``most_bytes``; the rest of the old
-    one is sent first. What is written while the controller is away is sent when it is back, up to two such files.
+    ``reopen`` makes Envoy go on in a new file, once half of ``most_bytes`` of the present one was sent; the rest of
+    the old one is sent first. What is written while the controller is away is sent when it is back, up to two files of
+    ``most_bytes``.
     """
 
     def __init__(
@@ -128,6 +129,9 @@ class AttemptsSender:
                 if was_replaced:
                     self._file.close()
                     self._file, self._position = None, 0
+                    continue  # before the next one is replaced too
+                if self._position >= self._most_bytes // 2:
+                    await self._replace()
             await asyncio.sleep(_PAUSE_SECONDS)
 
     async def _send_rest(self, call: Any, file: BinaryIO) -> None:

@@ -86,7 +86,7 @@ def test_no_line_is_lost_while_the_file_is_replaced(tmp_path: Path) -> None:
     async def run() -> None:
         address, taken, path = f"127.0.0.1:{free_port()}", tmp_path / "taken", tmp_path / "a"
         written: list[str] = []
-        async with _taking(taken, address), _sending([path], address, most_bytes=50):
+        async with _taking(taken, address), _sending([path], address, most_bytes=300):
             for number in range(40):
                 written.append(f"line {number}")
                 _append(path, written[-1])

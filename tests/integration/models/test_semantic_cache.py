@@ -69,7 +69,12 @@ def remembered(dispatcher: Dispatcher) -> int:
     return len(semantic._index)
 
 
-WRITERS = (echo_model("writer"), echo_model("writer", version="2"), echo_model("other"))
+WRITERS = (
+    echo_model("writer", tool_format="hermes"),
+    echo_model("writer", version="2"),
+    echo_model("other"),
+)
+LOOK = {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}
 
 
 def models_with(**embedding: Any) -> tuple[Model, ...]:
@@ -110,7 +115,7 @@ ELSEWHERE: dict[str, dict[str, Any]] = {
     "another form of prompt": {"prompt": TextPrompt(SIMILAR)},
     "another temperature": {"sampling": SamplingParams(temperature=0.5, seed=1, max_tokens=200)},
     "another limit": {"sampling": SamplingParams(temperature=0.0, max_tokens=199)},
-    "tools": {"prompt": chat(SIMILAR, tools=({"type": "function"},))},
+    "tools": {"prompt": chat(SIMILAR, tools=(LOOK,))},
     "log probabilities": {"sampling": SamplingParams(temperature=0.0, max_tokens=200, logprobs=1)},
     "no-cache": {"cache": CacheControl(read=False, write=False)},
     "an answer not older than nothing": {"cache": CacheControl(max_age_seconds=0.0, write=False)},

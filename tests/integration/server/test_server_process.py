@@ -162,4 +162,4 @@ def test_received_requests_are_outcomes_plus_in_flight_at_any_time() -> None:
         assert 'podium_requests_received_total{route="/v1/completions"} 2.0' in after
         assert 'podium_requests_total{model="echo",outcome="ok",route="/v1/completions",version="1"} 1.0' in after
         assert 'outcome="client_error",route="/v1/completions"' in after
-        assert "nobody" not in after
+        assert 'model="nobody"' not in after
