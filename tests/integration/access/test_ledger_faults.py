@@ -181,6 +181,7 @@ def test_a_full_store_refuses_no_request_and_still_takes_settlements() -> None:
                 running.settle(0, 5)
                 await client.told()
                 admin.config_set("maxmemory", 0)
+                await client.seconds_until_shared()
                 decisions = client.keeper.facts().local_decisions
                 await client.one(output=90_000)
                 assert client.refusals == 0
