@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from starlette.requests import Request
 
 from podium.api.context import backend_of
@@ -13,7 +15,30 @@ from podium.api.standings import joined
 from podium.core.errors import InvalidRequest
 from podium.core.generation import Usage
 from podium.core.one_shot import Input, OneShotRequest
-from podium.protocols.tasks import MAX_INPUTS
+from podium.protocols.tasks import MAX_INPUTS, TaskUsage
+
+
+class TaskBody(Protocol):
+    """What the bodies of all tasks have."""
+
+    @property
+    def model(self) -> str | None:
+        """Name of the model; None is the default."""
+
+    @property
+    def priority(self) -> int | None:
+        """As ``OneShotRequest`` has it; None is 0."""
+
+    @property
+    def timeout_seconds(self) -> float | None:
+        """The caller's deadline; None is the server's."""
+
+
+def task_request(request: Request, body: TaskBody, inputs: tuple[Input, ...], *, param: str) -> OneShotRequest:
+    """See ``one_shot_request``."""
+    return one_shot_request(
+        request, body.model, inputs, param=param, priority=body.priority, timeout=body.timeout_seconds
+    )
 
 
 def one_shot_request(
@@ -40,6 +65,11 @@ def one_shot_request(
         timeout_seconds=timeout_seconds(request, timeout),
         caller=principal_of(request.scope),
     )
+
+
+def usage_of(computed: Embedded) -> TaskUsage:
+    """All tokens of a one-shot task are its prompt's."""
+    return TaskUsage(computed.prompt_tokens, computed.prompt_tokens)
 
 
 def note(request: Request, computed: Embedded) -> None:

@@ -108,3 +108,16 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     prompt_tokens: Distribution
     tokens_per_frame: Distribution
     goodput: Goodput | None = None
+
+    @property
+    def durations(self) -> list[tuple[str, Distribution]]:
+        """What is shown to people, in seconds, with the words for it."""
+        return [
+            ("TTFT, from the planned time", self.ttft_scheduled),
+            ("TTFT, from sending", self.ttft_sent),
+            ("end to end, from the planned time", self.e2e_scheduled),
+            ("end to end, from sending", self.e2e_sent),
+            ("time per output token (TPOT)", self.tpot),
+            ("gap between token frames (ITL)", self.itl),
+            ("sent late by", self.schedule_delay),
+        ]

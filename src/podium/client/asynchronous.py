@@ -10,17 +10,21 @@ from typing import Any, Self, TypeVar
 import httpx
 
 from podium.client.attempts import Attempts, broken, decoded
-from podium.client.calls import CONNECT_SECONDS, Batch, generation, headers_for, new_idempotency_key
+from podium.client.calls import (
+    CONNECT_SECONDS,
+    GOOD,
+    HEALTH_STATUSES,
+    Batch,
+    Progress,
+    generation,
+    headers_for,
+    new_idempotency_key,
+)
 from podium.client.events import StreamReader
 from podium.client.results import BatchAnswer, BatchResult, Generated, Health, Piece, StreamEnd
 from podium.client.retries import Retries
 
 T = TypeVar("T")
-Progress = Callable[[int, int], None]
-"""Called with how many prompts have ended, and how many there are."""
-
-_GOOD = (200,)
-_HEALTH_STATUSES = (200, 503)
 
 
 class ModelClient:
@@ -116,10 +120,10 @@ class ModelClient:
 
     async def health_check(self) -> Health:
         """State of the server, also when it is not well."""
-        return await self._call("GET", "/health", Health, accepted=_HEALTH_STATUSES)
+        return await self._call("GET", "/health", Health, accepted=HEALTH_STATUSES)
 
     async def _call(
-        self, method: str, path: str, kind: type[T], *, accepted: tuple[int, ...] = _GOOD, **members: Any
+        self, method: str, path: str, kind: type[T], *, accepted: tuple[int, ...] = GOOD, **members: Any
     ) -> T:
         return decoded(await self._send(self._client.build_request(method, path, **members), accepted=accepted), kind)
 
@@ -127,7 +131,7 @@ class ModelClient:
         return await self._send(self._client.build_request("POST", "/generate", json=body), stream=True)
 
     async def _send(
-        self, request: httpx.Request, *, accepted: tuple[int, ...] = _GOOD, stream: bool = False
+        self, request: httpx.Request, *, accepted: tuple[int, ...] = GOOD, stream: bool = False
     ) -> httpx.Response:
         attempts = Attempts(self._retries)
         while True:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from podium.client.results import BatchItem, BatchResult, Usage
 
 CONNECT_SECONDS = 5.0
+GOOD = (200,)
+HEALTH_STATUSES = (200, 503)
+Progress = Callable[[int, int], None]
+"""Called with how many prompts have ended, and how many there are."""
 LEAST_BATCH = 1
 _NO_USAGE = Usage(0, 0, 0, 0)
 

@@ -10,17 +10,21 @@ from typing import Any, Self, TypeVar
 import httpx
 
 from podium.client.attempts import Attempts, broken, decoded
-from podium.client.calls import CONNECT_SECONDS, Batch, generation, headers_for, new_idempotency_key
+from podium.client.calls import (
+    CONNECT_SECONDS,
+    GOOD,
+    HEALTH_STATUSES,
+    Batch,
+    Progress,
+    generation,
+    headers_for,
+    new_idempotency_key,
+)
 from podium.client.events import StreamReader
 from podium.client.results import BatchAnswer, BatchResult, Generated, Health, Piece, StreamEnd
 from podium.client.retries import Retries
 
 T = TypeVar("T")
-Progress = Callable[[int, int], None]
-"""Called with how many prompts have ended, and how many there are."""
-
-_GOOD = (200,)
-_HEALTH_STATUSES = (200, 503)
 
 
 class SyncModelClient:
@@ -103,16 +107,16 @@ class SyncModelClient:
 
     def health_check(self) -> Health:
         """State of the server, also when it is not well."""
-        return self._call("GET", "/health", Health, accepted=_HEALTH_STATUSES)
+        return self._call("GET", "/health", Health, accepted=HEALTH_STATUSES)
 
-    def _call(self, method: str, path: str, kind: type[T], *, accepted: tuple[int, ...] = _GOOD, **members: Any) -> T:
+    def _call(self, method: str, path: str, kind: type[T], *, accepted: tuple[int, ...] = GOOD, **members: Any) -> T:
         return decoded(self._send(self._client.build_request(method, path, **members), accepted=accepted), kind)
 
     def _open(self, body: dict[str, Any]) -> httpx.Response:
         return self._send(self._client.build_request("POST", "/generate", json=body), stream=True)
 
     def _send(
-        self, request: httpx.Request, *, accepted: tuple[int, ...] = _GOOD, stream: bool = False
+        self, request: httpx.Request, *, accepted: tuple[int, ...] = GOOD, stream: bool = False
     ) -> httpx.Response:
         attempts = Attempts(self._retries)
         while True:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from support.command import environment
 from support.pod import require_namespaces
 from support.ports import free_port
+from support.require import require_program
 
 ALONE = Path(__file__).parents[2] / "support/alone.py"
 
@@ -21,8 +21,7 @@ ALONE = Path(__file__).parents[2] / "support/alone.py"
 def test_a_server_needs_no_network_but_redis_and_calls_nobody(tmp_path: Path) -> None:
     """With the real engine and the demo model: their libraries would phone home."""
     require_namespaces()
-    if shutil.which("redis-server") is None:
-        pytest.skip("redis-server is not installed")
+    require_program("redis-server")
     if subprocess.run(["unshare", "--net", "true"], capture_output=True, check=False).returncode:  # noqa: S607
         pytest.skip("network namespaces cannot be made here")
     port, admin, redis = free_port(), free_port(), free_port()

@@ -13,7 +13,7 @@ from podium.api.context import backend_of
 from podium.api.direct_route import direct_router
 from podium.api.disconnect import stop_on_disconnect
 from podium.api.json_answer import JsonAnswer, ignored_headers
-from podium.api.one_shots import note, one_shot_request
+from podium.api.one_shots import note, task_request
 from podium.api.openapi import operation
 from podium.core.errors import InvalidRequest
 from podium.core.generation import TextPrompt, TokensPrompt
@@ -39,9 +39,7 @@ async def embeddings(request: Request) -> Response:
     backend = backend_of(request)
     body = await read(request, EmbeddingsRequest, max_depth=backend.server.limits.json_depth)
     inputs = tuple(_input(position, one) for position, one in enumerate(body.input))
-    asked = one_shot_request(
-        request, body.model, inputs, param="input", priority=body.priority, timeout=body.timeout_seconds
-    )
+    asked = task_request(request, body, inputs, param="input")
     async with stop_on_disconnect(request.receive):
         embedded = await backend.embedder.embed(asked, dimensions=body.dimensions)
     note(request, embedded)

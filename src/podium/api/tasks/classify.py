@@ -13,11 +13,11 @@ from podium.api.context import backend_of
 from podium.api.direct_route import direct_router
 from podium.api.disconnect import stop_on_disconnect
 from podium.api.json_answer import JsonAnswer, ignored_headers
-from podium.api.one_shots import note, one_shot_request
+from podium.api.one_shots import note, task_request, usage_of
 from podium.api.openapi import operation
 from podium.core.generation import TextPrompt
 from podium.core.one_shot import Input, PairPrompt
-from podium.protocols.tasks import ClassifyAnswer, ClassifyRequest, LabelledInput, Pair, TaskUsage
+from podium.protocols.tasks import ClassifyAnswer, ClassifyRequest, LabelledInput, Pair
 
 router = direct_router(tags=["Tasks"])
 _EXAMPLE = {"input": ["I like it.", ["A man sleeps.", "Somebody is awake."]]}
@@ -26,14 +26,7 @@ _EXAMPLE = {"input": ["I like it.", ["A man sleeps.", "Somebody is awake."]]}
 async def classify(request: Request) -> Response:
     """The likeliest label of each input, and the probability of all."""
     body = await read(request, ClassifyRequest, max_depth=backend_of(request).server.limits.json_depth)
-    asked = one_shot_request(
-        request,
-        body.model,
-        tuple(map(_input, body.input)),
-        priority=body.priority,
-        timeout=body.timeout_seconds,
-        param="input",
-    )
+    asked = task_request(request, body, tuple(map(_input, body.input)), param="input")
     async with stop_on_disconnect(request.receive):
         classified = await backend_of(request).classifier.classify(asked)
     note(request, classified.computed)
@@ -44,7 +37,7 @@ async def classify(request: Request) -> Response:
         labels=list(classified.labels),
         multi_label=classified.multi_label,
         data=_data(classified),
-        usage=TaskUsage(classified.computed.prompt_tokens, classified.computed.prompt_tokens),
+        usage=usage_of(classified.computed),
     )
     return JsonAnswer(answer, headers=ignored_headers(request))
 

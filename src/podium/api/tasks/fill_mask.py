@@ -12,11 +12,10 @@ from podium.api.context import backend_of
 from podium.api.direct_route import direct_router
 from podium.api.disconnect import stop_on_disconnect
 from podium.api.json_answer import JsonAnswer, ignored_headers
-from podium.api.one_shots import note, one_shot_request
+from podium.api.one_shots import note, task_request, usage_of
 from podium.api.openapi import operation
 from podium.core.generation import TextPrompt
 from podium.core.task_answers import Filling
-from podium.protocols.tasks import TaskUsage
 from podium.protocols.text_tasks import FilledInput, FillMaskAnswer, FillMaskRequest, MaskFilling
 
 router = direct_router(tags=["Tasks"])
@@ -31,14 +30,7 @@ async def fill_mask(request: Request) -> Response:
     """For each input, for each of its masks in their order, the likeliest tokens."""
     backend = backend_of(request)
     body = await read(request, FillMaskRequest, max_depth=backend.server.limits.json_depth)
-    asked = one_shot_request(
-        request,
-        body.model,
-        tuple(map(TextPrompt, body.input)),
-        priority=body.priority,
-        timeout=body.timeout_seconds,
-        param="input",
-    )
+    asked = task_request(request, body, tuple(map(TextPrompt, body.input)), param="input")
     async with stop_on_disconnect(request.receive):
         filled = await backend.text_tasks.mask_filler.fill(asked, body.top_k)
     note(request, filled.computed)
@@ -51,7 +43,7 @@ async def fill_mask(request: Request) -> Response:
             FilledInput(index, [[_filling(one) for one in mask] for mask in masks])
             for index, masks in enumerate(filled.masks)
         ],
-        usage=TaskUsage(filled.computed.prompt_tokens, filled.computed.prompt_tokens),
+        usage=usage_of(filled.computed),
     )
     return JsonAnswer(answer, headers=ignored_headers(request))
 

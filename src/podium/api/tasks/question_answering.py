@@ -12,10 +12,9 @@ from podium.api.context import backend_of
 from podium.api.direct_route import direct_router
 from podium.api.disconnect import stop_on_disconnect
 from podium.api.json_answer import JsonAnswer, ignored_headers
-from podium.api.one_shots import note, one_shot_request
+from podium.api.one_shots import note, task_request, usage_of
 from podium.api.openapi import operation
 from podium.core.one_shot import WindowedPrompt
-from podium.protocols.tasks import TaskUsage
 from podium.protocols.text_tasks import AnswerSpan, QuestionAnsweringAnswer, QuestionAnsweringRequest
 
 router = direct_router(tags=["Tasks"])
@@ -38,9 +37,7 @@ async def question_answering(request: Request) -> Response:
     backend = backend_of(request)
     body = await read(request, QuestionAnsweringRequest, max_depth=backend.server.limits.json_depth)
     window = WindowedPrompt(body.question, body.context, body.max_seq_len or _WINDOW_TOKENS, body.doc_stride)
-    asked = one_shot_request(
-        request, body.model, (window,), priority=body.priority, timeout=body.timeout_seconds, param="context"
-    )
+    asked = task_request(request, body, (window,), param="context")
     async with stop_on_disconnect(request.receive):
         answered = await backend.text_tasks.question_answerer.answer(
             asked, top_k=body.top_k, most_tokens=body.max_answer_len, allow_none=body.handle_impossible_answer
@@ -54,6 +51,6 @@ async def question_answering(request: Request) -> Response:
             AnswerSpan(one.score, body.context[one.start : one.end], one.start, one.end) for one in answered.answers
         ],
         windows=answered.windows,
-        usage=TaskUsage(answered.computed.prompt_tokens, answered.computed.prompt_tokens),
+        usage=usage_of(answered.computed),
     )
     return JsonAnswer(answer, headers=ignored_headers(request))

@@ -11,10 +11,10 @@ from podium.api.context import backend_of
 from podium.api.direct_route import direct_router
 from podium.api.disconnect import stop_on_disconnect
 from podium.api.json_answer import JsonAnswer, ignored_headers
-from podium.api.one_shots import note, one_shot_request
+from podium.api.one_shots import note, task_request, usage_of
 from podium.api.openapi import operation
 from podium.core.one_shot import PairPrompt
-from podium.protocols.tasks import Document, Ranked, RerankAnswer, RerankRequest, TaskUsage
+from podium.protocols.tasks import Document, Ranked, RerankAnswer, RerankRequest
 
 router = direct_router(tags=["Tasks"])
 _EXAMPLE = {"query": "calm water", "documents": ["The sea was calm.", "A tree is tall."], "top_n": 1}
@@ -24,9 +24,7 @@ async def rerank(request: Request) -> Response:
     """The documents by relevance to the query, the most relevant first."""
     body = await read(request, RerankRequest, max_depth=backend_of(request).server.limits.json_depth)
     pairs = tuple(PairPrompt(body.query, document) for document in body.documents)
-    asked = one_shot_request(
-        request, body.model, pairs, priority=body.priority, timeout=body.timeout_seconds, param="documents"
-    )
+    asked = task_request(request, body, pairs, param="documents")
     async with stop_on_disconnect(request.receive):
         classified = await backend_of(request).classifier.rank(asked)
     note(request, classified.computed)
@@ -34,7 +32,7 @@ async def rerank(request: Request) -> Response:
         id=f"rerank-{asked.id}",
         model=classified.computed.model,
         results=_results(body, classified),
-        usage=TaskUsage(classified.computed.prompt_tokens, classified.computed.prompt_tokens),
+        usage=usage_of(classified.computed),
     )
     return JsonAnswer(answer, headers=ignored_headers(request))
 

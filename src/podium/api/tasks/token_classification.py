@@ -12,11 +12,10 @@ from podium.api.context import backend_of
 from podium.api.direct_route import direct_router
 from podium.api.disconnect import stop_on_disconnect
 from podium.api.json_answer import JsonAnswer, ignored_headers
-from podium.api.one_shots import note, one_shot_request
+from podium.api.one_shots import note, task_request, usage_of
 from podium.api.openapi import operation
 from podium.core.generation import TextPrompt
 from podium.core.task_answers import Entity
-from podium.protocols.tasks import TaskUsage
 from podium.protocols.text_tasks import (
     FoundEntity,
     TaggedInput,
@@ -42,14 +41,7 @@ async def token_classification(request: Request) -> Response:
     """The entities of each input, in the order of their places."""
     backend = backend_of(request)
     body = await read(request, TokenClassificationRequest, max_depth=backend.server.limits.json_depth)
-    asked = one_shot_request(
-        request,
-        body.model,
-        tuple(map(TextPrompt, body.input)),
-        priority=body.priority,
-        timeout=body.timeout_seconds,
-        param="input",
-    )
+    asked = task_request(request, body, tuple(map(TextPrompt, body.input)), param="input")
     grouped = body.aggregation_strategy != "none"
     async with stop_on_disconnect(request.receive):
         tagged = await backend.text_tasks.token_classifier.tag(
@@ -66,7 +58,7 @@ async def token_classification(request: Request) -> Response:
         model=tagged.computed.model,
         labels=list(tagged.labels),
         data=[TaggedInput(index, entities) for index, entities in enumerate(found)],
-        usage=TaskUsage(tagged.computed.prompt_tokens, tagged.computed.prompt_tokens),
+        usage=usage_of(tagged.computed),
     )
     return JsonAnswer(answer, headers=ignored_headers(request))
 

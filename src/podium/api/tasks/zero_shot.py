@@ -12,11 +12,11 @@ from podium.api.context import backend_of
 from podium.api.direct_route import direct_router
 from podium.api.disconnect import stop_on_disconnect
 from podium.api.json_answer import JsonAnswer, ignored_headers
-from podium.api.one_shots import note, one_shot_request
+from podium.api.one_shots import note, task_request, usage_of
 from podium.api.openapi import operation
 from podium.core.errors import InvalidRequest
 from podium.core.generation import TextPrompt
-from podium.protocols.tasks import MAX_INPUTS, TaskUsage
+from podium.protocols.tasks import MAX_INPUTS
 from podium.protocols.text_tasks import FittingLabels, ZeroShotAnswer, ZeroShotRequest
 
 router = direct_router(tags=["Tasks"])
@@ -38,14 +38,7 @@ async def zero_shot(request: Request) -> Response:
     backend = backend_of(request)
     body = await read(request, ZeroShotRequest, max_depth=backend.server.limits.json_depth)
     _check_size(len(body.input), len(body.candidate_labels))
-    asked = one_shot_request(
-        request,
-        body.model,
-        tuple(map(TextPrompt, body.input)),
-        priority=body.priority,
-        timeout=body.timeout_seconds,
-        param="input",
-    )
+    asked = task_request(request, body, tuple(map(TextPrompt, body.input)), param="input")
     async with stop_on_disconnect(request.receive):
         labelled = await backend.text_tasks.zero_shot.label(
             asked, body.candidate_labels, body.hypothesis_template, multi_label=body.multi_label
@@ -60,7 +53,7 @@ async def zero_shot(request: Request) -> Response:
             FittingLabels(index, [one.label for one in row], [one.score for one in row])
             for index, row in enumerate(labelled.labels)
         ],
-        usage=TaskUsage(labelled.computed.prompt_tokens, labelled.computed.prompt_tokens),
+        usage=usage_of(labelled.computed),
     )
     return JsonAnswer(answer, headers=ignored_headers(request))
 

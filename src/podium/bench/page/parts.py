@@ -62,17 +62,10 @@ def headline(result: RunResult) -> str:
         kept = ", ".join(f"{name} {seconds_text(value)}" for name, value in summary.goodput.objectives.items())
         figures[f"of all offered kept {kept}"] = share_text(summary.goodput.attainment or 0.0)
     blocks = "".join(f"<div><b>{escape(value)}</b><span>{escape(name)}</span></div>" for name, value in figures.items())
-    rows = [
-        ("TTFT, from the planned time", summary.ttft_scheduled),
-        ("TTFT, from sending", summary.ttft_sent),
-        ("end to end, from the planned time", summary.e2e_scheduled),
-        ("end to end, from sending", summary.e2e_sent),
-        ("time per output token (TPOT)", summary.tpot),
-        ("gap between token frames (ITL)", summary.itl),
-        ("sent late by", summary.schedule_delay),
-    ]
     head = ["", "samples", "mean", *(f"p{percent:g}" for percent in _PERCENTS), "p99 at most"]
-    return f'<div class="figures">{blocks}</div>' + table(head, [(name, *_latencies(found)) for name, found in rows])
+    return f'<div class="figures">{blocks}</div>' + table(
+        head, [(name, *_latencies(found)) for name, found in summary.durations]
+    )
 
 
 def _latencies(found: Distribution) -> list[str]:

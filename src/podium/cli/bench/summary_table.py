@@ -74,16 +74,7 @@ def _figures(summary: Summary) -> None:
     output.facts(facts)
     output.line("")
     columns = ["milliseconds", "mean", "p50", "p90", "p95", "p99", "p99 at most"]
-    rows = [
-        ("TTFT, from the planned time", summary.ttft_scheduled),
-        ("TTFT, from sending", summary.ttft_sent),
-        ("end to end, from the planned time", summary.e2e_scheduled),
-        ("end to end, from sending", summary.e2e_sent),
-        ("time per output token (TPOT)", summary.tpot),
-        ("gap between token frames (ITL)", summary.itl),
-        ("sent late by", summary.schedule_delay),
-    ]
-    output.table(columns, [(name, *_row(found)) for name, found in rows])
+    output.table(columns, [(name, *_row(found)) for name, found in summary.durations])
 
 
 def _row(found: Distribution) -> list[str]:
