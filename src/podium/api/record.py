@@ -78,16 +78,21 @@ class RequestRecord:
         }
 
     @property
+    def ttft_seconds(self) -> float | None:
+        """From the request's arrival to its first token; None where there was none."""
+        return None if self.first_token_seconds is None else self.begun_seconds
+
+    @property
     def seconds_per_output_token(self) -> float | None:
         """Time per output token after the first; None for fewer than two tokens."""
-        if self.first_token_seconds is None or self.usage.completion_tokens < 2:
+        if self.ttft_seconds is None or self.usage.completion_tokens < 2:
             return None
-        return max(0.0, self.e2e_seconds - self.first_token_seconds) / (self.usage.completion_tokens - 1)
+        return max(0.0, self.e2e_seconds - self.ttft_seconds) / (self.usage.completion_tokens - 1)
 
     def report(self) -> AnswerReport:
         """What the gateway is told of the answer, at its end."""
         end: End = "broken" if self.outcome == "stream_error" else "whole" if self.has_text else "empty"
-        since = 0.0 if self.first_token_seconds is None else self.seconds_so_far() - self.first_token_seconds
+        since = 0.0 if self.ttft_seconds is None else self.seconds_so_far() - self.ttft_seconds
         return AnswerReport(end, self.usage.completion_tokens, max(0.0, since))
 
 

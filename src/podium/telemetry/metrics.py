@@ -48,7 +48,7 @@ class FinishedRequest(Protocol):
     @property
     def queue_seconds(self) -> float | None: ...
     @property
-    def first_token_seconds(self) -> float | None: ...
+    def ttft_seconds(self) -> float | None: ...
     @property
     def seconds_per_output_token(self) -> float | None: ...
     @property
@@ -161,8 +161,8 @@ class ServerMetrics:
         self._duration.labels(*model, record.route).observe(record.e2e_seconds)
         if record.queue_seconds is not None:
             self._queue.labels(*model).observe(record.queue_seconds)
-        if record.outcome == "ok" and record.first_token_seconds is not None:
-            self._first_token.labels(*model).observe(record.first_token_seconds)
+        if record.outcome == "ok" and record.ttft_seconds is not None:
+            self._first_token.labels(*model).observe(record.ttft_seconds)
         if record.outcome == "ok" and record.seconds_per_output_token is not None:
             self._per_token.labels(*model).observe(record.seconds_per_output_token)
         self._prompt_tokens.labels(*model).inc(record.computed.prompt_tokens)

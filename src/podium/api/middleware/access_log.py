@@ -87,7 +87,7 @@ def _write(record: RequestRecord) -> None:
         prefill_seconds=phases.get("prefill"),
         decode_seconds=phases.get("decode"),
         flush_seconds=phases.get("flush"),
-        ttft_seconds=record.first_token_seconds,
+        ttft_seconds=record.ttft_seconds,
         tpot_seconds=record.seconds_per_output_token,
         e2e_seconds=round(record.e2e_seconds, 6),
         bytes_in=record.bytes_in,
