@@ -7,7 +7,7 @@ requests of our other routes, told apart by their members.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -26,6 +26,7 @@ from podium.api.openai.completions import completions
 from podium.api.openai.embeddings import embeddings
 from podium.api.openapi import operation
 from podium.api.principal import principal_of
+from podium.api.receive import receiving
 from podium.api.strict_json import decode_object
 from podium.api.tasks.classify import classify
 from podium.api.tasks.rerank import rerank
@@ -102,15 +103,8 @@ async def predict(request: Request) -> Response:
 async def _predict_one(request: Request, backend: Backend, body: dict[str, Any]) -> Any:
     if body.get("stream"):
         raise UnsupportedParameter("`stream` is not possible here. Use /invocations.", param="stream")
-    whole = [{"type": "http.request", "body": msgspec.json.encode(body), "more_body": False}]
-
-    async def receive() -> MutableMapping[str, Any]:
-        if whole:
-            return whole.pop()
-        await asyncio.Event().wait()  # the call's own watch sees a client that hangs up
-        raise AssertionError("this is a bug: nothing sets that event")
-
-    response = await _endpoint_for(request, backend, body)(Request(request.scope, receive))
+    own = Request(request.scope, receiving(msgspec.json.encode(body)))  # the call's watch sees a client that hangs up
+    response = await _endpoint_for(request, backend, body)(own)
     return msgspec.json.decode(bytes(response.body))
 
 

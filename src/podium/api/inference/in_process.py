@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.types import ASGIApp
+
+from podium.api.receive import receiving
 
 Header = tuple[bytes, bytes]
 
@@ -27,13 +28,6 @@ async def ask(app: ASGIApp, method: str, path: str, headers: Sequence[Header], b
     Cancelling is as if the client hung up.
     """
     answer = LocalAnswer()
-    whole = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def receive() -> MutableMapping[str, Any]:
-        if whole:
-            return whole.pop()
-        await asyncio.Event().wait()
-        raise AssertionError("this is a bug: nothing sets that event")
 
     async def send(message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
@@ -42,7 +36,7 @@ async def ask(app: ASGIApp, method: str, path: str, headers: Sequence[Header], b
         else:
             answer.body += message.get("body", b"")
 
-    await app(_scope(method, path, [*headers, (b"content-length", b"%d" % len(body))]), receive, send)
+    await app(_scope(method, path, [*headers, (b"content-length", b"%d" % len(body))]), receiving(body), send)
     return answer
 
 
