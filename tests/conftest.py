@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+import pytest_timeout
 from hypothesis import settings
 
 from support.leaks import Running, adopt_orphans
@@ -26,6 +27,14 @@ def pytest_configure() -> None:
     sys.modules.setdefault("torchvision", None)  # type: ignore[arg-type]
     if os.environ.get("CI"):
         settings.load_profile("ci")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Give a second try its own time: pytest-timeout starts its timer once for all tries of a test."""
+    if getattr(item, "execution_count", 1) > 1:
+        item.ihook.pytest_timeout_cancel_timer(item=item)
+        item.ihook.pytest_timeout_set_timer(item=item, settings=pytest_timeout._get_item_settings(item))
 
 
 @pytest.fixture(autouse=True)

@@ -49,6 +49,7 @@ class ApiServer:
     version: int = 100
     oldest: int = 0
     generation: int = 0
+    ended: bool = False
     broken: int = 0
     lock: threading.Condition = field(default_factory=threading.Condition)
 
@@ -142,7 +143,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("content-type", "application/json")
         self.end_headers()
-        while self.api.generation == generation:
+        while self.api.generation == generation and not self.api.ended:
             with self.api.lock:
                 if since < self.api.oldest:
                     self._line({"type": "ERROR", "object": _status(410, "too old resource version")})
@@ -216,6 +217,7 @@ def api_server(folder: Path) -> Iterator[ApiServer]:
         try:
             yield api
         finally:
+            api.ended = True  # before the last watch is hung up: one may come in now and must end too
             api.hang_up()
             server.shutdown()
             thread.join()
