@@ -90,7 +90,6 @@ def running_collector() -> Iterator[Collector]:
     collector = Collector()
 
     class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
             body = b"".join(self._pieces())
