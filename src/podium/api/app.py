@@ -75,6 +75,8 @@ _BROWSER_HEADERS = (
     "cache-control",
     "content-type",
     "idempotency-key",
+    "traceparent",
+    "tracestate",
     "x-api-key",
     "x-request-id",
     "x-podium-timeout-seconds",
@@ -85,6 +87,7 @@ _EXPOSED_HEADERS = (
     "retry-after-ms",
     "x-podium-ignored",
     "x-should-retry",
+    "traceresponse",
     *answer_facts.HEADERS,
 )
 _GZIP_LEVEL = 4  # a third of the time of 9 for a few per cent of size
@@ -129,7 +132,11 @@ def bare_app(backend: Backend, *, title: str) -> Application:
 
 def _middleware(backend: Backend, labels: RouteLabels) -> list[Middleware]:
     server, limits = backend.server, backend.server.limits
-    outside = [Middleware(RequestId), Middleware(AccessLog, backend.observer, labels), Middleware(SecurityHeaders)]
+    outside = [
+        Middleware(RequestId, backend.trace_ratio),
+        Middleware(AccessLog, backend.observer, labels),
+        Middleware(SecurityHeaders),
+    ]
     if server.cors_origins:
         outside.append(_cors(server.cors_origins))
     return [

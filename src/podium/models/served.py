@@ -202,6 +202,7 @@ class ServedModel:
             queue_limit=gate.queue_limit if gate else 0,
             restarts=self._counters.restarts,
             tokens=self._counters.tokens,
+            gaps=self._counters.gaps,
             memory_bytes=handle.rss_bytes if handle and self.state == "ready" else None,
             kv_cache_usage_ratio=gauges.kv_cache_usage_ratio,
             stalled_seconds=self.stalled_seconds,
