@@ -6,7 +6,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
-from podium.api import cloud, docs, health, metrics
+from podium.api import cloud, docs, health, metrics, requests
 from podium.api.anthropic import messages
 from podium.api.application import Application, within
 from podium.api.backend import Backend
@@ -68,6 +68,7 @@ _ROUTERS = (
     health.router,
     health.probes,
     metrics.router,
+    requests.router,
     docs.router,
 )
 _BROWSER_HEADERS = (
@@ -134,7 +135,7 @@ def _middleware(backend: Backend, labels: RouteLabels) -> list[Middleware]:
     server, limits = backend.server, backend.server.limits
     outside = [
         Middleware(RequestId, backend.trace_ratio),
-        Middleware(AccessLog, backend.observer, labels),
+        Middleware(AccessLog, backend.observer, labels, backend.recent),
         Middleware(SecurityHeaders),
     ]
     if server.cors_origins:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, Self
 
 from podium.api.embedded import Embedded
+from podium.api.recent_requests import RecentRequests
 from podium.api.record import RequestRecord
 from podium.api.text_tasks import TextTasks
 from podium.config.access import Access
@@ -457,6 +458,7 @@ class Backend:
     draining: Callable[[], bool]
     started_at_monotonic_seconds: float
     observer: RequestObserver = field(default_factory=NoObserver)
+    recent: RecentRequests = field(default_factory=RecentRequests)
     version: str = "0"
     trace_ratio: float = 0.0
 
