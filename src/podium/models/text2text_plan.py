@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import structlog
 
 from podium.config.models import Model
@@ -33,6 +34,27 @@ _NOT_DONE = {
     "guidance_scale": None,
     "renormalize_logits": False,
 }
+_Count = Annotated[int, msgspec.Meta(ge=0)]
+_Ids = tuple[_Count, ...]
+_Word = Annotated[_Ids, msgspec.Meta(min_length=1)]
+
+
+class _Rules(msgspec.Struct, frozen=True):
+    """The members that are read; what comes from a stranger's file is of these types or refused."""
+
+    decoder_start_token_id: _Count | None = None
+    bos_token_id: _Count | None = None
+    max_length: _Count | None = None
+    max_new_tokens: _Count | None = None
+    min_length: _Count | None = None
+    min_new_tokens: _Count | None = None
+    no_repeat_ngram_size: _Count | None = None
+    forced_bos_token_id: _Count | None = None
+    forced_eos_token_id: _Count | _Ids | None = None
+    bad_words_ids: tuple[_Word, ...] | None = None
+    suppress_tokens: _Ids | None = None
+    begin_suppress_tokens: _Ids | None = None
+    prefix: str | None = None
 
 
 def plan_without_files(model: Model, max_tokens: int) -> Text2TextPlan:
@@ -48,26 +70,33 @@ def text2text_plan(model: Model, folder: Path) -> Text2TextPlan:
     checkpoint does not have and for a context that it has no positions for, ``CheckpointInvalid`` for damaged files.
     """
     config = read_json(folder, CONFIG, dict[str, Any])
-    has_rules = (folder / GENERATION_CONFIG).is_file()
+    own = read_json(folder, GENERATION_CONFIG, dict[str, Any]) if (folder / GENERATION_CONFIG).is_file() else config
     preset = _preset(config, model.text2text.preset)
-    rules = {**(read_json(folder, GENERATION_CONFIG, dict[str, Any]) if has_rules else config), **preset}
-    _tell_what_is_not_done(model, rules)
+    _tell_what_is_not_done(model, {**own, **preset})
+    rules = _converted({**own, "prefix": None, **preset})
     tokens = _context(config, model.max_model_len)
-    longest = _longest(rules)
+    forced_eos = rules.forced_eos_token_id
     return Text2TextPlan(
-        decoder_start_token_id=_decoder_start(rules, config),
+        decoder_start_token_id=_decoder_start(rules, _converted(config)),
         max_input_tokens=tokens,
         max_output_tokens=tokens,
-        default_output_tokens=min(longest, tokens),
-        min_output_tokens=max(_count(rules, "min_length") - 1, _count(rules, "min_new_tokens"), 0),
-        prefix=str(preset.get("prefix", "")) if model.text2text.prefix is None else model.text2text.prefix,
+        default_output_tokens=min(rules.max_new_tokens or max((rules.max_length or 0) - 1, 0), tokens),
+        min_output_tokens=max((rules.min_length or 0) - 1, rules.min_new_tokens or 0, 0),
+        prefix=(rules.prefix or "") if model.text2text.prefix is None else model.text2text.prefix,
         forced_bos_token_id=_forced_bos(rules, folder, model.text2text.forced_bos_token),
-        forced_eos_token_ids=_ids(rules.get("forced_eos_token_id")),
-        no_repeat_ngram_size=_count(rules, "no_repeat_ngram_size"),
-        bad_words_ids=tuple(tuple(map(int, word)) for word in rules.get("bad_words_ids") or ()),
-        suppress_tokens=_ids(rules.get("suppress_tokens")),
-        begin_suppress_tokens=_ids(rules.get("begin_suppress_tokens")),
+        forced_eos_token_ids=(forced_eos,) if isinstance(forced_eos, int) else forced_eos or (),
+        no_repeat_ngram_size=rules.no_repeat_ngram_size or 0,
+        bad_words_ids=rules.bad_words_ids or (),
+        suppress_tokens=rules.suppress_tokens or (),
+        begin_suppress_tokens=rules.begin_suppress_tokens or (),
     )
+
+
+def _converted(members: Mapping[str, Any]) -> _Rules:
+    try:
+        return msgspec.convert(members, _Rules)
+    except msgspec.ValidationError as error:
+        raise CheckpointInvalid(f"The checkpoint's generation settings cannot be read: {error}.") from error
 
 
 def _preset(config: Mapping[str, Any], name: str | None) -> Mapping[str, Any]:
@@ -85,7 +114,7 @@ def _preset(config: Mapping[str, Any], name: str | None) -> Mapping[str, Any]:
 
 
 def _tell_what_is_not_done(model: Model, rules: Mapping[str, Any]) -> None:
-    asked = [name for name, off in _NOT_DONE.items() if rules.get(name, off) not in (off, None)]
+    asked = [name for name, off in _NOT_DONE.items() if rules.get(name) not in (off, None)]
     if asked:
         log.warning(
             "the checkpoint's generation settings ask for what is not done here: one answer is decoded token by token",
@@ -107,37 +136,20 @@ def _context(config: Mapping[str, Any], wanted: int) -> int:
     return wanted or (told if isinstance(told, int) and told > 0 else RELATIVE_TOKENS)
 
 
-def _decoder_start(*members: Mapping[str, Any]) -> int:
-    for name in ("decoder_start_token_id", "bos_token_id"):
-        for one in members:
-            if isinstance(one.get(name), int):
-                return int(one[name])
-    raise CheckpointInvalid(f"{CONFIG} does not tell decoder_start_token_id; fetch the file again.")
+def _decoder_start(*members: _Rules) -> int:
+    told = [one.decoder_start_token_id for one in members] + [one.bos_token_id for one in members]
+    found = next((token_id for token_id in told if token_id is not None), None)
+    if found is None:
+        raise CheckpointInvalid(f"{CONFIG} does not tell decoder_start_token_id; fetch the file again.")
+    return found
 
 
-def _longest(rules: Mapping[str, Any]) -> int:
-    """Tokens of an answer by the checkpoint's own word; its ``max_length`` counts the decoder's start."""
-    return _count(rules, "max_new_tokens") or max(_count(rules, "max_length") - 1, 0)
-
-
-def _forced_bos(rules: Mapping[str, Any], folder: Path, wanted: str | None) -> int:
-    if wanted is not None:
-        found = Tokenizer.from_folder(folder).id_of(wanted)
-        if found is None:
-            raise ConfigurationError(
-                f"models[].text2text.forced_bos_token is {wanted!r}, which the checkpoint's tokenizer does not have."
-            )
-        return found
-    told = rules.get("forced_bos_token_id")
-    return told if isinstance(told, int) else -1
-
-
-def _count(rules: Mapping[str, Any], name: str) -> int:
-    value = rules.get(name)
-    return value if isinstance(value, int) else 0
-
-
-def _ids(value: int | Iterable[int] | None) -> tuple[int, ...]:
-    if value is None:
-        return ()
-    return (value,) if isinstance(value, int) else tuple(value)
+def _forced_bos(rules: _Rules, folder: Path, wanted: str | None) -> int:
+    if wanted is None:
+        return -1 if rules.forced_bos_token_id is None else rules.forced_bos_token_id
+    found = Tokenizer.from_folder(folder).id_of(wanted)
+    if found is None:
+        raise ConfigurationError(
+            f"models[].text2text.forced_bos_token is {wanted!r}, which the checkpoint's tokenizer does not have."
+        )
+    return found

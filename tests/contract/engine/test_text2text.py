@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from models_factory import TEXT2TEXT
-from podium.core.errors import ContextLengthExceeded, InvalidRequest
+from podium.core.errors import CheckpointInvalid, ContextLengthExceeded, InvalidRequest
 from podium.engine.interface import Engine
 from support.engine_driver import run, sequence, tokens
 from support.engine_subjects import EOS
@@ -44,8 +46,11 @@ def bart(folder_of: MakeFolder) -> Iterator[Engine]:
 
 
 @pytest.mark.parametrize("name", TEXT2TEXT)
-def test_greedy_answers_in_f32_equal_generate_alone_together_and_staggered(name: str, folder_of: MakeFolder) -> None:
+def test_greedy_answers_in_f32_equal_generate_alone_together_and_staggered(
+    name: str, folder_of: MakeFolder, caplog: pytest.LogCaptureFixture
+) -> None:
     engine = load_text2text(folder_of(name))
+    assert ("one sequence at a time" in caplog.text) == (name == "m2m100"), "its table takes no positions"
     reference = Text2TextReference(folder_of(name))
     try:
         pairs = list(zip(PROMPTS, LENGTHS, strict=True))
@@ -107,6 +112,17 @@ def test_a_seeded_draw_does_not_depend_on_the_batch_and_another_seed_draws_anoth
 def test_an_end_that_the_checkpoint_forces_at_the_limit_is_told_as_the_limit(bart: Engine) -> None:
     (answer,) = run(bart, sequence(PROMPTS[2], max_tokens=5, stop_token_ids=(EOS,)))
     assert (answer.token_ids[0], answer.token_ids[-1], answer.finish_reason) == (2, EOS, "length")
+
+
+@pytest.mark.parametrize("rule", [{"bad_words_ids": [[9999]]}, {"forced_bos_token_id": 9999}])
+def test_rules_about_tokens_that_the_model_does_not_have_are_a_damaged_checkpoint(
+    rule: dict[str, object], folder_of: MakeFolder, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(folder_of("marian"), tmp_path / "bad")
+    path = folder / "generation_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **rule}))
+    with pytest.raises(CheckpointInvalid, match="do not fit its model"):
+        load_text2text(folder)
 
 
 def test_prompt_and_answer_have_a_context_each(bart: Engine) -> None:

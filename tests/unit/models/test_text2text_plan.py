@@ -96,6 +96,19 @@ def test_a_decoder_without_a_start_is_refused(tmp_path: Path) -> None:
     assert plan(tmp_path, {"max_position_embeddings": 64, "bos_token_id": 5}).decoder_start_token_id == 5
 
 
+@pytest.mark.parametrize(
+    "member",
+    [
+        {"bad_words_ids": [[]]}, {"bad_words_ids": ["x"]}, {"forced_bos_token_id": -1}, {"no_repeat_ngram_size": -2},
+        {"suppress_tokens": 7}, {"max_length": "long"}, {"decoder_start_token_id": 1.5},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_rules_of_other_types_are_a_damaged_checkpoint(tmp_path: Path, member: dict[str, Any]) -> None:
+    with pytest.raises(CheckpointInvalid, match=f"cannot be read: .*{next(iter(member))}"):
+        plan(tmp_path, BART, {**RULES, **member})
+
+
 def test_the_target_language_is_a_token_of_the_checkpoint(tmp_path: Path) -> None:
     vocabulary = {"[UNK]": 0, "de_DE": 41}
     tokenizer = {"version": "1.0", "model": {"type": "WordLevel", "vocab": vocabulary, "unk_token": "[UNK]"}}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from podium.config.engine import TransformersEngine
+from podium.core.errors import CheckpointInvalid
 from podium.engine.adapters.transformers import prefill_tokens, require_libraries, set_threads
 from podium.engine.interface import Engine, EngineFacts, EngineSequence, LoadContext
 from podium.engine.text2text import Text2TextPlan, encoder_decoder_facts
@@ -32,6 +33,8 @@ def load_text2text(model_dir: Path, config: TransformersEngine, context: LoadCon
     model = load_model(
         model_dir, config, trust_remote_code=context.trust_remote_code, auto_class=transformers.AutoModelForSeq2SeqLM
     )
+    vocabulary = model.config.get_text_config(decoder=True).vocab_size
+    _check_rules(plan, context.eos_token_ids, vocabulary)
     context.report("checking batched decoding", -1.0)
     with torch.inference_mode():
         forward = choose_text2text(model, plan.decoder_start_token_id)
@@ -47,11 +50,25 @@ def load_text2text(model_dir: Path, config: TransformersEngine, context: LoadCon
     return TorchEngine(
         forward=forward,
         facts=encoder_decoder_facts(facts, plan),
-        vocabulary=model.config.get_text_config(decoder=True).vocab_size,
+        vocabulary=vocabulary,
         grammars=None,
         prefill_tokens=prefill_tokens(model.device),
         begin=_begin(plan, context.eos_token_ids),
     )
+
+
+def _check_rules(plan: Text2TextPlan, eos_token_ids: frozenset[int], vocabulary: int) -> None:
+    """Apply the rules once: what they name and the model does not have is found before the first request."""
+    import torch  # noqa: PLC0415
+
+    from podium.engine.adapters.transformers_text2text_rules import AnswerRules  # noqa: PLC0415
+
+    try:
+        AnswerRules(plan, eos_token_ids, token_limit=1).apply(torch.zeros(vocabulary), [])
+    except (ValueError, IndexError) as error:
+        raise CheckpointInvalid(f"The checkpoint's generation settings do not fit its model: {error}") from error
+    if plan.decoder_start_token_id >= vocabulary:
+        raise CheckpointInvalid(f"The decoder's start is no token: config.json has {vocabulary} of them.")
 
 
 def _begin(plan: Text2TextPlan, eos_token_ids: frozenset[int]) -> Any:
