@@ -64,7 +64,7 @@ class AccessLog:
             _note_caller(record, known_principal(scope))
             record.e2e_seconds = time.monotonic() - record.started_monotonic_seconds
             self.observer.finished(record)
-            if record.route not in _QUIET:
+            if record.route not in QUIET:
                 self.recent.note(record)
             _write(record)
 
