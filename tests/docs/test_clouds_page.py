@@ -20,7 +20,8 @@ PAGE = (ROOT / "docs/clouds.md").read_text()
 
 def _block(first: str) -> str:
     """The block that begins with ``first``."""
-    return next(text for text in re.findall(r"```[a-z]+\n(.*?)```", PAGE, re.DOTALL) if text.startswith(first))
+    found: list[str] = re.findall(r"```[a-z]+\n(.*?)```", PAGE, re.DOTALL)
+    return next(text for text in found if text.startswith(first))
 
 
 def _flag(name: str) -> str:

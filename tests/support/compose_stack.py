@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from support.pod import surroundings
+from support.source import ROOT
 
-ALONE = Path(__file__).with_name("stack_alone.py")
 _PROGRAMS = {"prometheus": ["prometheus"], "alertmanager": ["prometheus-alertmanager"], "redis": []}
 """What the images of others start; Podium's own is ``podium``."""
 _FOLDER_PARTS = 3  # "/etc/NAME": what lies below is one read-only folder
@@ -26,7 +26,8 @@ def run_stack(
     plan = {"services": given, "config": config, "model": model, "stop": stop}
     (folder / "plan.json").write_text(json.dumps(plan))
     done = subprocess.run(
-        ["unshare", "--net", sys.executable, str(ALONE), str(folder / "plan.json")],  # noqa: S607
+        ["unshare", "--net", sys.executable, "-m", "support.stack_alone", str(folder / "plan.json")],  # noqa: S607
+        cwd=ROOT / "tests",
         capture_output=True,
         text=True,
         timeout=115,

@@ -1,7 +1,8 @@
 """Run inside a new network namespace: the services of a compose file, as their users, with what they mount alone.
 
-``python stack_alone.py PLAN`` reads a JSON file made by ``support.compose_stack`` and prints one line of JSON. Every
-service has a root of its own that cannot be written to; the names of services are names of this machine.
+``python -m support.stack_alone PLAN`` (in ``tests``) reads a JSON file made by ``support.compose_stack`` and prints one
+line of JSON. Every service has a root of its own that cannot be written to; the names of services are names of this
+machine.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from alone import raise_loopback
+from support.alone import raise_loopback
 
 _ENTER = Path(__file__).with_name("enter_pod.py")
 _WAIT_SECONDS = 90.0
@@ -112,7 +114,7 @@ def main(plan_file: str) -> None:
         for name in others:
             stack.start(name)
         for name in others:
-            stack.wait(f"{name} is healthy", lambda name=name: stack.is_healthy(name))
+            stack.wait(f"{name} is healthy", partial(stack.is_healthy, name))
         stack.wait("the gateway reaches a server", lambda: ask(f"{gateway}/readyz")[0] == 200)
         told["without_key"] = ask(f"{gateway}/v1/completions", body=body)[0]
         told["answer"] = ask(f"{gateway}/v1/completions", key, body)
