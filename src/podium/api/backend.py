@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, Self
 
+from podium.api.batches import Batches
 from podium.api.embedded import Embedded
 from podium.api.record import RequestRecord
 from podium.api.text_tasks import TextTasks
@@ -351,6 +352,9 @@ class Gatekeeper(Protocol):
         Raises Unauthenticated with one text for every cause.
         """
 
+    def renewed(self, earlier: Principal) -> Principal:
+        """Somebody who was identified earlier, with the rights of now. Raises Unauthenticated when it has none left."""
+
     def is_copy(self, shown: str) -> bool:
         """Whether ``shown`` is the key that marks the gateway's own copies of requests."""
 
@@ -431,13 +435,19 @@ class Usage(Protocol):
 
 
 class RequestObserver(Protocol):
-    """Told of every request: once when it arrives, once when it ends, with the same route label."""
+    """Told of every request: once when it arrives, once when it ends, with the same route label.
+
+    What a batch asks is no client's request: it is told once, when it ends, as ``background``.
+    """
 
     def received(self, route: str) -> None:
         """A request arrived. ``route`` is a route's template, or ``unmatched``; never caller's text."""
 
     def finished(self, record: RequestRecord) -> None:
         """It ended; ``record.outcome`` is of the closed set."""
+
+    def background(self, record: RequestRecord) -> None:
+        """A line of a batch was tried; ``record`` as for ``finished``."""
 
 
 class NoObserver:
@@ -449,13 +459,17 @@ class NoObserver:
     def finished(self, record: RequestRecord) -> None:
         """Nothing is kept."""
 
+    def background(self, record: RequestRecord) -> None:
+        """Nothing is kept."""
+
 
 @dataclass(frozen=True)
 class Backend:
     """Everything behind the HTTP surface.
 
     ``metrics`` renders the Prometheus text, ``draining`` says whether new work is refused,
-    ``started_at_monotonic_seconds`` is when the process started (``time.monotonic``).
+    ``started_at_monotonic_seconds`` is when the process started (``time.monotonic``). Without ``batches`` there are
+    neither files nor batches.
     """
 
     dispatcher: Dispatcher
@@ -472,6 +486,7 @@ class Backend:
     draining: Callable[[], bool]
     started_at_monotonic_seconds: float
     observer: RequestObserver = field(default_factory=NoObserver)
+    batches: Batches | None = None
     version: str = "0"
 
     def model_name(self, given: str | None) -> str:

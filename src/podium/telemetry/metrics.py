@@ -144,6 +144,7 @@ class ServerMetrics:
         self._queue = table.QUEUE_DURATION.histogram(registry)
         self._prompt_tokens = table.PROMPT_TOKENS.counter(registry)
         self._output_tokens = table.OUTPUT_TOKENS.counter(registry)
+        self._batch_lines = table.BATCH_LINES.counter(registry)
         table.BUILD_INFO.gauge(registry).labels(version).set(1)
 
     def received(self, route: str) -> None:
@@ -165,8 +166,16 @@ class ServerMetrics:
             self._first_token.labels(*model).observe(record.ttft_seconds)
         if record.outcome == "ok" and record.seconds_per_output_token is not None:
             self._per_token.labels(*model).observe(record.seconds_per_output_token)
-        self._prompt_tokens.labels(*model).inc(record.computed.prompt_tokens)
-        self._output_tokens.labels(*model).inc(record.computed.completion_tokens)
+        self._count_tokens(record)
+
+    def background(self, record: FinishedRequest) -> None:
+        """A line of a batch was tried: it waits by design, so how long it took says nothing about the service."""
+        self._batch_lines.labels(record.model, record.version, record.outcome).inc()
+        self._count_tokens(record)
+
+    def _count_tokens(self, record: FinishedRequest) -> None:
+        self._prompt_tokens.labels(record.model, record.version).inc(record.computed.prompt_tokens)
+        self._output_tokens.labels(record.model, record.version).inc(record.computed.completion_tokens)
 
     def _know(self, model: str, version: str, route: str) -> None:
         """Every outcome begins at 0 with the first of them: a rate misses the increment with which a series begins."""

@@ -9,7 +9,7 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from podium.api.backend import RequestObserver
-from podium.api.principal import known_principal
+from podium.api.principal import acts_for, known_principal
 from podium.api.record import RequestRecord, record_of
 from podium.core.identity import Principal
 
@@ -36,7 +36,9 @@ class AccessLog:
             return
         record = record_of(scope)
         record.route = self.route_of(scope)
-        self.observer.received(record.route)
+        is_background = acts_for(scope) is not None
+        if not is_background:
+            self.observer.received(record.route)
 
         async def counted_send(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -52,7 +54,8 @@ class AccessLog:
         finally:
             _note_caller(record, known_principal(scope))
             record.e2e_seconds = time.monotonic() - record.started_monotonic_seconds
-            self.observer.finished(record)
+            tell = self.observer.background if is_background else self.observer.finished
+            tell(record)
             _write(record)
 
 
