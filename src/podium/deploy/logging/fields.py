@@ -19,7 +19,8 @@ SHIPPED = (
     "api_seconds", "queue_seconds", "prefill_seconds", "decode_seconds", "flush_seconds", "ttft_seconds",
     "tpot_seconds", "e2e_seconds", "load_seconds", "idle_seconds", "after_seconds", "deadline_seconds",
     "restart_in_seconds", "seconds",
-    "active", "admin", "asked", "by", "control", "count", "expires", "file", "for_model", "in_flight", "kind",
+    "active", "admin", "asked", "batch", "by", "control", "count", "expires", "file", "for_model", "ignored",
+    "in_flight", "kind",
     "known_keys", "loaded", "missing_keys", "node", "phase", "pid", "process", "purpose", "receiver", "rss_bytes",
     "rule", "stable", "stage", "to_do", "traffic", "type", "was", "what", "what_holds", "worker",
 )  # fmt: skip
