@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from podium.core.errors import DeadlineExceeded
 from podium.core.generation import ChatPrompt, GenerationRequest, Prompt
 from podium.core.identity import Principal
+from podium.core.one_shot import WRITING, Task
 from podium.core.phase import enter
 from podium.core.standing import CacheStatus
 from podium.engine.admission import AdmissionGate
@@ -128,7 +129,8 @@ class Dispatcher:
         """Join a computation of the same answer, else lead: one may follow the other, for a leader may fail."""
         with ExitStack() as hold:
             hold.callback(asked.served.release)
-            refuse_other_task(self._models, asked.request.caller, asked.ready.facts, "generate")
+            wanted: tuple[Task, ...] = ("generate",) if isinstance(asked.request.prompt, ChatPrompt) else WRITING
+            refuse_other_task(self._models, asked.request.caller, asked.ready.facts, *wanted)
             refuse_unsupported(asked.request.sampling, asked.ready.facts.unsupported, asked.ready.facts.engine)
             terms = self._sharing.terms(asked.request, asked.served.identity, asked.default_max_tokens)
             while (computation := self._sharing.find_running(terms)) is not None:

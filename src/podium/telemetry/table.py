@@ -105,6 +105,12 @@ OUTPUT_TOKENS = Metric(
     _MODEL,
     vllm="vllm:generation_tokens_total",
 )
+BATCH_LINES = Metric(
+    "podium_batch_lines_total",
+    "counter",
+    "Lines of batches that were asked, each with one outcome, those asked again included; they are no requests.",
+    (*_MODEL, "outcome"),
+)
 TOKENS_SAMPLED = Metric(
     "podium_output_tokens_sampled_total",
     "counter",
@@ -183,6 +189,13 @@ GPU_ENERGY = Metric(
     ("gpu",),
     shown=_GPU,
 )
+GPU_XID_ERRORS = Metric(
+    "podium_gpu_xid_errors_total",
+    "counter",
+    "Critical errors (XID) that the driver told of the GPU since the server began.",
+    ("gpu",),
+    shown=_GPU,
+)
 PROCESS_CPU = Metric("podium_process_cpu_seconds_total", "counter", "Processor time of the API process.")
 PROCESS_MEMORY = Metric("podium_process_resident_memory_bytes", "gauge", "Resident memory of the API process.")
 HOST_MEMORY_AVAILABLE = Metric(
@@ -231,6 +244,25 @@ WEBHOOK_DELIVERIES = Metric(
     "counter",
     "Messages for a receiver by what became of them.",
     ("receiver", "result"),
+    owner="monitor",
+)
+GATEWAY_REJECTIONS = Metric(
+    "podium_gateway_rejections_total",
+    "counter",
+    "Configurations that a gateway refused (NACK).",
+    owner="monitor",
+)
+ROLLOUT_WAITING_SINCE = Metric(
+    "podium_rollout_waiting_since_timestamp_seconds",
+    "gauge",
+    "Since when the rollout waits for somebody, or cannot take the canary's traffic away; seconds since 1970. When it "
+    "waits for nothing, the time of the scrape.",
+    owner="monitor",
+)
+MODELS_LEFT_OUT = Metric(
+    "podium_monitor_models_without_history",
+    "gauge",
+    "Models whose series find no room in the monitor's memory.",
     owner="monitor",
 )
 KEPT_BYTES = Metric("podium_monitor_kept_bytes", "gauge", "Size of the kept history.", owner="monitor")
