@@ -154,12 +154,13 @@ def test_received_requests_are_outcomes_plus_in_flight_at_any_time() -> None:
     with server_process() as server:
         stream = Stream(server, BODY)
         during = server.get("/metrics").text
-        assert 'podium_requests_in_flight{route="/v1/completions"} 1.0' in during
+        assert 'podium_requests_in_flight{phase="run",route="/v1/completions"} 1.0' in during
         stream.wait()
         server.post("/v1/completions", {"model": "nobody", "prompt": "x"})
-        until("ended", lambda: 'in_flight{route="/v1/completions"} 0.0' in server.get("/metrics").text)
+        well = 'podium_requests_total{model="echo",outcome="ok",route="/v1/completions",version="1"} 1.0'
+        until("ended", lambda: well in server.get("/metrics").text)
         after = server.get("/metrics").text
+        assert 'podium_requests_in_flight{phase="run",route="/v1/completions"} 0.0' in after
         assert 'podium_requests_received_total{route="/v1/completions"} 2.0' in after
-        assert 'podium_requests_total{model="echo",outcome="ok",route="/v1/completions",version="1"} 1.0' in after
         assert 'outcome="client_error",route="/v1/completions"' in after
         assert 'model="nobody"' not in after
