@@ -93,8 +93,9 @@ def test_a_frozen_replica_is_told_once_though_the_controller_is_killed_meanwhile
     stack.child("podium.controller").kill()
     until("it is back, and fires as before", lambda: firing(stack) == before, seconds=60)
     replica.resume()
-    for rule in ("ReplicaDown", "NoHealthyServer"):
-        until("it is well again", lambda rule=rule: told(receiver, rule, "resolved"), seconds=120)
+    both = ("ReplicaDown", "NoHealthyServer")
+    until("all is well again", lambda: all(told(receiver, rule, "resolved") for rule in both), seconds=120)
+    for rule in both:
         (begun,), (ended,) = (told(receiver, rule, status) for status in ("firing", "resolved"))
         assert begun["startsAt"] == ended["startsAt"]
 
