@@ -76,6 +76,8 @@ _BROWSER_HEADERS = (
     "cache-control",
     "content-type",
     "idempotency-key",
+    "traceparent",
+    "tracestate",
     "x-api-key",
     "x-request-id",
     "x-podium-timeout-seconds",
@@ -86,6 +88,7 @@ _EXPOSED_HEADERS = (
     "retry-after-ms",
     "x-podium-ignored",
     "x-should-retry",
+    "traceresponse",
     *answer_facts.HEADERS,
 )
 _GZIP_LEVEL = 4  # a third of the time of 9 for a few per cent of size
@@ -131,7 +134,7 @@ def bare_app(backend: Backend, *, title: str) -> Application:
 def _middleware(backend: Backend, labels: RouteLabels) -> list[Middleware]:
     server, limits = backend.server, backend.server.limits
     outside = [
-        Middleware(RequestId),
+        Middleware(RequestId, backend.trace_ratio),
         Middleware(AccessLog, backend.observer, labels, backend.recent),
         Middleware(SecurityHeaders),
     ]

@@ -18,18 +18,6 @@ from podium.core.one_shot import OneShotRequest, Vectors
 from podium.core.standing import CacheStatus, Standing
 
 
-class Timing(Protocol):
-    """When things happened, in seconds after the request was accepted; None until they do."""
-
-    @property
-    def queue_seconds(self) -> float | None:
-        """Wait before the engine took the request."""
-
-    @property
-    def first_token_seconds(self) -> float | None:
-        """Time to first token."""
-
-
 class Generation(Protocol):
     """An answer in progress: an iterator of chunks whose first one is already there."""
 
@@ -44,10 +32,6 @@ class Generation(Protocol):
     @property
     def engine(self) -> str:
         """Engine kind."""
-
-    @property
-    def timing(self) -> Timing:
-        """Filled as the answer goes on."""
 
     @property
     def cache_status(self) -> CacheStatus:
@@ -432,10 +416,10 @@ class Usage(Protocol):
 
 
 class RequestObserver(Protocol):
-    """Told of every request: once when it arrives, once when it ends, with the same route label."""
+    """Told of every request: once when it arrives, once when it ends, with the same record and the same route."""
 
-    def received(self, route: str) -> None:
-        """A request arrived. ``route`` is a route's template, or ``unmatched``; never caller's text."""
+    def received(self, record: RequestRecord) -> None:
+        """A request arrived. ``record.route`` is a route's template, or ``unmatched``; never caller's text."""
 
     def finished(self, record: RequestRecord) -> None:
         """It ended; ``record.outcome`` is of the closed set."""
@@ -444,7 +428,7 @@ class RequestObserver(Protocol):
 class NoObserver:
     """An observer that keeps nothing."""
 
-    def received(self, route: str) -> None:
+    def received(self, record: RequestRecord) -> None:
         """Nothing is kept."""
 
     def finished(self, record: RequestRecord) -> None:
@@ -455,7 +439,8 @@ class NoObserver:
 class Backend:
     """Everything behind the HTTP surface.
 
-    ``metrics`` renders the Prometheus text, ``draining`` says whether new work is refused,
+    ``metrics`` renders the metrics page for an ``accept`` header and names its content type, ``draining`` says
+    whether new work is refused, ``trace_ratio`` of the requests that come without a trace are recorded, and
     ``started_at_monotonic_seconds`` is when the process started (``time.monotonic``).
     """
 
@@ -469,12 +454,13 @@ class Backend:
     gatekeeper: Gatekeeper
     cache: ResponseCache
     usage: Usage
-    metrics: Callable[[], bytes]
+    metrics: Callable[[str], tuple[bytes, str]]
     draining: Callable[[], bool]
     started_at_monotonic_seconds: float
     observer: RequestObserver = field(default_factory=NoObserver)
     recent: RecentRequests = field(default_factory=RecentRequests)
     version: str = "0"
+    trace_ratio: float = 0.0
 
     def model_name(self, given: str | None) -> str:
         """``given``, or the name of the default model."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from podium.cli import output
+from podium.cli.compose import compose
 from podium.cli.exit_codes import ExitCode
 from podium.cli.failure import Failure
 from podium.cli.options import ConfigOption, JsonOption, SetOption, settings_from
@@ -19,22 +20,25 @@ from podium.deploy.lint.checking import check as lint
 from podium.deploy.lint.finding import Finding
 from podium.deploy.lint.graph import Graph
 from podium.deploy.lint.reading import read_sets
+from podium.deploy.lint.rules.stack import RULES as STACK_RULES
 from podium.deploy.lint.rules.table import RULES
 from podium.deploy.lint.sarif import sarif as as_sarif
+from podium.deploy.lint.stack import read_stack
 from podium.deploy.losses import LOSSES, Way
 from podium.deploy.plan import plan_of
 from podium.deploy.prices import read_prices
 from podium.deploy.progressive import render_progressive
 from podium.deploy.render import render, write
-from podium.deploy.secrets import write_redis_secret
+from podium.deploy.secrets import write_redis_secret, write_stack_secrets
 from podium.deploy.throughput import tokens_per_second_in
 
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Render files for Kubernetes, check them, and say what they cost.\n\n"
+    help="Render files for Kubernetes, Docker and Swarms, check them, and say what they cost.\n\n"
     "\b\nExamples:\n"
     "  podium deploy kubernetes --out k8s --profile cpu\n"
+    "  podium deploy compose --out stack\n"
     "  podium deploy check k8s\n"
     "  podium deploy cost --prices prices.yaml --profile cpu\n",
 )
@@ -68,6 +72,8 @@ def kubernetes(
     for name in files:
         output.line(str(out / name))
 
+
+app.command("compose", short_help="Render a compose file, for one host or a Swarm.")(compose)
 
 AcceptOption = Annotated[
     list[str] | None,
@@ -209,22 +215,29 @@ def _range(least: object, most: object) -> str:
     return str(least) if least == most else f"{least} to {most}"
 
 
-@app.command(short_help="Make the password of Redis.")
+@app.command(short_help="Make passwords and keys.")
 def secrets(
     *,
     out: Annotated[Path, typer.Option("--out", help="Folder for the files; keep it out of git.", metavar="DIR")],
+    target: Annotated[
+        Literal["kubernetes", "compose"], typer.Option("--for", help="What was rendered, and so which files it needs.")
+    ] = "kubernetes",
     config: ConfigOption = None,
     assignments: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make a password for the deployed Redis, and its file of users; nothing that is there is replaced.
 
+    For a compose file also the keys by which its parts know each other, and Grafana's password.
+
     \b
     Examples:
       podium deploy secrets --out secrets
       kubectl -n podium create secret generic podium-redis --from-file=secrets
+      podium deploy secrets --for compose --out stack/secrets
     """
-    written = write_redis_secret(out, settings_from(config, assignments).settings.redis.prefix)
+    make = write_stack_secrets if target == "compose" else write_redis_secret
+    written = make(out, settings_from(config, assignments).settings.redis.prefix)
     if as_json:
         output.document({"files": [str(path) for path in written]})
         return
@@ -232,7 +245,7 @@ def secrets(
         output.line(str(path))
 
 
-FolderArgument = Annotated[Path, typer.Argument(help="Folder with manifests.", metavar="DIR")]
+FolderArgument = Annotated[Path, typer.Argument(help="Folder with manifests, or with a compose file.", metavar="DIR")]
 
 
 @app.command(short_help="Check manifests, ours or yours.")
@@ -245,27 +258,29 @@ def check(
     """Check manifests for what only shows when objects are looked at together; exit status 1 when something is found.
 
     Reads plain YAML, or Kustomize folders as `podium deploy kubernetes` writes them: then every overlay is
-    checked as one set. Talks to no cluster.
+    checked as one set. Talks to no cluster. A folder with a compose file is checked by rules of its own.
 
     \b
     Examples:
       podium deploy check k8s
       podium deploy check k8s --json
       podium deploy check k8s --sarif
+      podium deploy check stack
     """
-    sets = read_sets(folder)
-    findings = lint(sets)
+    stack = read_stack(folder)
+    sets, rules = (read_sets(folder), RULES) if stack is None else ({".": stack}, STACK_RULES)
+    findings = lint(sets, rules)
     if sarif:
-        output.document(as_sarif(findings, version("podium")))
+        output.document(as_sarif(findings, version("podium"), rules))
     elif as_json:
-        output.document({"sets": list(sets), "rules": len(RULES), "findings": findings})
+        output.document({"sets": list(sets), "rules": len(rules), "findings": findings})
     else:
-        _show(sets, findings)
+        _show(sets, findings, len(rules))
     if findings:
         raise typer.Exit(ExitCode.FAILED)
 
 
-def _show(sets: Mapping[str, Graph], findings: list[Finding]) -> None:
+def _show(sets: Mapping[str, Graph], findings: list[Finding], rules: int) -> None:
     if findings:
         rows = [(each.severity, each.rule, each.set, f"{each.object} {each.path}", each.message) for each in findings]
         output.table(("severity", "rule", "set", "where", "what"), rows)
@@ -274,4 +289,4 @@ def _show(sets: Mapping[str, Graph], findings: list[Finding]) -> None:
             output.line(f"{rule}: {why} {fix}")
         output.line("")
     objects = sum(len(graph.items) for graph in sets.values())
-    output.line(f"findings: {len(findings)}; sets: {len(sets)}; objects: {objects}; rules: {len(RULES)}")
+    output.line(f"findings: {len(findings)}; sets: {len(sets)}; objects: {objects}; rules: {rules}")

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from podium.config.compose import Compose
 from podium.config.frozen import Group
 
 _QUANTITY = re.compile(r"[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?\Z")
@@ -216,3 +217,4 @@ class Deploy(Group):
     )
     autoscaling: Autoscaling = Field(Autoscaling(), description="How the number of pods follows the load.")
     timing: Timing = Field(Timing(), description="Durations.")
+    compose: Compose = Field(Compose(), description="What a compose file has beside Podium itself.")

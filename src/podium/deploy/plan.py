@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from podium.config.engine import AutoEngine, OpenVINOEngine, RemoteEngine, TransformersEngine, VLLMEngine
 from podium.config.models import Model
 from podium.config.settings import Settings
-from podium.core.errors import ConfigurationError
 from podium.deploy import places
 from podium.deploy.environments import (
     OVERLAYS,
@@ -19,7 +18,7 @@ from podium.deploy.environments import (
     planned_environments,
 )
 from podium.deploy.gateway_settings import gateway_file, gateway_inequalities, gateway_problems
-from podium.deploy.inequality import Inequality
+from podium.deploy.inequality import Inequality, refuse
 from podium.deploy.pod_settings import has_own_redis, pod_file, secret_files
 from podium.deploy.sources import hub_ids, needs_weights, source_problem
 from podium.deploy.timing import Timings, timing_inequalities, timings_of
@@ -91,21 +90,17 @@ def plan_of(settings: Settings, profile: Profile) -> Plan:
     """The plan. Raises ``ConfigurationError`` with every reason why the result would not work."""
     timings, environments = timings_of(settings), planned_environments(settings)
     problems = list(_problems(settings))
-    if profile == "gpu" and not any(map(_may_use_a_gpu, settings.models)):
+    if profile == "gpu" and not any(map(may_use_a_gpu, settings.models)):
         problems.append(
             "the profile is gpu, and no model would use one; set models[].engine to vllm or transformers, or use cpu"
         )
     problems += [each.failure() for each in inequalities(settings, profile) if not each.holds]
-    if problems:
-        shown = "\n".join(f"  {problem}" for problem in problems)
-        raise ConfigurationError(
-            f"{len(problems)} reasons against rendering:\n{shown}" if problems[1:] else problems[0]
-        )
+    refuse(problems)
     configs = pod_file(settings, timings), gateway_file(settings, timings)
     return Plan(settings, profile, timings, tuple(environments), *configs)
 
 
-def _may_use_a_gpu(model: Model) -> bool:
+def may_use_a_gpu(model: Model) -> bool:
     """Whether its engine can; `auto` may choose one that does, except for models in OpenVINO's own format."""
     if isinstance(model.engine, AutoEngine):
         return not model.source.startswith("builtin:")

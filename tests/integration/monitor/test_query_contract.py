@@ -72,7 +72,7 @@ def made_page() -> bytes:
     monitor = Monitor([], catalog, book)
     book.evaluate(monitor.windows, [], now=1.0, wall=1.0)
     wanted = ("podium_gpu", "podium_store", "podium_monitor", "podium_alert", "podium_gateway", "podium_rollout")
-    lines = server.exposition().splitlines() + exposition(monitor, deliveries, NoControlPlane()).splitlines()
+    lines = server.exposition().body.splitlines() + exposition(monitor, deliveries, NoControlPlane()).splitlines()
     return b"\n".join(line for line in lines if line.decode().startswith(wanted)) + b"\n"
 
 

@@ -9,7 +9,7 @@ from podium.telemetry.metrics import ServerMetrics
 
 
 def scraped(*gpus: GpuReading) -> str:
-    return ServerMetrics(list, version="1", gpus=lambda: gpus).exposition().decode()
+    return ServerMetrics(list, version="1", gpus=lambda: gpus).exposition().body.decode()
 
 
 def test_each_gpu_has_its_series() -> None:

@@ -13,9 +13,11 @@ from podium.api.principal import known_principal
 from podium.api.recent_requests import RecentRequests
 from podium.api.record import RequestRecord, record_of
 from podium.core.identity import Principal
+from podium.core.phase import listen
 
 _log = structlog.get_logger("podium.access")
-_QUIET = frozenset({"/livez", "/readyz", "/startupz", "/metrics", "/health", "/requests/recent"})
+QUIET = frozenset({"/livez", "/readyz", "/startupz", "/metrics", "/health", "/requests/recent"})
+"""Asked all the time, by machines: their lines are of the level debug, and they have no trace."""
 
 
 class AccessLog:
@@ -44,7 +46,8 @@ class AccessLog:
             return
         record = record_of(scope)
         record.route = self.route_of(scope)
-        self.observer.received(record.route)
+        listen(record.enter)
+        self.observer.received(record)
 
         async def counted_send(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -61,7 +64,7 @@ class AccessLog:
             _note_caller(record, known_principal(scope))
             record.e2e_seconds = time.monotonic() - record.started_monotonic_seconds
             self.observer.finished(record)
-            if record.route not in _QUIET:
+            if record.route not in QUIET:
                 self.recent.note(record)
             _write(record)
 
@@ -72,7 +75,7 @@ def _note_caller(record: RequestRecord, caller: Principal | None) -> None:
 
 
 def _write(record: RequestRecord) -> None:
-    write = _log.debug if record.route in _QUIET else _log.info
+    write = _log.debug if record.route in QUIET else _log.info
     phases = {name: round(seconds, 6) for name, seconds in record.phases().items()}
     write(
         "request",

@@ -17,6 +17,7 @@ from podium.deploy.kubernetes.container import (
 from podium.deploy.kubernetes.manifest import Manifest, manifest
 from podium.deploy.plan import Plan
 from podium.deploy.pod_settings import digest
+from podium.deploy.server_variables import server_variables
 
 _HISTORY = 5
 _ONE_MORE = {"maxUnavailable": 0, "maxSurge": 1}
@@ -88,12 +89,13 @@ def _container(plan: Plan, environment: PlannedEnvironment) -> dict[str, Any]:
     server, deploy = plan.settings.server, plan.settings.deploy
     given = deploy.resources
     gpus = {deploy.accelerators.resource: deploy.accelerators.per_replica} if plan.profile == "gpu" else {}
+    variables = server_variables(deploy.weights.path if plan.hub_ids else None)
     return {
         "name": "server",
         "image": environment.image,
         "imagePullPolicy": "Always",
         "command": ["podium", "serve", "--config", f"{places.CONFIG_FOLDER}/{places.CONFIG_FILE}"],
-        "env": [{"name": name, "value": value} for name, value in _environment(plan).items()],
+        "env": [{"name": name, "value": value} for name, value in variables.items()],
         "ports": [
             {"name": places.TRAFFIC_PORT, "containerPort": server.port, "protocol": "TCP"},
             {"name": places.ADMIN_PORT, "containerPort": server.admin_port, "protocol": "TCP"},
@@ -121,27 +123,6 @@ def _probes(plan: Plan) -> dict[str, Any]:
             "/readyz", timing.READINESS_PERIOD_SECONDS, timing.READINESS_TIMEOUT_SECONDS, timing.READINESS_FAILURES
         ),
     }
-
-
-def _environment(plan: Plan) -> dict[str, str]:
-    """What libraries take from the environment: where they may write, and that they stay offline."""
-    cache = places.CACHE_FOLDER
-    found = {
-        "HOME": places.TEMPORARY_FOLDER,
-        "USER": places.APPLICATION,  # some libraries name folders by it, and the user may have no entry in the image
-        "TMPDIR": places.TEMPORARY_FOLDER,
-        "XDG_CACHE_HOME": f"{cache}/xdg",
-        "NUMBA_CACHE_DIR": f"{cache}/numba",
-        "TRITON_CACHE_DIR": f"{cache}/triton",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "HF_HUB_OFFLINE": "1",
-        "HF_HUB_DISABLE_TELEMETRY": "1",
-        "DO_NOT_TRACK": "1",
-        "HF_HOME": f"{cache}/huggingface",
-    }
-    if plan.hub_ids:
-        found["HF_HOME"] = f"{plan.settings.deploy.weights.path}/{places.HUB_FOLDER}"
-    return found
 
 
 def _mounts(plan: Plan) -> list[dict[str, Any]]:

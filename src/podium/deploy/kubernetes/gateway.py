@@ -10,6 +10,7 @@ from podium.deploy.kubernetes.container import CONTAINER_SECURITY, empty_volume,
 from podium.deploy.kubernetes.manifest import Manifest, manifest
 from podium.deploy.plan import Plan
 from podium.deploy.pod_settings import digest
+from podium.deploy.server_variables import process_variables
 
 _HISTORY = 5
 _START_PERIOD_SECONDS = 2
@@ -53,12 +54,7 @@ def gateway_grace_seconds(plan: Plan) -> int:
 
 def process_environment() -> list[dict[str, str]]:
     """Where a process of ours without a model may write."""
-    found = {
-        "HOME": places.TEMPORARY_FOLDER,
-        "TMPDIR": places.TEMPORARY_FOLDER,
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-    return [{"name": name, "value": value} for name, value in found.items()]
+    return [{"name": name, "value": value} for name, value in process_variables().items()]
 
 
 def config_volume() -> dict[str, Any]:

@@ -8,6 +8,7 @@ from podium.deploy import places
 from podium.deploy.kubernetes.container import CONTAINER_SECURITY, empty_volume, equal_resources, pod_security
 from podium.deploy.kubernetes.manifest import Manifest, manifest
 from podium.deploy.plan import Plan
+from podium.deploy.server_variables import download_variables
 
 _TRIES = 4
 _ONE_DAY = 86400
@@ -55,20 +56,12 @@ def jobs(plan: Plan) -> list[Manifest]:
 
 def _container(plan: Plan, number: int, hub_id: str) -> dict[str, Any]:
     path = plan.settings.deploy.weights.path
-    environment = {
-        "HOME": places.TEMPORARY_FOLDER,
-        "TMPDIR": places.TEMPORARY_FOLDER,
-        "XDG_CACHE_HOME": places.TEMPORARY_FOLDER,
-        "HF_HOME": f"{path}/{places.HUB_FOLDER}",
-        "HF_HUB_DISABLE_TELEMETRY": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
     return {
         "name": f"pull-{number}",
         "image": plan.settings.deploy.image,
         "imagePullPolicy": "Always",
         "command": ["podium", "models", "pull", hub_id],
-        "env": [{"name": name, "value": value} for name, value in environment.items()],
+        "env": [{"name": name, "value": value} for name, value in download_variables(path).items()],
         "resources": equal_resources("1", "2Gi", "2Gi"),
         "securityContext": CONTAINER_SECURITY,
         "terminationMessagePolicy": "FallbackToLogsOnError",

@@ -21,11 +21,16 @@ _OTHERS_BITS = 0o007
 _DEFAULT_MODE = 0o644
 
 
+def holds_credential(name: str, value: str) -> bool:
+    """Whether a variable has a key in it, by its name or by its looks. A path is none."""
+    return bool(_SECRET_TEXT.search(value) or (_SECRET_NAME.search(name) and value and not value.startswith("/")))
+
+
 def _written_out(graph: Graph) -> Iterator[Place]:
     for workload in graph.workloads:
         for container in workload.containers:
             for name, value in container.env.items():
-                if _SECRET_TEXT.search(value) or (_SECRET_NAME.search(name) and value and not value.startswith("/")):
+                if holds_credential(name, value):
                     yield workload.item, f"{container.path}.env", f"{name} holds a credential"
             line = [*words(container.value.get("command")), *words(container.value.get("args"))]
             if any(_SECRET_TEXT.search(str(word)) for word in line):
