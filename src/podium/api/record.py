@@ -19,7 +19,7 @@ _KEY = "podium.record"
 
 @dataclass(slots=True)
 class RequestRecord:
-    """Filled by whoever learns something. Holds no text of prompts or answers, and no header of the caller but its trace.
+    """Filled by whoever learns something. Holds no text of prompts or answers, and of headers only the caller's trace.
 
     ``model`` is ``none`` until it is resolved by the server, so a caller cannot invent label values.
     ``tenant`` and ``key_id`` are None until the caller is known. ``cache_status``, ``age_seconds``,

@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from podium.config.engine import AutoEngine, EchoEngine, Engine, OpenVINOEngine, RemoteEngine
+from podium.config.engine import AutoEngine, EchoEngine, Engine, OpenVINOEngine, RemoteEngine, VLLMEngine
 from podium.config.models import Model
 from podium.core.errors import ConfigurationError, UnsupportedArchitecture
 from podium.core.one_shot import WRITING, Task
@@ -80,7 +80,7 @@ async def make_runnable(model: Model, policy: SourcePolicy, report: Callable[[st
     return Runnable(
         folder=folder,
         choice=choice,
-        needed_bytes=needed_bytes(checkpoint, choice.engine),
+        needed_bytes=needed_bytes(checkpoint, choice.engine, Machine.here()),
         one_shot=_one_shot(model, checkpoint) if one_shot else None,
         text2text=text2text_plan(model, checkpoint.path) if checkpoint.task == "text2text_generation" else None,
     )
@@ -166,7 +166,12 @@ def stored_precision(engine: OpenVINOEngine, *, one_shot: bool = False) -> Preci
     return engine.precision
 
 
-def needed_bytes(checkpoint: Checkpoint, engine: Engine) -> int:
-    """About as much memory as a worker takes: only one that generates has a KV cache."""
+def needed_bytes(checkpoint: Checkpoint, engine: Engine, machine: Machine) -> int:
+    """About as much memory as a worker takes: only one that generates has a KV cache, and vLLM's is a GPU's own.
+
+    Weights on a GPU count nothing here: they may be larger than the machine's memory, and are spread over several.
+    """
+    if isinstance(engine, VLLMEngine) and machine.has_gpu:
+        return WORKER_OVERHEAD_BYTES
     kv_cache_bytes: int = getattr(engine, "kv_cache_bytes", 0) if checkpoint.task == "generate" else 0
     return checkpoint.weight_bytes + kv_cache_bytes + WORKER_OVERHEAD_BYTES
