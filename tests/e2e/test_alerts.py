@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
-from functools import partial
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -94,15 +94,15 @@ def test_a_frozen_replica_is_told_once_though_the_controller_is_killed_meanwhile
     stack.child("podium.controller").kill()
     until("it is back, and fires as before", lambda: firing(stack) == before, seconds=60)
     replica.resume()
-    for rule in ("ReplicaDown", "NoHealthyServer"):
-        until("it is well again", partial(told, receiver, rule, "resolved"), seconds=120)
-        (begun,), (ended,) = (told(receiver, rule, status) for status in ("firing", "resolved"))
-        assert begun["startsAt"] == ended["startsAt"]
+    (ended,) = until("it is well again", lambda: told(receiver, "ReplicaDown", "resolved"), seconds=60)
+    (begun,) = told(receiver, "ReplicaDown", "firing")
+    assert begun["startsAt"] == ended["startsAt"]
 
 
 def told_of_users(stack: RunningStack, receiver: ScriptedServer) -> list[Any]:
     """Whether requests that the gateway answers itself are told, after one more of them."""
-    stack.ask(prompt="x", max_tokens=1)
+    with suppress(httpx.TimeoutException):  # until the gateway knows, it goes to the frozen replica
+        httpx.post(f"{stack.gateway}/v1/completions", json={"model": "echo", "prompt": "x"}, timeout=2)
     return told(receiver, "NoHealthyServer", "firing")
 
 
@@ -117,9 +117,15 @@ def firing(stack: RunningStack) -> set[tuple[str, float]]:
 
 def test_what_was_told_is_still_known_after_the_controller_was_killed(stack: RunningStack) -> None:
     before = told_by(stack, "past")
-    assert {"EngineStalled", "ReplicaDown", "NoHealthyServer"} <= {episode["rule"] for episode in before}
+    assert {"EngineStalled", "ReplicaDown"} <= {episode["rule"] for episode in before}
     stack.child("podium.controller").kill()
-    until("it is back and knows", lambda: told_by(stack, "past") == before, seconds=60)
+    until("it is back and knows", lambda: knows(stack, before), seconds=60)
+
+
+def knows(stack: RunningStack, episodes: list[Any]) -> bool:
+    """Whether all of these have ended, as far as the controller tells; others may have ended since."""
+    past = told_by(stack, "past")
+    return all(episode in past for episode in episodes)
 
 
 def told_by(stack: RunningStack, which: str) -> list[Any]:

@@ -66,7 +66,7 @@ def _told(record: RequestRecord, now: float) -> RecentRequest:
     return RecentRequest(
         at=now,
         request_id=record.request_id,
-        trace_id=_trace_id(record),
+        trace_id=record.trace.trace_id if record.trace.sampled else None,
         route=record.route,
         model=record.model,
         version=record.version,
@@ -82,9 +82,3 @@ def _told(record: RequestRecord, now: float) -> RecentRequest:
         ttft_seconds=record.ttft_seconds,
         e2e_seconds=round(record.e2e_seconds, 6),
     )
-
-
-def _trace_id(record: RequestRecord) -> str | None:
-    """Of a trace that somebody records; a record without traces has none."""
-    trace = getattr(record, "trace", None)
-    return None if trace is None or not trace.sampled else str(trace.trace_id)

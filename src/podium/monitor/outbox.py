@@ -12,6 +12,9 @@ from podium.monitor.messages import delivery
 
 log = structlog.get_logger(__name__)
 
+MOST_LINES = 2000
+"""A file of more is written anew with what waits."""
+
 
 class _Line(msgspec.Struct, frozen=True, omit_defaults=True):
     """``episode`` waits for ``receiver``; without one, the message ``settled`` does not any more."""
@@ -30,6 +33,7 @@ class Outbox:
     def __init__(self, path: Path | None) -> None:
         self._path = path
         self._waiting: dict[tuple[str, str], Episode] = {}
+        self._lines = 0
         self.problem = ""
         self._load()
 
@@ -40,22 +44,21 @@ class Outbox:
     def keep_only(self, receivers: set[str]) -> None:
         """Forget what waits for receivers that there are no more, and write the file anew."""
         self._waiting = {key: episode for key, episode in self._waiting.items() if key[0] in receivers}
-        lines = [_encoded(_Line(name, episode)) for (name, _), episode in self._waiting.items()]
-        if self._path is not None and (lines or self._path.exists()):
-            self._write(b"".join(lines), "wb")
+        if self._waiting or (self._path is not None and self._path.exists()):
+            self._rewrite()
 
     def put(self, receiver: str, episode: Episode) -> None:
         """Remember that ``episode`` waits. Never raises; blocks for as long as a line takes to write."""
         self._waiting[receiver, delivery(episode)] = episode
-        self._write(_encoded(_Line(receiver, episode)), "ab")
+        self._append(_Line(receiver, episode))
 
     def settle(self, receiver: str, episode: Episode) -> None:
         """It was taken, or given up. Never raises."""
         self._waiting.pop((receiver, delivery(episode)), None)
-        if self._waiting:
-            self._write(_encoded(_Line(receiver, settled=delivery(episode))), "ab")
+        if self._waiting and self._lines < MOST_LINES:
+            self._append(_Line(receiver, settled=delivery(episode)))
         else:
-            self._write(b"", "wb")
+            self._rewrite()
 
     def _load(self) -> None:
         try:
@@ -70,6 +73,15 @@ class Outbox:
                 self._waiting[line.receiver, delivery(line.episode)] = line.episode
             else:
                 self._waiting.pop((line.receiver, line.settled), None)
+
+    def _append(self, line: _Line) -> None:
+        self._lines += 1
+        self._write(_encoded(line), "ab")
+
+    def _rewrite(self) -> None:
+        lines = [_encoded(_Line(name, episode)) for (name, _), episode in self._waiting.items()]
+        self._lines = len(lines)
+        self._write(b"".join(lines), "wb")
 
     def _write(self, text: bytes, mode: str) -> None:
         if self._path is None:

@@ -15,7 +15,7 @@ class RecentRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One request that has ended; what is not known of it is null.
 
     ``at`` is when it ended, in seconds since 1970. ``request_id`` is that of the answer's header, ``trace_id`` that of
-    its trace, where there is one.
+    its trace, where it is recorded.
     """
 
     at: float

@@ -16,6 +16,7 @@ from support.http_doubles import FakeGatekeeper, fake_backend
 from support.monitor import Clock
 
 CANARY = "canary-prompt-7431"
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 KEY = [*JSON_HEADERS, ("authorization", f"Bearer {CANARY}")]
 
 
@@ -64,7 +65,9 @@ def test_a_request_is_told_with_its_id_and_figures_and_no_text_of_its_caller() -
     keys = {CANARY: Principal(tenant="acme-tenant", key_id="acme-key", roles=frozenset({"infer", "metrics"}))}
     app = create_app(fake_backend(gatekeeper=FakeGatekeeper(keys)))
     body = {"prompt": CANARY, "max_new_tokens": 5, "stop": [CANARY]}
-    call(app, "POST", "/generate", body, query=CANARY, headers=[*KEY, ("x-request-id", "mine-7")])
+    call(
+        app, "POST", "/generate", body, query=CANARY, headers=[*KEY, ("x-request-id", "mine-7"), ("traceparent", TRACE)]
+    )
     call(app, "POST", "/generate", {"model": CANARY, "prompt": "x"}, headers=KEY)
     answer = call(app, "GET", "/requests/recent", headers=KEY)
     told = msgspec.json.decode(answer.body, type=RecentRequestsAnswer)
@@ -72,6 +75,7 @@ def test_a_request_is_told_with_its_id_and_figures_and_no_text_of_its_caller() -
     assert (good.request_id, good.route, good.model, good.outcome) == ("mine-7", "/generate", "demo", "ok")
     assert (good.prompt_tokens, good.output_tokens, good.status) == (1, 5, 200)
     assert good.ttft_seconds is not None
+    assert (good.trace_id, failed.trace_id) == ("4bf92f3577b34da6a3ce929d0e0e4736", None)
     assert (failed.outcome, failed.model, failed.error_code) == ("client_error", "none", "model_not_found")
     assert answer.headers["cache-control"] == "no-store"
     for secret in (CANARY, "acme-tenant", "acme-key"):

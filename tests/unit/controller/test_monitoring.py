@@ -89,20 +89,15 @@ def test_the_monitor_asks_its_own_controller_and_does_not_list_it(tmp_path: Path
 
 
 def test_a_rollout_waits_since_it_was_held_or_since_its_traffic_should_be_gone() -> None:
-    history: Any = SimpleNamespace(state=RolloutState())
-    discovery: Any = SimpleNamespace(rejections=2)
-    facts = PlaneFacts(discovery, history, clock=lambda: 100.0)
-    assert (facts.gateway_rejections, facts.rollout_waiting_since) == (2, None)
-    history.state = RolloutState(phase=Phase.HELD, held_from=Phase.OBSERVING, phase_since=40.0)
-    assert _waits_since(facts) == 40.0
-    history.state = RolloutState(phase=Phase.ABORTING, deadline=130.0)
-    assert _waits_since(facts) is None
-    history.state = RolloutState(phase=Phase.ABORTING, deadline=70.0)
-    assert _waits_since(facts) == 70.0
+    def waiting_since(state: RolloutState) -> float | None:
+        history: Any = SimpleNamespace(state=state)
+        discovery: Any = SimpleNamespace(rejections=2)
+        return PlaneFacts(discovery, history, clock=lambda: 100.0).rollout_waiting_since
 
-
-def _waits_since(facts: PlaneFacts) -> float | None:
-    return facts.rollout_waiting_since
+    assert waiting_since(RolloutState()) is None
+    assert waiting_since(RolloutState(phase=Phase.HELD, held_from=Phase.OBSERVING, phase_since=40.0)) == 40.0
+    assert waiting_since(RolloutState(phase=Phase.ABORTING, deadline=130.0)) is None
+    assert waiting_since(RolloutState(phase=Phase.ABORTING, deadline=70.0)) == 70.0
 
 
 def test_each_webhook_is_a_receiver(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from podium.monitor.alerts import Alert, Episode
-from podium.monitor.outbox import Outbox
+from podium.monitor.outbox import MOST_LINES, Outbox
 
 FIRED = Episode(Alert("HighErrorRate", "page", "m", "firing", 1000.0, "too many", 0.5), fired_at=1000.0)
 ENDED = replace(FIRED, ended_at=1060.0, end="resolved")
@@ -37,6 +37,17 @@ def test_when_nothing_waits_the_file_is_empty(path: Path) -> None:
         outbox.put("one", episode)
         outbox.settle("one", episode)
     assert path.read_bytes() == b""
+
+
+def test_while_something_waits_for_long_the_file_does_not_grow_for_ever(path: Path) -> None:
+    outbox = Outbox(path)
+    outbox.put("hangs", FIRED)
+    for number in range(MOST_LINES):
+        episode = replace(FIRED, fired_at=float(number))
+        outbox.put("one", episode)
+        outbox.settle("one", episode)
+    assert len(path.read_bytes().splitlines()) <= MOST_LINES
+    assert Outbox(path).waiting("hangs") == [FIRED]
 
 
 def test_what_waits_for_a_receiver_that_there_is_no_more_is_forgotten(path: Path) -> None:
