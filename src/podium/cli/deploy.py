@@ -24,11 +24,11 @@ from podium.deploy.lint.rules.stack import RULES as STACK_RULES
 from podium.deploy.lint.rules.table import RULES
 from podium.deploy.lint.sarif import sarif as as_sarif
 from podium.deploy.lint.stack import read_stack
-from podium.deploy.losses import LOSSES, Way
+from podium.deploy.losses import LOSSES, Loss, Way, losses_of_split
 from podium.deploy.plan import plan_of
 from podium.deploy.prices import read_prices
 from podium.deploy.progressive import render_progressive
-from podium.deploy.render import render, write
+from podium.deploy.render import Files, render, write
 from podium.deploy.secrets import write_redis_secret, write_stack_secrets
 from podium.deploy.throughput import tokens_per_second_in
 
@@ -44,11 +44,20 @@ app = typer.Typer(
 )
 
 
+AcceptOption = Annotated[
+    list[str] | None,
+    typer.Option("--accept-loss", help="A loss of safety that is known and accepted; once for each.", metavar="NAME"),
+]
+ProfileOption = Annotated[Profile, typer.Option("--profile", help="What the pods compute on.")]
+OutOption = Annotated[Path, typer.Option("--out", help="Folder for the files; made if it is not there.", metavar="DIR")]
+
+
 @app.command(short_help="Render manifests.")
 def kubernetes(
     *,
-    out: Annotated[Path, typer.Option("--out", help="Folder for the files; made if it is not there.", metavar="DIR")],
-    profile: Annotated[Profile, typer.Option("--profile", help="What the pods compute on.")],
+    out: OutOption,
+    profile: ProfileOption,
+    accept_loss: AcceptOption = None,
     config: ConfigOption = None,
     assignments: SetOption = None,
     as_json: JsonOption = False,
@@ -56,31 +65,23 @@ def kubernetes(
     """Render plain manifests and Kustomize overlays (dev, production); exit status 2 when they could not work.
 
     Everything is computed from the settings, those of the group `deploy` and all others. What was rendered
-    into DIR before is replaced; a folder with other YAML is refused.
+    into DIR before is replaced; a folder with other YAML is refused. Where a route splits traffic between several
+    environments, what is lost against Podium's own gateways is told, and losses of safety must be accepted by name.
 
     \b
     Examples:
       podium deploy kubernetes --out k8s --profile cpu
       podium deploy kubernetes --out k8s --profile gpu --config podium.yaml --set deploy.accelerators.available=4
+      podium deploy kubernetes --out k8s --profile cpu --accept-loss shield --accept-loss confirmed-weights \\
+        --accept-loss verdict
       kubectl apply -k k8s/overlays/production
     """
-    files = render(settings_from(config, assignments).settings, profile)
-    write(files, out)
-    if as_json:
-        output.document({"folder": str(out), "files": list(files)})
-        return
-    for name in files:
-        output.line(str(out / name))
+    settings = settings_from(config, assignments).settings
+    losses = losses_of_split(settings, accept_loss or ())
+    _write(render(settings, profile), out, losses, as_json=as_json)
 
 
 app.command("compose", short_help="Render a compose file, for one host or a Swarm.")(compose)
-
-AcceptOption = Annotated[
-    list[str] | None,
-    typer.Option("--accept-loss", help="A loss of safety that is known and accepted; once for each.", metavar="NAME"),
-]
-ProfileOption = Annotated[Profile, typer.Option("--profile", help="What the pods compute on.")]
-OutOption = Annotated[Path, typer.Option("--out", help="Folder for the files; made if it is not there.", metavar="DIR")]
 
 
 @app.command(short_help="Render for Argo Rollouts.")
@@ -138,12 +139,16 @@ def _progressive(
     as_json: bool,
 ) -> None:
     files = render_progressive(settings_from(config, assignments).settings, profile, way, accepted or ())
+    _write(files, out, LOSSES[way], as_json=as_json)
+
+
+def _write(files: Files, out: Path, losses: tuple[Loss, ...], *, as_json: bool) -> None:
     write(files, out)
     if as_json:
-        losses = [{"name": loss.name, "safety": loss.is_safety, "sentence": loss.sentence} for loss in LOSSES[way]]
-        output.document({"folder": str(out), "files": list(files), "losses": losses})
+        told = [{"name": loss.name, "safety": loss.is_safety, "sentence": loss.sentence} for loss in losses]
+        output.document({"folder": str(out), "files": list(files), "losses": told})
         return
-    for loss in LOSSES[way]:
+    for loss in losses:
         output.warning(f"lost: {loss.name}: {loss.sentence}")
     for name in files:
         output.line(str(out / name))

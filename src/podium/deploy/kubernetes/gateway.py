@@ -6,6 +6,7 @@ from typing import Any
 
 from podium.deploy import places
 from podium.deploy.gateway_settings import gateway_drain_seconds, listen_port
+from podium.deploy.kubernetes import mesh
 from podium.deploy.kubernetes.container import CONTAINER_SECURITY, empty_volume, equal_resources, pod_security
 from podium.deploy.kubernetes.manifest import Manifest, manifest
 from podium.deploy.plan import Plan
@@ -27,6 +28,7 @@ def gateway_deployments(plan: Plan) -> list[Manifest]:
     annotations = {
         places.CONFIG_HASH: digest(_read_at_start(plan)),
         places.LONGEST_STREAM: str(plan.timings.longest_stream_seconds),
+        **mesh.of_gateway(plan, gateway_grace_seconds(plan)),
     }
     return [
         manifest(

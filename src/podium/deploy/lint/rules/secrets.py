@@ -73,7 +73,7 @@ def _endpoints(monitor: Item) -> list[Mapping[str, Any]]:
 
 def _references(workload: Workload) -> Iterator[tuple[str, str, str, set[str]]]:
     for name, volume in workload.volumes.items():
-        path = f"spec.template.spec.volumes[{name}]"
+        path = f"{workload.path}.spec.volumes[{name}]"
         for kind, member, field in (("ConfigMap", "configMap", "name"), ("Secret", "secret", "secretName")):
             source = volume.get(member)
             if isinstance(source, Mapping) and not source.get("optional"):
@@ -105,7 +105,7 @@ def _readable(graph: Graph) -> Iterator[Place]:
             secret = volume.get("secret")
             mode = at(volume, "secret", "defaultMode")
             if isinstance(secret, Mapping) and (mode if isinstance(mode, int) else _DEFAULT_MODE) & _OTHERS_BITS:
-                yield workload.item, f"spec.template.spec.volumes[{name}]", "files that everybody in the pod may read"
+                yield workload.item, f"{workload.path}.spec.volumes[{name}]", "files that everybody in the pod may read"
 
 
 RULES = (
