@@ -58,7 +58,7 @@ def test_health_checks_fail_until_there_is_something_to_check(told: dict[str, An
 
 def test_prometheus_reads_servers_by_their_key_and_knows_rules_and_alertmanager(told: dict[str, Any]) -> None:
     assert ["blue", "1"] in told["up"]
-    assert told["rules"] == 2
+    assert told["rules"] >= 2
 
 
 def test_the_gateway_is_steered_from_inside_its_container(told: dict[str, Any]) -> None:

@@ -18,7 +18,7 @@ PROMETHEUS_PORT, ALERTMANAGER_PORT, GRAFANA_PORT = 9090, 9093, 3000
 GRAFANA_PASSWORD = "grafana-password"  # noqa: S105 - a name
 _NOBODY = 65534  # the user of both images
 _GRAFANA_USER = 472
-_MOST_SECONDS = 60
+_STOP_SECONDS = 60
 _DNS_SECONDS = "5s"
 
 
@@ -50,7 +50,7 @@ def prometheus(plan: HostPlan, digest: str) -> Service:
         networks=(MONITORING,),
         cpus=1,
         memory_bytes=1024**3,
-        stop_seconds=_MOST_SECONDS,
+        stop_seconds=_STOP_SECONDS,
         labels={CONFIG_LABEL: digest},
         files={"prometheus": "/etc/prometheus/prometheus.yml", "rules": f"/etc/prometheus/{RULES}"},
         secrets={"metrics-key": "/etc/prometheus/metrics-key"},
@@ -75,7 +75,7 @@ def alertmanager(plan: HostPlan, digest: str) -> Service:
         networks=(MONITORING, *((OUTSIDE,) if tells else ())),
         cpus=0.25,
         memory_bytes=256 * 1024**2,
-        stop_seconds=_MOST_SECONDS,
+        stop_seconds=_STOP_SECONDS,
         labels={CONFIG_LABEL: digest},
         files={"alertmanager": "/etc/alertmanager/alertmanager.yml"},
         volumes=(volume("alertmanager", "/alertmanager"),),
@@ -94,7 +94,7 @@ def grafana(plan: HostPlan, digest: str) -> Service:
         networks=(MONITORING, *(() if plan.swarm else (BOARD,))),
         cpus=0.5,
         memory_bytes=512 * 1024**2,
-        stop_seconds=_MOST_SECONDS,
+        stop_seconds=_STOP_SECONDS,
         labels={CONFIG_LABEL: digest},
         environment={
             "GF_ANALYTICS_CHECK_FOR_PLUGIN_UPDATES": "false",

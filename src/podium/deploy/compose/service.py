@@ -60,7 +60,6 @@ class Service:
     memory_bytes: int
     stop_seconds: int
     labels: Mapping[str, str] = field(default_factory=dict)
-    entrypoint: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
@@ -118,7 +117,6 @@ class Service:
         temporary = {"type": "tmpfs", "target": places.TEMPORARY_FOLDER, "tmpfs": {"size": self.temporary_bytes}}
         return {
             "image": self.image,
-            "entrypoint": list(self.entrypoint),
             "command": list(self.command),
             "user": f"{self.user}:{self.user}",
             "init": True,
