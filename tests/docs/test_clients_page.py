@@ -25,7 +25,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     template = tmp_path_factory.mktemp("template") / "calling.jinja"
     template.write_text(CALLING, "utf-8")
     qwen = {"name": "qwen", "source": "none", "engine": "echo", "chat_template_file": str(template)}
-    with server_process({"name": "demo", "source": "builtin:demo"}, qwen) as running:
+    batches = {"folder": str(tmp_path_factory.mktemp("batches"))}
+    with server_process({"name": "demo", "source": "builtin:demo"}, qwen, batches=batches) as running:
         yield running
 
 

@@ -90,7 +90,6 @@ def running_collector() -> Iterator[Collector]:
     collector = Collector()
 
     class Handler(BaseHTTPRequestHandler):
-
         def do_POST(self) -> None:
             body = b"".join(self._pieces())
             if self.headers.get("content-encoding") == "gzip":

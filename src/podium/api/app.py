@@ -17,7 +17,7 @@ from podium.api.middleware import answer_facts
 from podium.api.middleware.access_log import AccessLog
 from podium.api.middleware.answer_facts import AnswerFacts
 from podium.api.middleware.authenticate import Authenticate
-from podium.api.middleware.body_limit import BodyLimit
+from podium.api.middleware.body_limit import BodyLimit, Bounds
 from podium.api.middleware.drain import Drain
 from podium.api.middleware.error_funnel import ErrorFunnel
 from podium.api.middleware.header_limit import HeaderLimit
@@ -29,7 +29,7 @@ from podium.api.native import models as native_models
 from podium.api.ollama import embed as ollama_embed
 from podium.api.ollama import generate as ollama_generate
 from podium.api.ollama import models as ollama_models
-from podium.api.openai import chat, completions, embeddings, responses, tokenize
+from podium.api.openai import batches, chat, completions, embeddings, files, responses, tokenize
 from podium.api.openai import models as openai_models
 from podium.api.openapi import describe
 from podium.api.routes import RouteLabels
@@ -48,6 +48,8 @@ _ROUTERS = (
     completions.router,
     embeddings.router,
     responses.router,
+    files.router,
+    batches.router,
     messages.router,
     ollama_generate.router,
     ollama_embed.router,
@@ -143,7 +145,7 @@ def _middleware(backend: Backend, labels: RouteLabels) -> list[Middleware]:
     return [
         *outside,
         Middleware(GZipMiddleware, minimum_size=server.gzip_minimum_bytes, compresslevel=_GZIP_LEVEL),
-        Middleware(BodyLimit, max_bytes=limits.body_bytes, max_seconds=limits.body_seconds),
+        Middleware(BodyLimit, max_bytes=limits.body_bytes, max_seconds=limits.body_seconds, uploads=_uploads(backend)),
         Middleware(AnswerFacts),
         Middleware(ErrorFunnel),
         Middleware(HostCheck, server.allowed_hosts),
@@ -156,6 +158,13 @@ def _middleware(backend: Backend, labels: RouteLabels) -> list[Middleware]:
         ),
         Middleware(Drain, backend.draining),
     ]
+
+
+def _uploads(backend: Backend) -> dict[str, Bounds]:
+    if backend.batches is None:
+        return {}
+    settings = backend.batches.settings
+    return {files.PATH: Bounds(settings.file_bytes + files.MOST_FORM_BYTES, settings.upload_seconds)}
 
 
 def _cors(origins: tuple[str, ...]) -> Middleware:

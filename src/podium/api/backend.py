@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, Self
 
+from podium.api.batches import Batches
 from podium.api.embedded import Embedded
 from podium.api.recent_requests import RecentRequests
 from podium.api.record import RequestRecord
@@ -336,6 +337,9 @@ class Gatekeeper(Protocol):
         Raises Unauthenticated with one text for every cause.
         """
 
+    def renewed(self, earlier: Principal) -> Principal:
+        """Somebody who was identified earlier, with the rights of now. Raises Unauthenticated when it has none left."""
+
     def is_copy(self, shown: str) -> bool:
         """Whether ``shown`` is the key that marks the gateway's own copies of requests."""
 
@@ -416,13 +420,19 @@ class Usage(Protocol):
 
 
 class RequestObserver(Protocol):
-    """Told of every request: once when it arrives, once when it ends, with the same record and the same route."""
+    """Told of every request: once when it arrives, once when it ends, with the same record and the same route.
+
+    What a batch asks is no client's request: it is told once, when it ends, as ``background``.
+    """
 
     def received(self, record: RequestRecord) -> None:
         """A request arrived. ``record.route`` is a route's template, or ``unmatched``; never caller's text."""
 
     def finished(self, record: RequestRecord) -> None:
         """It ended; ``record.outcome`` is of the closed set."""
+
+    def background(self, record: RequestRecord) -> None:
+        """A line of a batch was tried; ``record`` as for ``finished``."""
 
 
 class NoObserver:
@@ -434,6 +444,9 @@ class NoObserver:
     def finished(self, record: RequestRecord) -> None:
         """Nothing is kept."""
 
+    def background(self, record: RequestRecord) -> None:
+        """Nothing is kept."""
+
 
 @dataclass(frozen=True)
 class Backend:
@@ -441,7 +454,8 @@ class Backend:
 
     ``metrics`` renders the metrics page for an ``accept`` header and names its content type, ``draining`` says
     whether new work is refused, ``trace_ratio`` of the requests that come without a trace are recorded, and
-    ``started_at_monotonic_seconds`` is when the process started (``time.monotonic``).
+    ``started_at_monotonic_seconds`` is when the process started (``time.monotonic``). Without ``batches`` there are
+    neither files nor batches.
     """
 
     dispatcher: Dispatcher
@@ -459,6 +473,7 @@ class Backend:
     started_at_monotonic_seconds: float
     observer: RequestObserver = field(default_factory=NoObserver)
     recent: RecentRequests = field(default_factory=RecentRequests)
+    batches: Batches | None = None
     version: str = "0"
     trace_ratio: float = 0.0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field, model_validator
 
 from podium.config.access import Access
+from podium.config.batches import Batches
 from podium.config.cache import Cache
 from podium.config.deploy import Deploy
 from podium.config.frozen import Group
@@ -27,6 +28,7 @@ class Settings(Group):
     server: Server = Field(Server(), description="The data plane.")
     access: Access = Field(Access(), description="Who may call, and how much.")
     cache: Cache = Field(Cache(), description="Answers that were computed before.")
+    batches: Batches = Field(Batches(), description="Files, and batches of requests that run in the background.")
     redis: Redis = Field(Redis(), description="The store that several replicas share.")
     rollout: Rollout = Field(Rollout(), description="How a new version takes over.")
     gateway: Gateway = Field(Gateway(), description="The gateway of `podium up`.")

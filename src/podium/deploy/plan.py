@@ -158,6 +158,11 @@ def _problems(settings: Settings) -> Iterator[str]:
     yield from _of_access(settings)
     yield from _of_reach(settings)
     yield from _of_route(settings)
+    if settings.batches.folder:
+        yield (
+            "batches.folder is a folder of one machine, and pods share none that can hold files and batches: leave it "
+            "out, or render with --set batches.folder=; /v1/files and /v1/batches then answer 501 in the cluster"
+        )
     if settings.deploy.splitter == "gateway":
         yield from gateway_problems(settings)
     for model in settings.models:

@@ -31,6 +31,11 @@ class Observers:
         self._metrics.finished(record)
         self._export.finished(record)
 
+    def background(self, record: RequestRecord) -> None:
+        """A line of a batch was tried."""
+        self._metrics.background(record)
+        self._export.finished(record)
+
 
 def otlp_export(settings: Settings, version: str) -> OtlpExport | None:
     """The export that is configured, if any. Raises ``ConfigurationError`` without the libraries that it needs."""

@@ -112,6 +112,7 @@ class ServerMetrics:
             registry.register(part)
         self._prompt_tokens = table.PROMPT_TOKENS.counter(registry)
         self._output_tokens = table.OUTPUT_TOKENS.counter(registry)
+        self._batch_lines = table.BATCH_LINES.counter(registry)
         table.BUILD_INFO.gauge(registry).labels(version).set(1)
 
     def received(self, record: OpenRequest) -> None:
@@ -129,6 +130,15 @@ class ServerMetrics:
         trace_id = None if self._sampled_only and not record.trace.sampled else record.trace.trace_id
         self._duration.at(*model, record.route).observe(record.e2e_seconds, trace_id)
         self._of_model.observe(model, record, trace_id)
+        self._count_tokens(model, record)
+
+    def background(self, record: FinishedRequest) -> None:
+        """A line of a batch was tried: it waits by design, so how long it took says nothing about the service."""
+        model = self._labels.of(record.model, record.version)
+        self._batch_lines.labels(*model, record.outcome).inc()
+        self._count_tokens(model, record)
+
+    def _count_tokens(self, model: tuple[str, str], record: FinishedRequest) -> None:
         self._prompt_tokens.labels(*model).inc(record.computed.prompt_tokens)
         self._output_tokens.labels(*model).inc(record.computed.completion_tokens)
 

@@ -105,6 +105,12 @@ OUTPUT_TOKENS = Metric(
     _MODEL,
     vllm="vllm:generation_tokens_total",
 )
+BATCH_LINES = Metric(
+    "podium_batch_lines_total",
+    "counter",
+    "Lines of batches that were asked, each with one outcome, those asked again included; they are no requests.",
+    (*_MODEL, "outcome"),
+)
 TOKENS_SAMPLED = Metric(
     "podium_output_tokens_sampled_total",
     "counter",

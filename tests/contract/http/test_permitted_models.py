@@ -35,6 +35,8 @@ def ways() -> Iterator[tuple[str, str, str]]:
 
 
 def _members(entry: dict[str, Any]) -> dict[str, Any]:
+    if "application/json" not in entry["requestBody"]["content"]:
+        return {}
     reference = entry["requestBody"]["content"]["application/json"]["schema"]["$ref"]
     members: dict[str, Any] = DESCRIPTION["components"]["schemas"][reference.rpartition("/")[2]]["properties"]
     return members

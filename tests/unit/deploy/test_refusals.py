@@ -222,3 +222,7 @@ def test_a_relation_is_told_in_names_and_numbers() -> None:
     assert not failed.holds
     assert failed.failure() == "a >= b + c does not hold: 1.5 against 1 + 2 = 3; it breaks. Raise a."
     assert re.match(r"a >= b \+ c$", str(failed))
+
+
+def test_a_folder_of_batches_is_no_folder_of_pods() -> None:
+    assert "--set batches.folder=" in _refusal(SMALL, {"batches": {"folder": "/var/lib/batches"}})

@@ -9,7 +9,7 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from podium.api.backend import RequestObserver
-from podium.api.principal import known_principal
+from podium.api.principal import acts_for, known_principal
 from podium.api.recent_requests import RecentRequests
 from podium.api.record import RequestRecord, record_of
 from podium.core.identity import Principal
@@ -47,7 +47,9 @@ class AccessLog:
         record = record_of(scope)
         record.route = self.route_of(scope)
         listen(record.enter)
-        self.observer.received(record)
+        is_background = acts_for(scope) is not None
+        if not is_background:
+            self.observer.received(record)
 
         async def counted_send(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -63,8 +65,9 @@ class AccessLog:
         finally:
             _note_caller(record, known_principal(scope))
             record.e2e_seconds = time.monotonic() - record.started_monotonic_seconds
-            self.observer.finished(record)
-            if record.route not in QUIET:
+            tell = self.observer.background if is_background else self.observer.finished
+            tell(record)
+            if not is_background and record.route not in QUIET:
                 self.recent.note(record)
             _write(record)
 

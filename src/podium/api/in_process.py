@@ -8,7 +8,9 @@ from typing import Any
 
 from starlette.types import ASGIApp
 
+from podium.api.principal import act_for
 from podium.api.receive import receiving
+from podium.core.identity import Principal
 
 Header = tuple[bytes, bytes]
 
@@ -22,10 +24,19 @@ class LocalAnswer:
     body: bytes = b""
 
 
-async def ask(app: ASGIApp, method: str, path: str, headers: Sequence[Header], body: bytes = b"") -> LocalAnswer:
+async def ask(
+    app: ASGIApp,
+    method: str,
+    path: str,
+    headers: Sequence[Header],
+    body: bytes = b"",
+    *,
+    for_whom: Principal | None = None,
+) -> LocalAnswer:
     """Everything on the way is as for a request from outside: authentication, limits, log, metrics, errors.
 
-    Cancelling is as if the client hung up.
+    ``for_whom``: it has no credentials, and is asked in the background for somebody who was known earlier. Cancelling
+    is as if the client hung up.
     """
     answer = LocalAnswer()
 
@@ -36,7 +47,10 @@ async def ask(app: ASGIApp, method: str, path: str, headers: Sequence[Header], b
         else:
             answer.body += message.get("body", b"")
 
-    await app(_scope(method, path, [*headers, (b"content-length", b"%d" % len(body))]), receiving(body), send)
+    scope = _scope(method, path, [*headers, (b"content-length", b"%d" % len(body))])
+    if for_whom is not None:
+        act_for(scope, for_whom)
+    await app(scope, receiving(body), send)
     return answer
 
 
