@@ -22,6 +22,7 @@ from podium.core.errors import ModelNotFound, NotFound, PodiumError, Unauthentic
 from podium.core.generation import Chunk, GenerationRequest, Prompt, TextPrompt, TokenLogprob, TokensPrompt
 from podium.core.identity import LOCAL, Principal
 from podium.core.one_shot import Input, OneShotRequest, PairPrompt, Vectors, WindowedPrompt
+from podium.core.phase import enter
 from podium.core.standing import CacheStatus, Standing
 from podium.core.task_answers import Entity, Filling, FoundAnswer, LabelScore
 
@@ -66,12 +67,6 @@ def prompt_tokens(prompt: Prompt | Input) -> int:
     return len(prompt.text.split()) if isinstance(prompt, TextPrompt) else len(prompt.messages)
 
 
-@dataclass
-class FakeTiming:
-    queue_seconds: float | None = 0.001
-    first_token_seconds: float | None = 0.002
-
-
 class FakeGeneration:
     """Plays chunks; an exception among them is raised, an event among them is waited for."""
 
@@ -79,7 +74,6 @@ class FakeGeneration:
         self.model = model
         self.version = "1"
         self.engine = "fake"
-        self.timing = FakeTiming()
         self.cache_status: CacheStatus = "miss"
         self.age_seconds: float | None = None
         self.similarity: float | None = None
@@ -151,9 +145,11 @@ class FakeDispatcher:
         self.asked.set()
         if self.hold is not None:
             await self._held(self.hold)
+        enter("queue")
         steps = self.script(request)
         if isinstance(steps, PodiumError):
             raise steps
+        enter("run")
         generation = FakeGeneration(status.name, steps)
         if self.dress is not None:
             self.dress(request, generation)
@@ -200,7 +196,6 @@ class FakeEmbedded:
     model: str = "demo"
     version: str = "1"
     engine: str = "fake"
-    queue_seconds: float = 0.001
     standings: tuple[Standing, ...] = ()
 
 
@@ -486,8 +481,8 @@ class FakeObserver:
     routes: list[str] = field(default_factory=list)
     records: list[RequestRecord] = field(default_factory=list)
 
-    def received(self, route: str) -> None:
-        self.routes.append(route)
+    def received(self, record: RequestRecord) -> None:
+        self.routes.append(record.route)
 
     def finished(self, record: RequestRecord) -> None:
         self.records.append(replace(record))
@@ -587,7 +582,7 @@ def fake_backend(
         gatekeeper=gatekeeper or FakeGatekeeper(),
         cache=cache or FakeCache(),
         usage=usage or FakeUsage(),
-        metrics=lambda: b"# HELP podium_up 1\npodium_up 1\n",
+        metrics=lambda _: (b"# HELP podium_up 1\npodium_up 1\n", "text/plain; version=0.0.4; charset=utf-8"),
         draining=draining,
         started_at_monotonic_seconds=time.monotonic() - 5,
         observer=observer or FakeObserver(),

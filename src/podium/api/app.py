@@ -6,7 +6,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
-from podium.api import cloud, docs, health, metrics
+from podium.api import cloud, docs, health, metrics, requests
 from podium.api.anthropic import messages
 from podium.api.application import Application, within
 from podium.api.backend import Backend
@@ -70,6 +70,7 @@ _ROUTERS = (
     health.router,
     health.probes,
     metrics.router,
+    requests.router,
     docs.router,
 )
 _BROWSER_HEADERS = (
@@ -77,6 +78,8 @@ _BROWSER_HEADERS = (
     "cache-control",
     "content-type",
     "idempotency-key",
+    "traceparent",
+    "tracestate",
     "x-api-key",
     "x-request-id",
     "x-podium-timeout-seconds",
@@ -87,6 +90,7 @@ _EXPOSED_HEADERS = (
     "retry-after-ms",
     "x-podium-ignored",
     "x-should-retry",
+    "traceresponse",
     *answer_facts.HEADERS,
 )
 _GZIP_LEVEL = 4  # a third of the time of 9 for a few per cent of size
@@ -131,7 +135,11 @@ def bare_app(backend: Backend, *, title: str) -> Application:
 
 def _middleware(backend: Backend, labels: RouteLabels) -> list[Middleware]:
     server, limits = backend.server, backend.server.limits
-    outside = [Middleware(RequestId), Middleware(AccessLog, backend.observer, labels), Middleware(SecurityHeaders)]
+    outside = [
+        Middleware(RequestId, backend.trace_ratio),
+        Middleware(AccessLog, backend.observer, labels, backend.recent),
+        Middleware(SecurityHeaders),
+    ]
     if server.cors_origins:
         outside.append(_cors(server.cors_origins))
     return [

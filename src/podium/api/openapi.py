@@ -20,6 +20,7 @@ from podium.protocols import (
     ollama,
     openai,
     openai_answers,
+    recent_requests,
     responses,
     tasks,
     text_tasks,
@@ -123,6 +124,7 @@ _ANSWERS = (
     native_use.UsageAnswer,
     native_use.CacheStats,
     native_use.CacheCleared,
+    recent_requests.RecentRequestsAnswer,
 )
 TIMEOUT_PARAMETER = {
     "name": "x-podium-timeout-seconds",

@@ -73,6 +73,7 @@ ROLES: dict[tuple[str, str], Role] = {
     ("/docs/{name}", "GET"): "infer",
     ("/openapi.json", "GET"): "infer",
     ("/metrics", "GET"): "metrics",
+    ("/requests/recent", "GET"): "metrics",
     ("/models/{model_name:path}/load", "POST"): "admin",
     ("/models/{model_name:path}/unload", "POST"): "admin",
     ("/cache", "DELETE"): "admin",

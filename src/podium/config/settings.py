@@ -16,6 +16,7 @@ from podium.config.monitor import Monitor
 from podium.config.redis import Redis
 from podium.config.rollout import Rollout
 from podium.config.server import Server
+from podium.config.telemetry import Telemetry
 
 DEMO = Model(name="demo", source="builtin:demo")
 
@@ -33,6 +34,7 @@ class Settings(Group):
     gateway: Gateway = Field(Gateway(), description="The gateway of `podium up`.")
     monitor: Monitor = Field(Monitor(), description="When somebody must be told, and where.")
     logs: Logs = Field(Logs(), description="The log.")
+    telemetry: Telemetry = Field(Telemetry(), description="Traces, and other forms of the metrics.")
     deploy: Deploy = Field(Deploy(), description="Where else the same file runs.")
 
     @model_validator(mode="after")
