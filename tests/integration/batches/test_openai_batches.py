@@ -214,6 +214,25 @@ def test_what_cannot_be_uploaded_is_refused_in_openais_shape(client: openai.Open
     assert not list((servers.folder / "arriving").iterdir()), "nothing is left of what was refused"
 
 
+def test_how_long_files_are_kept_is_what_was_asked_for(client: openai.OpenAI) -> None:
+    content = jsonl(line("a", prompt="x"))
+    hour: Any = {"anchor": "created_at", "seconds": 3600}
+    file = client.files.create(file=("a.jsonl", content), purpose="batch", expires_after=hour)
+    assert (file.expires_at or 0) - file.created_at == 3600
+    batch = client.batches.create(
+        input_file_id=file.id, endpoint="/v1/completions", completion_window="24h", output_expires_after=hour
+    )
+    output = client.files.retrieve(finish(client, batch).output_file_id or "")
+    assert (output.expires_at or 0) - output.created_at == 3600
+    for wrong in ({**hour, "seconds": 1}, {**hour, "anchor": "now"}):
+        with pytest.raises(openai.BadRequestError) as refused:
+            client.files.create(file=("a.jsonl", content), purpose="batch", expires_after=wrong)
+        assert refused.value.param == "expires_after"
+    with pytest.raises(openai.BadRequestError) as unknown:
+        client.files.create(file=("a.jsonl", content), purpose="batch", extra_body={"colour": "red"})
+    assert unknown.value.code == "unsupported_parameter"
+
+
 def test_a_file_as_large_as_allowed_comes_back_byte_for_byte(client: openai.OpenAI) -> None:
     content = uuid.uuid4().bytes * (FILE_BYTES // 16)
     file = client.files.create(file=("big.jsonl", io.BytesIO(content)), purpose="batch")
