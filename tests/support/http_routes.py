@@ -9,7 +9,13 @@ from podium.api.app import create_app
 from support.http_doubles import fake_backend
 
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE")
-_EXAMPLES = {"{model_name:path}": "demo", "{model_name:model}": "demo", "{model_id:path}": "demo", "{name}": "start.js"}
+_EXAMPLES = {
+    "{model_name:path}": "demo",
+    "{model_name:model}": "demo",
+    "{model_name:hf}": "demo",
+    "{model_id:card}": "demo",
+    "{name}": "start.js",
+}
 
 
 def routes() -> list[Route]:

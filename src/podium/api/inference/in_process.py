@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 from starlette.types import ASGIApp
 
 from podium.api.receive import receiving
 
 Header = tuple[bytes, bytes]
+Piece = Callable[[bytes], Awaitable[None]]
+_OK = 200
 
 
 @dataclass
@@ -21,11 +24,27 @@ class LocalAnswer:
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
 
+    def error(self) -> str:
+        """The words of an error."""
+        try:
+            return str(msgspec.json.decode(self.body)["error"])
+        except (msgspec.DecodeError, KeyError, TypeError):
+            return "The server failed on this call."
 
-async def ask(app: ASGIApp, method: str, path: str, headers: Sequence[Header], body: bytes = b"") -> LocalAnswer:
+
+async def ask(
+    app: ASGIApp,
+    method: str,
+    path: str,
+    headers: Sequence[Header],
+    body: bytes = b"",
+    *,
+    piece: Piece | None = None,
+) -> LocalAnswer:
     """Everything on the way is as for a request from outside: authentication, limits, log, metrics, errors.
 
-    Cancelling is as if the client hung up.
+    ``piece`` takes the body of a good answer as it comes, instead of the answer. Cancelling is as if the client hung
+    up.
     """
     answer = LocalAnswer()
 
@@ -33,6 +52,8 @@ async def ask(app: ASGIApp, method: str, path: str, headers: Sequence[Header], b
         if message["type"] == "http.response.start":
             answer.status = message["status"]
             answer.headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in message["headers"]}
+        elif piece is not None and answer.status == _OK:
+            await piece(message.get("body", b""))
         else:
             answer.body += message.get("body", b"")
 
