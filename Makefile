@@ -84,7 +84,7 @@ spec: install-test ## print the tests' names as a specification
 
 # -- check -----------------------------------------------------------------------------------------------------
 
-.PHONY: check check-style check-types check-rules check-docs
+.PHONY: check check-style check-types check-rules check-docs check-pins
 check: check-style check-docs check-types check-rules ## style, types, layers, written rules, generated docs
 
 check-style: install-test
@@ -101,6 +101,9 @@ check-rules: install-test
 check-docs: install-test
 	$(BIN)/python scripts/reference.py --check
 	$(BIN)/python scripts/dashboard.py --check
+
+check-pins: install-test ## ask the package index for every pinned version and hash; look at the images' names
+	$(BIN)/python scripts/check_pins.py
 
 # -- keep ------------------------------------------------------------------------------------------------------
 

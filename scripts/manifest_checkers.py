@@ -28,6 +28,8 @@ from support.crd_models import CUSTOM, check_custom  # noqa: E402
 from support.deployments import FULL, VARIETIES, WAYS, files_of, progressive_sets, sets_of  # noqa: E402
 from support.planted_faults import FAULTS  # noqa: E402
 
+CLAIMS = "ResourceClaimTemplate"
+BEFORE_CLAIMS = ("1.32", "1.33")  # which know an older version of that API
 VERSIONS = ("1.32", "1.33", "1.34", "1.35", "1.36", "1.37")
 
 
@@ -35,7 +37,7 @@ def schema_problems(graph: Graph, version: str) -> int:
     """Objects that the official schema does not allow."""
     wrong = 0
     for item in graph.items:
-        if item.kind in CUSTOM:
+        if item.kind in CUSTOM or (item.kind == CLAIMS and version in BEFORE_CLAIMS):
             continue
         try:
             kubernetes_validate.validate(dict(item.value), version, strict=True)
@@ -57,15 +59,35 @@ def in_own_namespace(graph: Graph, name: str) -> list[dict[str, Any]]:
     found = []
     for item in graph.items:
         value = copy.deepcopy(dict(item.value))
-        if item.kind == "Rollout":  # which checkov does not know; its pods are those of a Deployment
+        if item.kind == "Rollout":  # unknown to checkov as well; its pods are those of a Deployment
             value |= {"apiVersion": "apps/v1", "kind": "Deployment"}
             value["spec"].pop("strategy")
-        if item.kind == "Namespace":
-            value["metadata"]["name"] = name
-        else:
-            value.setdefault("metadata", {})["namespace"] = name
-        found.append(value)
+        for each in in_known_kinds(value):
+            if item.kind == "Namespace":
+                each["metadata"]["name"] = name
+            else:
+                each.setdefault("metadata", {})["namespace"] = name
+            found.append(each)
     return found
+
+
+def in_known_kinds(value: dict[str, Any]) -> list[dict[str, Any]]:
+    """A LeaderWorkerSet, which checkov does not know, as a Deployment for each kind of its pods; others as they are."""
+    if value["kind"] != "LeaderWorkerSet":
+        return [value]
+    spec = value["spec"]["leaderWorkerTemplate"]
+    return [
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {**value["metadata"], "name": f"{value['metadata']['name']}-{role}"},
+            "spec": {
+                "selector": {"matchLabels": spec[f"{role}Template"]["metadata"]["labels"]},
+                "template": spec[f"{role}Template"],
+            },
+        }
+        for role in ("leader", "worker")
+    ]
 
 
 def checkov_failures(program: Path, sets: dict[str, Graph]) -> dict[str, list[str]]:

@@ -131,6 +131,18 @@ def metrics() -> str:
     for owner, title in (("server", "Of a server"), ("monitor", "Of the monitor")):
         lines += ["", f"## {title}", "", "| metric | kind | labels | meaning |", "|---|---|---|---|"]
         lines += [_metric_row(metric) for metric in METRICS if metric.owner == owner]
+    lines += [
+        "",
+        "## Names of others",
+        "",
+        "With `telemetry.vllm_names` the page has these twice, the second time under vLLM's name, with the label",
+        "`model_name`. A collector (`telemetry.otlp_endpoint`) gets all metrics of a server, and these under the name",
+        "of OpenTelemetry's conventions too.",
+        "",
+        "| metric | vLLM | OpenTelemetry |",
+        "|---|---|---|",
+        *(f"| `{metric.name}` | `{metric.vllm}` | {_code(metric.otel)} |" for metric in METRICS if metric.vllm),
+    ]
     lines += ["", "## Buckets", ""]
     lines += [
         f"- `{metric.name}`: {', '.join(f'{bound:g}' for bound in metric.buckets)}"
@@ -138,6 +150,10 @@ def metrics() -> str:
         if metric.buckets
     ]
     return "\n".join(lines) + "\n"
+
+
+def _code(name: str) -> str:
+    return f"`{name}`" if name else ""
 
 
 def _metric_row(metric: Metric) -> str:

@@ -192,6 +192,97 @@ def make_head(folder: Path, name: str, *, seed: int = 7) -> Path:
     return folder
 
 
+def _t5(transformers: Any, **members: Any) -> Any:
+    return transformers.T5Config(
+        d_model=48, d_kv=12, d_ff=96, num_layers=2, num_heads=4, n_positions=CONTEXT, decoder_start_token_id=1,
+        relative_attention_num_buckets=8, relative_attention_max_distance=20,
+        task_specific_params={"summarization": {"prefix": "summarize: ", "max_length": 9, "num_beams": 4}},
+        **members, **_SHARED,
+    )  # fmt: skip
+
+
+def _flan_t5(transformers: Any) -> Any:
+    """Gated, and with an output matrix of its own."""
+    return _t5(transformers, feed_forward_proj="gated-gelu", tie_word_embeddings=False)
+
+
+def _mt5(transformers: Any) -> Any:
+    return transformers.MT5Config(
+        d_model=48, d_kv=12, d_ff=96, num_layers=2, num_heads=4, decoder_start_token_id=1, **_SHARED
+    )
+
+
+_TWO_PARTS = {
+    "d_model": 48, "encoder_layers": 2, "decoder_layers": 2, "encoder_attention_heads": 4, "decoder_attention_heads": 4,
+    "encoder_ffn_dim": 96, "decoder_ffn_dim": 96, "max_position_embeddings": CONTEXT,
+}  # fmt: skip
+
+TEXT2TEXT: dict[str, tuple[str, Callable[[Any], Any], dict[str, Any]]] = {
+    "t5": ("T5ForConditionalGeneration", _t5, {"no_repeat_ngram_size": 3}),
+    "flan-t5": ("T5ForConditionalGeneration", _flan_t5, {}),
+    "mt5": ("MT5ForConditionalGeneration", _mt5, {}),
+    "bart": (
+        "BartForConditionalGeneration",
+        lambda transformers: transformers.BartConfig(decoder_start_token_id=0, **_TWO_PARTS, **_SHARED),
+        {"forced_bos_token_id": 2, "forced_eos_token_id": 0, "no_repeat_ngram_size": 3, "min_length": 12},
+    ),
+    "mbart": (
+        "MBartForConditionalGeneration",
+        lambda transformers: transformers.MBartConfig(decoder_start_token_id=0, **_TWO_PARTS, **_SHARED),
+        {"forced_bos_token_id": 77, "forced_eos_token_id": None},
+    ),
+    "marian": (
+        "MarianMTModel",
+        lambda transformers: transformers.MarianConfig(decoder_start_token_id=1, **_TWO_PARTS, **_SHARED),
+        {"bad_words_ids": [[1], [300, 301]], "forced_eos_token_id": 0, "max_length": 100},
+    ),
+    "pegasus": (
+        "PegasusForConditionalGeneration",
+        lambda transformers: transformers.PegasusConfig(decoder_start_token_id=1, **_TWO_PARTS, **_SHARED),
+        {"suppress_tokens": [33], "begin_suppress_tokens": [44]},
+    ),
+    "m2m100": (
+        "M2M100ForConditionalGeneration",
+        lambda transformers: transformers.M2M100Config(
+            decoder_start_token_id=0, scale_embedding=False, **_TWO_PARTS, **_SHARED
+        ),
+        {"forced_bos_token_id": 88},
+    ),
+}
+"""By name: transformers' class, its configuration, and what the generation configuration asks for."""
+
+
+def make_text2text(folder: Path, name: str, *, seed: int = 7) -> Path:
+    """Write an encoder-decoder of ``TEXT2TEXT`` with a tokenizer that ends every text, into ``folder``."""
+    torch, transformers = _libraries()
+    torch.manual_seed(seed)
+    kind, config, rules = TEXT2TEXT[name]
+    model = getattr(transformers, kind)(config(transformers))
+    _spread(torch, model)
+    for member, value in rules.items():
+        setattr(model.generation_config, member, value)
+    model.eval().save_pretrained(folder)
+    make_sentence_pieces(folder)
+    return folder
+
+
+def make_sentence_pieces(folder: Path) -> None:
+    """Train a tokenizer like SentencePiece's, whose words begin with ``▁`` and whose texts end, into ``folder``."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers  # noqa: PLC0415
+
+    _, transformers = _libraries()
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.decoder = decoders.Metaspace()
+    trainer = trainers.BpeTrainer(vocab_size=VOCABULARY, special_tokens=[EOS, "<|pad|>"], show_progress=False)
+    tokenizer.train_from_iterator(_CORPUS, trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(single=f"$A {EOS}", special_tokens=[(EOS, 0)])
+    transformers.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, eos_token=EOS, pad_token="<|pad|>", model_max_length=CONTEXT,
+        model_input_names=["input_ids", "attention_mask"],
+    ).save_pretrained(folder)  # fmt: skip
+
+
 def make_word_pieces(folder: Path) -> None:
     """Train a WordPiece tokenizer with [CLS], [SEP] and [MASK], that tells segments, and write it into ``folder``."""
     from tokenizers import (  # noqa: PLC0415

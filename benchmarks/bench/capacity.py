@@ -28,6 +28,7 @@ TOKENS = 16
 EDGE = 0.5  # of the busiest second: a second with less is a beginning or an end
 LEAST_RATIOS = {"guidellm": 2.0, "aiperf": 1.2}
 MOST_DELAY_SECONDS = 0.005
+SPECIAL = "<|end|>"
 
 
 class Counted:
@@ -123,16 +124,21 @@ def _environments(arguments: argparse.Namespace) -> Iterator[Path]:
 
 
 def _tokenizer(folder: Path) -> Path:
-    """A small tokenizer for the peers, which need one to make prompts: two thousand words."""
+    """A tokenizer of single bytes for the peers: it must know whatever text they make their prompts of.
+
+    One that does not leaves guidellm with empty prompts, which it then refuses to send.
+    """
     import tokenizers  # noqa: PLC0415 - for the peers only
 
-    words = {word: index for index, word in enumerate(["[UNK]", *(f"w{number}" for number in range(2000))])}
-    tokenizer = tokenizers.Tokenizer(tokenizers.models.WordLevel(words, unk_token="[UNK]"))  # noqa: S106 - a token of text
-    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    alphabet = sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet())
+    words = {word: number for number, word in enumerate([SPECIAL, *alphabet])}
+    tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE(words, []))
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = tokenizers.decoders.ByteLevel()
     target = folder / "tokenizer"
     target.mkdir(parents=True, exist_ok=True)
     tokenizer.save(str(target / "tokenizer.json"))
-    special = dict.fromkeys(("unk_token", "pad_token", "eos_token"), "[UNK]")
+    special = dict.fromkeys(("unk_token", "pad_token", "eos_token"), SPECIAL)
     config = {"tokenizer_class": "PreTrainedTokenizerFast", **special}
     (target / "tokenizer_config.json").write_text(json.dumps(config), "utf-8")
     return target

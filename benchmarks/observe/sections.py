@@ -53,6 +53,16 @@ def _cost(records: list[Record]) -> list[Figure]:
     ]
 
 
+def _traces(records: list[Record]) -> list[Figure]:
+    values = records[-1]["values"]
+    return [
+        Figure("nothing is recorded", f"{values['off_rate']:,.0f} requests/s"),
+        Figure("a tenth, throughput lost", f"{values['tenth_lost_ratio']:+.2%}"),
+        Figure("all, throughput lost", f"{values['all_lost_ratio']:+.2%}"),
+        Figure("rounds", str(values["rounds"])),
+    ]
+
+
 def _frozen(records: list[Record]) -> list[Figure]:
     record = records[-1]
     values = record["values"]
@@ -119,6 +129,13 @@ SECTIONS = (
         "The server on one core, the load on the other; blocks with a scrape each second and without any, in turns. "
         "Throughput is that of wrk's 32 connections, time between tokens that of 16 streams at 10 ms a token.",
         _cost,
+    ),
+    Section(
+        "traces",
+        "What recording traces costs at full load",
+        "Throughput of wrk's 32 connections at answers of 8 tokens, each server alone under load in turn: nothing is "
+        "recorded, a tenth of the requests, all of them.",
+        _traces,
     ),
     Section(
         "frozen",

@@ -19,7 +19,7 @@ from benchmarks.tasks.texts import mixed_texts
 
 ROW = "embeddings"
 CALLERS, TEXTS, COMPARED = 32, 2048, 64
-ROUNDS = 5
+ROUNDS = 3
 WARM_TEXTS = 512
 
 

@@ -6,6 +6,8 @@ import asyncio
 import json
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from typing import Any
 
 import uvloop
@@ -15,10 +17,11 @@ from benchmarks.loopback.http_message import get, post
 from benchmarks.loopback.latencies import histogram, milliseconds
 from benchmarks.loopback.surroundings import Surroundings
 from benchmarks.tasks.peers import model_folder, podium
+from benchmarks.tasks.probing import PROBES_A_SECOND, probe
 from benchmarks.tasks.texts import mixed_texts
 
 ROW = "mixed"
-SECONDS, PROBES_A_SECOND, PROBERS = 60.0, 100, 10
+SECONDS = 60.0
 CALLERS_EACH = 4
 PIECE = 300  # characters: the small models with random weights have a context of 256 tokens
 BUDGET_BYTES = 2 * 1024**3
@@ -68,29 +71,17 @@ def measure(around: Surroundings) -> None:
 async def _run(port: int, admin_port: int, seconds: float) -> dict[str, Any]:
     end = time.perf_counter() + seconds
     answered = dict.fromkeys(PATHS, 0)
-    latencies: list[float] = []
-    async with asyncio.TaskGroup() as group:
-        for prober in range(PROBERS):
-            group.create_task(_probe(admin_port, prober, end, latencies), name=f"probe {prober}")
-        for name in PATHS:
-            for caller in range(CALLERS_EACH):
-                group.create_task(_call(port, name, caller, end, answered), name=f"{name} {caller}")
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        probes = asyncio.get_running_loop().run_in_executor(pool, probe, admin_port, seconds)
+        async with asyncio.TaskGroup() as group:
+            for name in PATHS:
+                for caller in range(CALLERS_EACH):
+                    group.create_task(_call(port, name, caller, end, answered), name=f"{name} {caller}")
+        latencies = await probes
     status = json.loads((await (await Connection.open(port)).ask(get(port, "/models"))).body)
     memory = {name: one.get("memory_bytes") or 0 for name, one in status["models"].items()}
     values = {"memory_bytes": sum(memory.values()), "budget_bytes": BUDGET_BYTES}
     return {"values": values, "answered": answered, "memory_bytes": memory, "latencies": latencies}
-
-
-async def _probe(port: int, prober: int, end: float, latencies: list[float]) -> None:
-    """At fixed times, in turns with the others; each from when it was due, so that a late one delays its next."""
-    connection, due = await Connection.open(port), time.perf_counter() + prober / PROBES_A_SECOND
-    while due < end:
-        await asyncio.sleep(max(0.0, due - time.perf_counter()))
-        answer = await connection.ask(get(port, "/livez"))
-        if answer.status != 200:
-            raise RuntimeError(f"/livez: {answer.status} {answer.body[:200]!r}")
-        latencies.append(time.perf_counter() - due)
-        due += PROBERS / PROBES_A_SECOND
 
 
 async def _call(port: int, name: str, caller: int, end: float, answered: dict[str, int]) -> None:

@@ -26,6 +26,7 @@ ENVIRONMENT_USERS = {
 BROAD_EXCEPTS = {
     Path("api/middleware/error_funnel.py"): "request, before its first byte",
     Path("api/streaming.py"): "request, after its first byte",
+    Path("batches/runner.py"): "task group, one batch in it",
     Path("cli/main.py"): "command line",
     Path("engine/adapters/stepped_loop.py"): "request, in a worker",
     Path("engine/intake.py"): "request, in a worker, before the engine",

@@ -27,7 +27,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     template.write_text(CALLING, "utf-8")
     qwen = {"name": "qwen", "source": "none", "engine": "echo", "chat_template_file": str(template)}
     tasks = [{"name": name, "source": "none", "task": task, "engine": "echo"} for name, task in TASKS.items()]
-    with server_process({"name": "demo", "source": "builtin:demo"}, qwen, *tasks, server={"grpc_port": 0}) as running:
+    demo = {"name": "demo", "source": "builtin:demo"}
+    batches = {"folder": str(tmp_path_factory.mktemp("batches"))}
+    with server_process(demo, qwen, *tasks, batches=batches, server={"grpc_port": 0}) as running:
         yield running
 
 

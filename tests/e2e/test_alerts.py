@@ -74,35 +74,57 @@ def test_an_engine_that_is_slow_and_makes_steps_is_not_stalled(stack: RunningSta
     assert len(told(receiver, "EngineStalled", "firing")) == before
 
 
-def test_a_frozen_replica_is_told_with_its_name(stack: RunningStack, receiver: ScriptedServer) -> None:
-    replica = stack.child("serve")
-    replica.suspend()
-    (alert,) = until("it is told", lambda: told(receiver, "ReplicaDown", "firing"), seconds=30)
-    assert alert["labels"] == {"alertname": "ReplicaDown", "subject": "blue-1", "severity": "page"}
-    health = httpx.get(f"{stack.control}/monitoring/health", timeout=10).json()
-    assert health["status"] == "unhealthy"
-    replica.resume()
-    until("it is well again", lambda: told(receiver, "ReplicaDown", "resolved"), seconds=60)
-
-
 def test_prometheus_can_see_what_became_of_messages(stack: RunningStack, receiver: ScriptedServer) -> None:
     text = httpx.get(f"{stack.control}/monitoring/metrics", timeout=10).text
     delivered = 'podium_alert_webhook_deliveries_total{receiver="1 127.0.0.1",result="delivered"}'
     assert f"{delivered} {len(receiver.posted)}.0" in text
 
 
-def test_what_was_told_is_still_known_after_the_controller_was_killed(stack: RunningStack) -> None:
-    """The last one of this file: the counts of messages begin again."""
-    before = past(stack)
-    assert {"EngineStalled", "ReplicaDown"} <= {episode["rule"] for episode in before}
+def test_a_frozen_replica_is_told_once_though_the_controller_is_killed_meanwhile(
+    stack: RunningStack, receiver: ScriptedServer
+) -> None:
+    replica = stack.child("serve")
+    replica.suspend()
+    (alert,) = until("it is told", lambda: told(receiver, "ReplicaDown", "firing"), seconds=30)
+    assert alert["labels"] == {"alertname": "ReplicaDown", "subject": "blue-1", "severity": "page"}
+    assert health(stack) == "unhealthy"
+    until("users are told of", lambda: told_of_users(stack, receiver), seconds=60)
+    before = firing(stack)
     stack.child("podium.controller").kill()
-    until("it is back and knows", lambda: past(stack) == before, seconds=60)
+    until("it is back, and fires as before", lambda: firing(stack) == before, seconds=60)
+    replica.resume()
+    for rule in ("ReplicaDown", "NoHealthyServer"):
+        until("it is well again", lambda rule=rule: told(receiver, rule, "resolved"), seconds=120)
+        (begun,), (ended,) = (told(receiver, rule, status) for status in ("firing", "resolved"))
+        assert begun["startsAt"] == ended["startsAt"]
 
 
-def past(stack: RunningStack) -> list[Any]:
-    """Alerts that have ended; empty while the controller is away."""
+def told_of_users(stack: RunningStack, receiver: ScriptedServer) -> list[Any]:
+    """Whether requests that the gateway answers itself are told, after one more of them."""
+    stack.ask(prompt="x", max_tokens=1)
+    return told(receiver, "NoHealthyServer", "firing")
+
+
+def health(stack: RunningStack) -> str:
+    return str(httpx.get(f"{stack.control}/monitoring/health", timeout=10).json()["status"])
+
+
+def firing(stack: RunningStack) -> set[tuple[str, float]]:
+    """What fires, and since when; empty while the controller is away."""
+    return {(episode["rule"], episode["fired_at"]) for episode in told_by(stack, "firing")}
+
+
+def test_what_was_told_is_still_known_after_the_controller_was_killed(stack: RunningStack) -> None:
+    before = told_by(stack, "past")
+    assert {"EngineStalled", "ReplicaDown", "NoHealthyServer"} <= {episode["rule"] for episode in before}
+    stack.child("podium.controller").kill()
+    until("it is back and knows", lambda: told_by(stack, "past") == before, seconds=60)
+
+
+def told_by(stack: RunningStack, which: str) -> list[Any]:
+    """Alerts that fire or have ended; empty while the controller is away."""
     try:
-        found: list[Any] = httpx.get(f"{stack.control}/monitoring/alerts", timeout=10).raise_for_status().json()["past"]
+        found: list[Any] = httpx.get(f"{stack.control}/monitoring/alerts", timeout=10).raise_for_status().json()[which]
     except httpx.HTTPError:
         return []
     return found

@@ -15,11 +15,11 @@ import pytest
 from support.browser import Page, browser
 from support.command import podium
 from support.deadline import until
+from support.far_replica import FarReplica
 from support.gateway_stack import RunningStack, running_stack
 
 pytestmark = pytest.mark.slow
 
-TWO = {"blue": {"replicas": 1}, "green": {"replicas": 1}}
 MODEL = {"name": "echo", "source": "none", "engine": {"kind": "echo", "token_interval_seconds": 0.01}}
 CHARTS = (
     "Requests a second",
@@ -35,11 +35,24 @@ CHARTS = (
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
-    """Two environments; a rollout of it waits long enough to be aborted by hand."""
+def far() -> Iterator[FarReplica]:
+    """A server elsewhere, with two GPUs."""
+    with FarReplica() as replica:
+        yield replica
+
+
+@pytest.fixture(scope="module")
+def stack(far: FarReplica, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    """Two environments and a server elsewhere; a rollout waits long enough to be aborted by hand."""
     folder = tmp_path_factory.mktemp("dashboard")
     rollout = {"min_soak_seconds": 600, "interval_seconds": 1}
-    with running_stack(folder, models=[MODEL], gateway={"environments": TWO}, rollout=rollout) as running:
+    environments = {
+        "blue": {"replicas": 1},
+        "green": {"replicas": 1},
+        "far": {"endpoints": [far.address], "metrics": [far.address]},
+    }
+    gateway = {"environments": environments, "weights": {"blue": 100}}
+    with running_stack(folder, models=[MODEL], gateway=gateway, rollout=rollout) as running:
         yield running
 
 
@@ -98,12 +111,53 @@ def test_it_moves_once_a_second(page: Page) -> None:
 
 
 def test_replicas_and_alerts_are_listed(page: Page) -> None:
-    page.wait_for("replicas are there", "document.querySelectorAll('#replicas tbody tr').length === 3")
-    for words in ("gateway", "blue-1", "green-1"):
+    page.wait_for("replicas are there", "document.querySelectorAll('#replicas tbody tr').length === 4")
+    for words in ("gateway", "blue-1", "green-1", "far-1"):
         assert words in page.text("#replicas")
     assert "HighErrorRate" in page.text("#alerts")
-    assert "no server reports the memory of a GPU" in page.text("#alerts")
+    assert "the shared store" not in page.text("#firing")
     assert "No alert has fired" in page.text("#past")
+
+
+def test_models_are_listed_with_their_batch_queue_and_memory(page: Page) -> None:
+    page.wait_for("figures are there", "/ B| kB| MB| GB/.test(document.querySelector('#model-list').innerText)")
+    told = page.text("#model-list")
+    for words in ("echo", "2 ready", "of ", "MB"):
+        assert words in told
+
+
+def test_the_slowest_and_the_newest_requests_are_told_by_their_ids(page: Page, stack: RunningStack) -> None:
+    body = {"model": "echo", "prompt": "slow one", "max_tokens": 150}
+    answer = httpx.post(f"{stack.gateway}/v1/completions", json=body, timeout=60)
+    name = answer.headers["x-request-id"]
+    for panel in ("#slowest", "#newest"):
+        page.wait_for(f"{panel} has it", f"document.querySelector('{panel}').innerText.includes({json.dumps(name)})")
+    first = page.text("#slowest tbody tr")
+    assert name in first
+    assert "150" in first
+    assert "blue-1" in first
+    assert "slow one" not in page.text("main")
+
+
+def test_gpus_are_drawn_and_listed_with_their_power(page: Page) -> None:
+    page.wait_for("their power is known", "/[1-9][0-9.]* W/.test(document.querySelector('#gpus tbody').innerText)")
+    told = page.text("#gpus tbody")
+    for words in ("GPU 0", "GPU 1", "far-1", "60 GB of 80 GB", "75 %", "50 %"):
+        assert words in told
+    assert "Now: " in described(page, "GPU power")
+    assert "Now: " in described(page, "GPU memory and use")
+
+
+def test_a_replica_that_answers_garbage_is_told_and_none_of_its_figures_is_a_zero(page: Page, far: FarReplica) -> None:
+    far.speaks = False
+    page.wait_for("it is told", "/garbage/.test(document.querySelector('#replicas').innerText)")
+    page.wait_for("figures say what they leave out", "/far-1/.test(document.querySelector('#problems').innerText)")
+    page.wait_for("so do requests", "/no list of requests/.test(document.querySelector('#slowest .gap').innerText)")
+    rows = page.run("[...document.querySelectorAll('#gpus tbody tr')].map((row) => row.innerText)")
+    assert [re.findall(r"[0-9]+ (?:GB|%|W)", row) for row in rows] == [[], []]
+    far.speaks = True
+    page.wait_for("it is well again", "!document.querySelector('#problems').innerText")
+    page.wait_for("so are its requests", "!document.querySelector('#slowest .gap')")
 
 
 def test_the_error_budget_is_told_with_how_fast_it_burns(page: Page) -> None:
@@ -156,6 +210,7 @@ def test_a_dead_replica_is_shown_as_dead(page: Page, stack: RunningStack) -> Non
     page.wait_for(
         "the figures say what they leave out", "document.querySelector('#problems').innerText.includes('green-1')"
     )
+    page.wait_for("so do requests", "/green-1/.test(document.querySelector('#slowest .gap')?.innerText)", seconds=30)
     page.wait_for("somebody is told", "document.querySelector('#firing').innerText.includes('ReplicaDown')", seconds=60)
     assert page.text("#status") == "unhealthy"
     replica.resume()
@@ -193,5 +248,8 @@ def test_where_there_are_keys_the_page_asks_for_one_and_the_monitor_has_its_own(
             "the monitor reads the metrics", "!document.querySelector('#replicas').innerText.includes('refused')"
         )
         assert page.text("#replicas").count("up") >= 2
+        assert "No replica tells of a GPU" in page.text("#gpus")
+        assert "No request has ended" in page.text("#newest")
+        page.wait_for("the monitor reads the requests", "!document.querySelector('#slowest .gap')")
         assert "role 'admin'" in page.text("#traffic")
         assert key not in str(page.run("location.href + document.documentElement.outerHTML"))

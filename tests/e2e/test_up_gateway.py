@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import openai
 import psutil
 import pytest
 
 from podium.gateway.attempts import Attempt
+from support.batches import jsonl, line, results
 from support.command import PODIUM, environment, podium
 from support.deadline import until
 from support.gateway_stack import BODY, ECHO, RunningStack, running_stack
@@ -100,6 +102,21 @@ def by_name(stack: RunningStack) -> int:
     """Green's attempts that are no first ones. First attempts of earlier tests may still be counted meanwhile."""
     green = stack.traffic()["environments"]["green"]
     return int(green["attempts"] - green["first_attempts"])
+
+
+def test_servers_of_both_environments_share_files_and_batches(stack: RunningStack) -> None:
+    """A large upload passes the gateway, and every server answers for what another one took and ran."""
+    content = jsonl(*(line(str(number), prompt="x" * 900_000) for number in range(20)))
+    assert stack.set_weights(green=100).status_code == 200
+    with openai.OpenAI(base_url=f"{stack.gateway}/v1", api_key="none") as client:
+        file = client.files.create(file=("lines.jsonl", content), purpose="batch")
+        batch = client.batches.create(input_file_id=file.id, endpoint="/v1/completions", completion_window="24h")
+        assert stack.set_weights(blue=100).status_code == 200
+        assert client.files.content(file.id).content == content
+        until("it has ended", lambda: client.batches.retrieve(batch.id).status == "completed", seconds=60)
+        output = client.files.content(client.batches.retrieve(batch.id).error_file_id or "").content
+    assert len(results(output)) == 20, "the prompts were too long for the model"
+    assert (stack.folder / "podium-batches" / "files" / file.id).exists()
 
 
 def test_there_is_one_exact_line_for_each_attempt(stack: RunningStack) -> None:

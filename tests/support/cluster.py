@@ -10,7 +10,7 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,7 @@ import httpx
 from support.api_server import ApiServer, api_server, endpoint
 from support.command import environment
 from support.deadline import until
+from support.hosts import Hosts
 from support.ports import free_port
 
 START_SECONDS = 60.0
@@ -56,6 +57,7 @@ class Cluster:
     status_port: int
     discovery: str
     stack: ExitStack
+    hosts: Hosts | None = None
     controller: subprocess.Popen[bytes] | None = None
     gateways: list[GatewayProcess] = field(default_factory=list)
 
@@ -91,7 +93,8 @@ class Cluster:
             "--controller": self.discovery,
             "--status": status,
         }
-        process = self._start("podium.supervisor.gateway_pod", words, folder, f"gateway-{host}.log")
+        enter = self.hosts.enter(host) if self.hosts else []
+        process = self._start("podium.supervisor.gateway_pod", words, folder, f"gateway-{host}.log", enter)
         one = GatewayProcess(host, f"http://{status}", process, self.folder / f"gateway-{host}.log")
         until("the gateway is ready", lambda: one.get("/readyz") == 200, seconds=START_SECONDS)
         self.gateways.append(one)
@@ -109,7 +112,7 @@ class Cluster:
                 self.api.delete(name)
         for port in ports:
             if (name := f"podium-{environment}-{port}") not in self.api.slices:
-                self.api.put(name, f"podium-{environment}", [endpoint("127.0.0.1")], port)
+                self.api.put(name, f"podium-{environment}", [endpoint(self.discovery.partition(":")[0])], port)
 
     def traffic(self) -> dict[str, Any]:
         """What ``GET /control/traffic`` says."""
@@ -132,11 +135,17 @@ class Cluster:
             return httpx.get(f"{self.control}{path}", timeout=5).is_success
         return False
 
-    def _start(self, module: str, words: dict[str, Any], folder: Path, log: str) -> subprocess.Popen[bytes]:
+    def _start(
+        self, module: str, words: dict[str, Any], folder: Path, log: str, enter: Sequence[str] = ()
+    ) -> subprocess.Popen[bytes]:
         flags = [str(word) for flag in words.items() for word in flag]
         with (self.folder / log).open("ab") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", module, *flags], cwd=folder, env=environment(), stdout=output, stderr=output
+                [*enter, sys.executable, "-m", module, *flags],
+                cwd=folder,
+                env=environment(),
+                stdout=output,
+                stderr=output,
             )
         self.stack.callback(_end, process)
         return process
@@ -153,8 +162,18 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def cluster(folder: Path, *, gateways: int = 2, **settings: Any) -> Iterator[Cluster]:
-    """Blue and green, whose servers the test tells, behind gateways that are ready; ended afterwards."""
+def cluster(
+    folder: Path,
+    *,
+    gateways: int = 2,
+    machines: Hosts | None = None,
+    drain_seconds: float | None = None,
+    **settings: Any,
+) -> Iterator[Cluster]:
+    """Blue and green, whose servers the test tells, behind gateways that are ready; ended afterwards.
+
+    With ``machines`` each gateway is on one of its own; servers and controller are on the test's.
+    """
     port, status_port, control, discovery = (free_port() for _ in range(4))
     gateway = {
         "listen": f"0.0.0.0:{port}",
@@ -162,6 +181,7 @@ def cluster(folder: Path, *, gateways: int = 2, **settings: Any) -> Iterator[Clu
         "environments": {"blue": {"replicas": 1}, "green": {"replicas": 1}},
         "envoy_threads": 1,
         "weights": {"blue": 100.0},
+        **({} if drain_seconds is None else {"drain_seconds": drain_seconds}),
     }
     (folder / "podium.yaml").write_text(json.dumps({"gateway": gateway, **settings}))
     (folder / "account").mkdir()
@@ -173,10 +193,12 @@ def cluster(folder: Path, *, gateways: int = 2, **settings: Any) -> Iterator[Clu
             control=f"http://127.0.0.1:{control}",
             port=port,
             status_port=status_port,
-            discovery=f"127.0.0.1:{discovery}",
+            discovery=f"{machines.outside if machines else '127.0.0.1'}:{discovery}",
             stack=stack,
+            hosts=machines,
         )
         one.start_controller()
-        for number in range(gateways):
-            one.start_gateway(f"127.0.0.{2 + number}")
+        addresses = list(machines.inside.values()) if machines else [f"127.0.0.{2 + each}" for each in range(gateways)]
+        for address in addresses[:gateways]:
+            one.start_gateway(address)
         yield one

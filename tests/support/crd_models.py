@@ -177,6 +177,74 @@ class PodMonitor(Strict):
     spec: MonitorSpec
 
 
+class RecordingRule(Strict):
+    record: Annotated[str, Field(pattern=r"^[a-zA-Z_:][a-zA-Z0-9_:]*$")]
+    expr: str
+    labels: dict[str, str] = {}
+
+
+class AlertingRule(Strict):
+    alert: str
+    expr: str
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    keep_firing_for: Duration | None = None
+    for_: Annotated[Duration | None, Field(alias="for")] = None
+
+
+class RuleGroup(Strict):
+    name: str
+    interval: Duration
+    rules: list[RecordingRule | AlertingRule]
+
+
+class RuleSpec(Strict):
+    groups: list[RuleGroup]
+
+
+class PrometheusRule(Strict):
+    apiVersion: Literal["monitoring.coreos.com/v1"]  # noqa: N815
+    kind: Literal["PrometheusRule"]
+    metadata: Metadata
+    spec: RuleSpec
+
+
+class GroupUpdate(Strict):
+    maxUnavailable: Annotated[int, Field(ge=0)]  # noqa: N815
+    maxSurge: Annotated[int, Field(ge=0)]  # noqa: N815
+
+
+class GroupRollout(Strict):
+    type: Literal["RollingUpdate"]
+    rollingUpdateConfiguration: GroupUpdate  # noqa: N815
+
+
+class GroupNetwork(Strict):
+    subdomainPolicy: Literal["Shared", "UniquePerReplica"]  # noqa: N815
+
+
+class GroupTemplate(Strict):
+    size: Annotated[int, Field(ge=1)]
+    restartPolicy: Literal["RecreateGroupOnPodRestart", "None"]  # noqa: N815
+    leaderTemplate: dict[str, Any]  # noqa: N815 - those of Deployments, checked as such
+    workerTemplate: dict[str, Any]  # noqa: N815
+
+
+class GroupSpec(Strict):
+    replicas: Annotated[int, Field(ge=0)] | None = None
+    rolloutStrategy: GroupRollout  # noqa: N815
+    startupPolicy: Literal["LeaderCreated", "LeaderReady"]  # noqa: N815
+    networkConfig: GroupNetwork  # noqa: N815
+    leaderWorkerTemplate: GroupTemplate  # noqa: N815
+
+
+class LeaderWorkerSet(Strict):
+    apiVersion: Literal["leaderworkerset.x-k8s.io/v1"]  # noqa: N815
+    kind: Literal["LeaderWorkerSet"]
+    metadata: Metadata
+    spec: GroupSpec
+
+
 class TemplateName(Strict):
     templateName: Name  # noqa: N815
 
@@ -351,8 +419,11 @@ class VirtualService(Strict):
 
 CUSTOM: dict[str, type[Strict]] = {
     kind.__name__: kind
-    for kind in (HTTPRoute, ScaledObject, PodMonitor, Rollout, AnalysisTemplate, Canary, VirtualService)
-}
+    for kind in (
+        HTTPRoute, ScaledObject, PodMonitor, PrometheusRule, LeaderWorkerSet, Rollout, AnalysisTemplate, Canary,
+        VirtualService,
+    )
+}  # fmt: skip
 
 
 def check_custom(value: dict[str, Any]) -> None:

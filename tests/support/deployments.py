@@ -90,6 +90,45 @@ INGRESS: Document = {
 ISTIO: Document = {**FULL, "deploy": {**FULL["deploy"], "route": {"kind": "istio", "host_names": ["m.example"]}}}
 """Weights of a mesh."""
 
+MESHED: Document = {
+    **GATEWAYS,
+    "deploy": {**GATEWAYS["deploy"], "mesh": {"kind": "linkerd"}, "logging": {"kind": "vector"}},
+}
+"""Linkerd's proxies beside servers and gateways; Vector collects."""
+
+OWN_WEIGHTS: Document = {
+    **FULL,
+    "models": FULL["models"][:1],
+    "deploy": {
+        **FULL["deploy"],
+        "weights": {"kind": "init", "size": "4Gi"},
+        "logging": {"kind": "fluent-bit"},
+        "monitoring_labels": {"release": "kube-prometheus-stack"},
+    },
+}
+"""Each pod fetches its own; Fluent Bit collects."""
+
+SPREAD: Document = {
+    **FULL,
+    "models": [{"name": "big", "source": "owner/big", "engine": "vllm", "python": "/opt/vllm/bin/python"}],
+    "deploy": {**FULL["deploy"], "accelerators": {"per_replica": 16, "per_node": 8, "available": 512}},
+}
+"""One copy takes sixteen GPUs, of two nodes."""
+
+SLICES: Document = {
+    **LARGE,
+    "deploy": {
+        **LARGE["deploy"],
+        "accelerators": {
+            "allocation": "claim",
+            "device_class": "mig.nvidia.com",
+            "device_selector": 'device.attributes["gpu.nvidia.com"].profile == "3g.40gb"',
+            "available": 8,
+        },
+    },
+}
+"""Slices of GPUs, claimed."""
+
 GPUS: Document = {"accelerators": {"per_replica": 2, "available": 64}}
 
 VARIETIES: dict[str, tuple[Document, Profile]] = {
@@ -104,6 +143,10 @@ VARIETIES: dict[str, tuple[Document, Profile]] = {
     "istio-cpu": (ISTIO, "cpu"),
     "folders-cpu": (FOLDERS, "cpu"),
     "folders-gpu": (FOLDERS, "gpu"),
+    "mesh-cpu": (MESHED, "cpu"),
+    "own-weights-cpu": (OWN_WEIGHTS, "cpu"),
+    "spread-gpu": (SPREAD, "gpu"),
+    "slices-gpu": (SLICES, "gpu"),
 }
 
 
@@ -115,7 +158,8 @@ def settings_of(document: Document, **deploy: Any) -> Settings:
 
 def files_of(document: Document, profile: Profile = "cpu", **deploy: Any) -> dict[str, str]:
     """What is rendered."""
-    more = {**GPUS, **deploy} if profile == "gpu" else deploy
+    counted = "accelerators" in document.get("deploy", {})
+    more = {**GPUS, **deploy} if profile == "gpu" and not counted else deploy
     return render(settings_of(document, **more), profile)
 
 

@@ -27,6 +27,7 @@ def _place(root: Path, mount: dict[str, Any], group: int) -> None:
     _mount("-t", "tmpfs", "-o", f"mode=0770,uid=0,gid={group}", "tmpfs", str(target))
     for name, text in mount["files"].items():
         path = target / name
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
         os.chown(path, 0, group)
         path.chmod(mount["mode"] or 0o444)

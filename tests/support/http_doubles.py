@@ -11,14 +11,18 @@ from typing import Any, Self
 import numpy as np
 
 from podium.api.backend import Backend, RequestObserver
+from podium.api.batches import Batches
 from podium.api.record import RequestRecord
 from podium.api.text_tasks import TextTasks
 from podium.config.access import Access
+from podium.config.batches import Batches as BatchSettings
 from podium.config.server import Server
-from podium.core.errors import ModelNotFound, PodiumError, Unauthenticated
+from podium.core.batch import Order, StoredBatch, StoredFile
+from podium.core.errors import ModelNotFound, NotFound, PodiumError, Unauthenticated
 from podium.core.generation import Chunk, GenerationRequest, Prompt, TextPrompt, TokenLogprob, TokensPrompt
 from podium.core.identity import LOCAL, Principal
 from podium.core.one_shot import Input, OneShotRequest, PairPrompt, Vectors, WindowedPrompt
+from podium.core.phase import enter
 from podium.core.standing import CacheStatus, Standing
 from podium.core.task_answers import Entity, Filling, FoundAnswer, LabelScore
 
@@ -63,12 +67,6 @@ def prompt_tokens(prompt: Prompt | Input) -> int:
     return len(prompt.text.split()) if isinstance(prompt, TextPrompt) else len(prompt.messages)
 
 
-@dataclass
-class FakeTiming:
-    queue_seconds: float | None = 0.001
-    first_token_seconds: float | None = 0.002
-
-
 class FakeGeneration:
     """Plays chunks; an exception among them is raised, an event among them is waited for."""
 
@@ -76,7 +74,6 @@ class FakeGeneration:
         self.model = model
         self.version = "1"
         self.engine = "fake"
-        self.timing = FakeTiming()
         self.cache_status: CacheStatus = "miss"
         self.age_seconds: float | None = None
         self.similarity: float | None = None
@@ -148,9 +145,11 @@ class FakeDispatcher:
         self.asked.set()
         if self.hold is not None:
             await self._held(self.hold)
+        enter("queue")
         steps = self.script(request)
         if isinstance(steps, PodiumError):
             raise steps
+        enter("run")
         generation = FakeGeneration(status.name, steps)
         if self.dress is not None:
             self.dress(request, generation)
@@ -197,7 +196,6 @@ class FakeEmbedded:
     model: str = "demo"
     version: str = "1"
     engine: str = "fake"
-    queue_seconds: float = 0.001
     standings: tuple[Standing, ...] = ()
 
 
@@ -420,6 +418,9 @@ class FakeGatekeeper:
             raise Unauthenticated("A valid key is required. Send it as `Authorization: Bearer KEY`.")
         return self.anonymous
 
+    def renewed(self, earlier: Principal) -> Principal:
+        return earlier
+
     def is_copy(self, shown: str) -> bool:
         return shown == COPY_KEY
 
@@ -480,11 +481,76 @@ class FakeObserver:
     routes: list[str] = field(default_factory=list)
     records: list[RequestRecord] = field(default_factory=list)
 
-    def received(self, route: str) -> None:
-        self.routes.append(route)
+    def received(self, record: RequestRecord) -> None:
+        self.routes.append(record.route)
 
     def finished(self, record: RequestRecord) -> None:
         self.records.append(replace(record))
+
+    def background(self, record: RequestRecord) -> None:
+        self.records.append(replace(record))
+
+
+@dataclass
+class FakeUpload:
+    """Keeps how much arrived."""
+
+    tenant: str
+    size_bytes: int = 0
+
+    async def write(self, data: bytes) -> None:
+        self.size_bytes += len(data)
+
+    async def keep(self, filename: str, *, keep_seconds: int | None = None) -> StoredFile:
+        return StoredFile("file-demo", self.tenant, filename, "batch", self.size_bytes, 1, 1 + (keep_seconds or 1))
+
+    async def close(self) -> None:
+        pass
+
+
+class FakeBatches:
+    """One file ``file-demo`` and one batch that its tests call ``demo``; anything else does not exist."""
+
+    settings = BatchSettings()
+
+    def __init__(self) -> None:
+        self.orders: list[Order] = []
+
+    async def upload(self, caller: Principal) -> FakeUpload:
+        return FakeUpload(caller.tenant)
+
+    async def file(self, caller: Principal, file_id: str) -> StoredFile:
+        if file_id not in ("demo", "file-demo"):
+            raise NotFound("You have no file of that id.", param="id")
+        return StoredFile(file_id, caller.tenant, "lines.jsonl", "batch", 1, 1, 2)
+
+    async def content(self, caller: Principal, file_id: str) -> tuple[StoredFile, AsyncIterator[bytes]]:
+        async def pieces() -> AsyncIterator[bytes]:
+            yield b"x"
+
+        return await self.file(caller, file_id), pieces()
+
+    async def list_files(self, caller: Principal, **_: object) -> list[StoredFile]:
+        return [await self.file(caller, "file-demo")]
+
+    async def delete_file(self, caller: Principal, file_id: str) -> None:
+        await self.file(caller, file_id)
+
+    async def add_batch(self, caller: Principal, order: Order) -> StoredBatch:
+        await self.file(caller, order.input_file_id)
+        self.orders.append(order)
+        return StoredBatch("batch_demo", caller, "", order, 1)
+
+    async def batch(self, caller: Principal, batch_id: str) -> StoredBatch:
+        if batch_id not in ("demo", "batch_demo"):
+            raise NotFound("You have no batch of that id.", param="id")
+        return StoredBatch(batch_id, caller, "", Order("file-demo", "/v1/embeddings", "24h", 86400), 1)
+
+    async def list_batches(self, caller: Principal, **_: object) -> list[StoredBatch]:
+        return [await self.batch(caller, "batch_demo")]
+
+    async def cancel(self, caller: Principal, batch_id: str) -> StoredBatch:
+        return await self.batch(caller, batch_id)
 
 
 def fake_backend(
@@ -500,6 +566,7 @@ def fake_backend(
     embedder: FakeEmbedder | None = None,
     classifier: FakeClassifier | None = None,
     text_tasks: FakeTextTasks | None = None,
+    batches: Batches | None = None,
     draining: Callable[[], bool] = lambda: False,
 ) -> Backend:
     """A backend on a fake dispatcher that shares its models. Callers without a key may do everything."""
@@ -515,9 +582,10 @@ def fake_backend(
         gatekeeper=gatekeeper or FakeGatekeeper(),
         cache=cache or FakeCache(),
         usage=usage or FakeUsage(),
-        metrics=lambda: b"# HELP podium_up 1\npodium_up 1\n",
+        metrics=lambda _: (b"# HELP podium_up 1\npodium_up 1\n", "text/plain; version=0.0.4; charset=utf-8"),
         draining=draining,
         started_at_monotonic_seconds=time.monotonic() - 5,
         observer=observer or FakeObserver(),
+        batches=batches or FakeBatches(),
         version="9.9",
     )

@@ -15,7 +15,10 @@ _EXAMPLES = {
     "{model_name:hf}": "demo",
     "{model_id:card}": "demo",
     "{name}": "start.js",
+    "{file_id}": "demo",
+    "{batch_id}": "demo",
 }
+_NO_BODY = {"/v1/batches/{batch_id}/cancel"}
 
 
 def routes() -> list[Route]:
@@ -32,8 +35,9 @@ def concrete_paths() -> list[str]:
 
 
 def body_paths() -> list[str]:
-    """Paths that take a JSON body."""
-    return [filled(route.path) for route in routes() if "POST" in (route.methods or ())]
+    """Paths that take a JSON body, and the one that takes a form."""
+    found = [route.path for route in routes() if "POST" in (route.methods or ()) and route.path not in _NO_BODY]
+    return [filled(path) for path in found]
 
 
 def filled(template: str) -> str:

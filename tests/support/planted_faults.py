@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from podium.deploy.lint.graph import Graph
-from support.deployments import added, changed, without
+from support.deployments import VARIETIES, added, changed, sets_of, without
 
 Fault = Callable[[Graph], Graph]
 Value = dict[str, Any]
@@ -116,6 +119,107 @@ def _quota(gpus: str) -> Fault:
     return lambda graph: added(_both(**{"nvidia.com/gpu": 1})(graph), quota)
 
 
+@cache
+def _of_variety(name: str) -> Graph:
+    """The production set of another variety of settings."""
+    document, profile = VARIETIES[name]
+    with TemporaryDirectory() as folder:
+        return sets_of(Path(folder), document, profile)["overlays/production"]
+
+
+def _in(name: str, fault: Fault) -> Fault:
+    """A fault in another variety, since the full set has nothing of that kind."""
+    return lambda _graph: fault(_of_variety(name))
+
+
+@cache
+def _logs(name: str) -> Graph:
+    document, profile = VARIETIES[name]
+    with TemporaryDirectory() as folder:
+        return sets_of(Path(folder), document, profile)["logging"]
+
+
+def _in_logs(name: str, old: str, new: str) -> Fault:
+    def change(config: Value) -> None:
+        config["data"] = {key: text.replace(old, new) for key, text in config["data"].items()}
+
+    return lambda _graph: changed(_logs(name), "ConfigMap", change)
+
+
+def _annotated(**changes: str | None) -> Fault:
+    """Annotations of blue's pods in the mesh, by the last part of their name."""
+
+    def change(value: Value) -> None:
+        found = value["spec"]["template"]["metadata"]["annotations"]
+        for short, new in changes.items():
+            name = next((name for name in found if name.endswith(short.replace("_", "-"))), short)
+            found.pop(name, None)
+            if new is not None:
+                found[name] = new
+
+    return _in("mesh-cpu", blue(change))
+
+
+def _group(change: Callable[[Value], Any]) -> Fault:
+    return _in("spread-gpu", of("LeaderWorkerSet", lambda g: change(g["spec"]), BLUE))
+
+
+def _leader(spec: Value) -> Value:
+    found: Value = spec["leaderWorkerTemplate"]["leaderTemplate"]["spec"]
+    return found
+
+
+def _worker(spec: Value) -> Value:
+    found: Value = spec["leaderWorkerTemplate"]["workerTemplate"]["spec"]
+    return found
+
+
+def _gpus(amount: int) -> Callable[[Value], Any]:
+    def change(spec: Value) -> None:
+        for side in ("requests", "limits"):
+            for pod in (_leader(spec), _worker(spec)):
+                pod["containers"][0]["resources"][side]["nvidia.com/gpu"] = amount
+
+    return change
+
+
+def _expressions(old: str, new: str, name: str = "podium") -> Fault:
+    def change(value: Value) -> None:
+        for group in value["spec"]["groups"]:
+            for rule in group["rules"]:
+                rule["expr"] = rule["expr"].replace(old, new)
+
+    return of("PrometheusRule", change, name)
+
+
+def _dashboard(old: str, new: str) -> Fault:
+    return of(
+        "ConfigMap",
+        lambda c: c.update(data={key: text.replace(old, new) for key, text in c["data"].items()}),
+        "podium-dashboards",
+    )
+
+
+def _filling_job(graph: Graph) -> Graph:
+    """The job that fills the claim comes into the set, and pods no longer wait for it."""
+    document, profile = VARIETIES["full-cpu"]
+    with TemporaryDirectory() as folder:
+        job = sets_of(Path(folder), document, profile)["weights"]
+    kept = [
+        item for item in job.items if item.kind != "Namespace" and graph.find(item.kind, item.name, "podium") is None
+    ]
+    return in_pod(lambda pod: pod.pop("initContainers"))(Graph((*graph.items, *kept)))
+
+
+def _meshed_job(_graph: Graph) -> Graph:
+    document, profile = VARIETIES["full-cpu"]
+    with TemporaryDirectory() as folder:
+        job = sets_of(Path(folder), document, profile)["weights"]
+    return changed(
+        job, "Job", lambda j: j["spec"]["template"]["metadata"].update(annotations={"linkerd.io/inject": "enabled"})
+    )
+
+
 def _set(value: Value, key: str, new: Any) -> None:
     value[key] = new
 
@@ -153,7 +257,7 @@ FAULTS: dict[str, list[Fault]] = {
         _env("API_KEY", "abc"),
         _env("REDIS_URL", "redis://app:hunter2@podium-redis:6379/0"),
         in_container(lambda c: c["command"].append("--key=hf_" + "a" * 34)),
-        of("ConfigMap", lambda c: c["data"].update(extra="password: correcthorsebattery")),
+        of("ConfigMap", lambda c: c["data"].update(extra="password: correcthorsebattery"), "podium-config"),
         of("Service", lambda s: s["metadata"].update(annotations={"note": "token=abcdefghijklmnop"}), BLUE),
     ],
     "secret-in-environment": [
@@ -182,7 +286,17 @@ FAULTS: dict[str, list[Fault]] = {
         _volume("cache", emptyDir={"sizeLimit": "100Gi"}),
         _volume("temporary", emptyDir={"sizeLimit": "8Gi", "medium": "Memory"}),
     ],
-    "resources-toleration": [_both(**{"nvidia.com/gpu": 1})],
+    "resources-toleration": [
+        _both(**{"nvidia.com/gpu": 1}),
+        _in("full-gpu", in_pod(lambda p: p["tolerations"][0].update(key="nvidia.com/mig-3g.40gb"))),
+        _in("slices-gpu", in_pod(_drop("tolerations"))),
+    ],
+    "resources-claim": [
+        _in("slices-gpu", lambda graph: without(graph, "ResourceClaimTemplate")),
+        _in("slices-gpu", in_container(lambda c: c["resources"]["claims"][0].update(name="gpu"))),
+        _in("slices-gpu", in_container(lambda c: c["resources"].pop("claims"))),
+        _in("slices-gpu", _both(**{"nvidia.com/gpu": 1})),
+    ],
     "port-service": [_service(lambda s: s["ports"][0].update(targetPort="web"))],
     "port-route": [
         _rule(lambda rule: rule["backendRefs"][0].update(port=80)),
@@ -221,9 +335,14 @@ FAULTS: dict[str, list[Fault]] = {
     "scaler-range": [_scaler(lambda s: s["spec"].update(minReplicaCount=9))],
     "scaler-signal": [_scaler(lambda s: s["spec"]["triggers"].append({"type": "cpu", "metadata": {"value": "60"}}))],
     "scaler-unscraped": [lambda graph: without(graph, "PodMonitor")],
+    "scaler-unwatched": [
+        lambda graph: without(graph, "PrometheusRule", "podium-scalers"),
+        _expressions("blue", "green", "podium-scalers"),
+    ],
     "volume-claim": [lambda graph: without(graph, "PersistentVolumeClaim")],
     "volume-one-node": [of("PersistentVolumeClaim", lambda c: c["spec"].update(accessModes=["ReadWriteOnce"]))],
     "volume-kind": [in_pod(lambda p: p["volumes"].append({"name": "node", "hostPath": {"path": "/var/models"}}))],
+    "volume-order": [_filling_job],
     "network-open": [
         lambda graph: without(without(graph, "NetworkPolicy", "default-deny"), "NetworkPolicy", "podium"),
         lambda graph: without(graph, "NetworkPolicy"),
@@ -280,8 +399,49 @@ FAULTS: dict[str, list[Fault]] = {
         _budget(lambda s: s.pop("unhealthyPodEvictionPolicy")),
     ],
     "rollout-quota": [_quota("4")],
-    "query-series": [_scaler(lambda s: _trigger(s).update(query="sum(podium_requests_waiting)"))],
+    "query-series": [
+        _scaler(lambda s: _trigger(s).update(query="sum(podium_requests_waiting)")),
+        _expressions("podium_requests_total", "podium_request_count"),
+        _dashboard("podium_requests_total", "podium_request_count"),
+    ],
     "query-type": [_scaler(lambda s: _trigger(s).update(query="sum(rate(podium_model_waiting_requests[1m]))"))],
     "query-syntax": [_scaler(lambda s: _trigger(s).update(query="sum(podium_model_waiting_requests"))],
     "query-label": [_monitor(lambda s: s["podMetricsEndpoints"][0].pop("relabelings"))],
+    "query-job": [_expressions('job="podium/podium"', 'job="podium"')],
+    "query-dashboard": [_dashboard('"panels"', '"panel"'), _dashboard("{", "")],
+    "group-size": [
+        _group(_gpus(4)),
+        _group(lambda s: s["leaderWorkerTemplate"].update(size=1)),
+        _in("full-gpu", in_container(lambda c: c.update(args=["--tensor-parallel-size=4"]))),
+    ],
+    "group-restart": [_group(lambda s: s["leaderWorkerTemplate"].update(restartPolicy="None"))],
+    "group-startup": [_group(lambda s: s.update(startupPolicy="LeaderReady"))],
+    "group-network": [
+        _in("spread-gpu", _policy(lambda s: s["ingress"][0].update(ports=[{"port": 29500}]), "podium-group")),
+        _in("spread-gpu", _policy(lambda s: s["egress"].pop(), "podium-group")),
+    ],
+    "group-shared-memory": [
+        _group(lambda s: _worker(s)["containers"][0]["volumeMounts"].pop()),
+        _in("full-gpu", _volume("shared-memory", emptyDir={"sizeLimit": "1Gi"})),
+    ],
+    "mesh-drain": [
+        _annotated(proxy_enable_native_sidecar=None),
+        _annotated(shutdown_grace_period=None),
+        _annotated(shutdown_grace_period="60s"),
+        _annotated(**{"config.alpha.linkerd.io/proxy-wait-before-exit-seconds": "300"}),
+    ],
+    "mesh-network": [
+        _in("mesh-cpu", _policy(lambda s: s["ingress"][0]["ports"].pop())),
+        _in("mesh-cpu", _policy(lambda s: s["egress"].pop(1), "podium-gateway")),
+    ],
+    "mesh-job": [_meshed_job],
+    "logs-labels": [
+        _in_logs("own-weights-cpu", "$level,$namespace", "$level,$request_id"),
+        _in_logs("mesh-cpu", "app: podium", "pod: x"),
+    ],
+    "logs-fields": [
+        _in_logs("own-weights-cpu", "allowlist_key", "denylist_key"),
+        _in_logs("own-weights-cpu", "- ts\n", "- line\n"),
+        _in_logs("mesh-cpu", "filter(line)", "merge(line)"),
+    ],
 }

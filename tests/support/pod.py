@@ -38,6 +38,14 @@ def _is_open(path: Path) -> bool:
     return bool(path.stat().st_mode & 0o001)
 
 
+def surroundings() -> dict[str, list[str]]:
+    """What of this machine a container's root has, read-only: its programs."""
+    return {
+        "bound": sorted(path.name for path in Path("/").iterdir() if path.name not in _HIDDEN and _is_open(path)),
+        "programs": sorted({str(Path(path).resolve()) for path in (sys.base_prefix, sys.prefix, ROOT)}),
+    }
+
+
 @dataclass(frozen=True)
 class Pod:
     """One workload of a rendered set."""
@@ -85,8 +93,7 @@ class Pod:
             "environment": {**env, "PATH": os.environ["PATH"]},
             "user": at(self.workload.pod, "securityContext", "runAsUser"),
             "group": at(self.workload.pod, "securityContext", "runAsGroup"),
-            "bound": sorted(path.name for path in Path("/").iterdir() if path.name not in _HIDDEN and _is_open(path)),
-            "programs": sorted({str(Path(path).resolve()) for path in (sys.base_prefix, sys.prefix, ROOT)}),
+            **surroundings(),
             "hosts": list(hosts),
             "mounts": [self._mount(each, secrets or {}) for each in entries(self.container.get("volumeMounts"))],
         }

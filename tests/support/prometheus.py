@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,8 +46,10 @@ class Prometheus:
 
 
 @contextmanager
-def running_prometheus(config: Mapping[str, Any], folder: Path) -> Iterator[Prometheus]:
-    """A Prometheus with ``config``; names of rule files in it are relative to ``folder``."""
+def running_prometheus(
+    config: Mapping[str, Any], folder: Path, *, features: Sequence[str] = ()
+) -> Iterator[Prometheus]:
+    """A Prometheus with ``config``; names of rule files in it are relative to ``folder``. ``features`` are on."""
     program, port = require_program("prometheus"), free_port()
     path = folder / "prometheus.yml"
     path.write_text(yaml.safe_dump(dict(config)))
@@ -55,6 +57,7 @@ def running_prometheus(config: Mapping[str, Any], folder: Path) -> Iterator[Prom
         f"--config.file={path}",
         f"--storage.tsdb.path={folder / 'data'}",
         f"--web.listen-address=127.0.0.1:{port}",
+        *(f"--enable-feature={feature}" for feature in features),
     ]
     with subprocess.Popen([program, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         found = Prometheus(f"http://127.0.0.1:{port}")

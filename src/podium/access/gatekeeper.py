@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from podium.access import api_keys, key_record
 from podium.access.key_directory import KeyDirectory
 from podium.access.run_keys import DEPLOYER, MONITOR, read_run_key
-from podium.access.tokens import TokenRefused, TokenVerifier
+from podium.access.tokens import KEY_ID_START, TokenRefused, TokenVerifier
 from podium.config.access import Access
 from podium.core.errors import Unauthenticated, Unavailable
-from podium.core.identity import LOCAL, STRANGER, Principal
+from podium.core.identity import ANONYMOUS_TENANT, LOCAL, STRANGER, Principal
 
 REFUSAL = "A valid key is required. Send it as `Authorization: Bearer KEY`."
 NOT_LOADED_RETRY_SECONDS = 1.0
@@ -57,6 +57,21 @@ class Gatekeeper:
         if len(given) > 1:
             raise Unauthenticated(REFUSAL)
         return self._with_credential(next(iter(given)))
+
+    def renewed(self, earlier: Principal) -> Principal:
+        """Who ``identify`` found ``earlier``, with the rights that it has now.
+
+        Raises ``Unauthenticated`` when its key has ended since, also when another one took its place, and
+        ``Unavailable`` as ``identify`` does. What a token allowed is not looked up again: its issuer tells nobody.
+        """
+        if earlier.tenant == ANONYMOUS_TENANT:
+            return self.identify((), local=earlier == LOCAL)
+        if earlier.key_id.startswith(KEY_ID_START) and self._tokens is not None:
+            return earlier
+        record = self._directory.find(earlier.key_id)
+        if record is not None and record.tenant == earlier.tenant and record.is_valid(self._clock()):
+            return key_record.principal(record)
+        raise Unauthenticated(REFUSAL) if self._directory.loaded else _not_loaded()
 
     def is_copy(self, shown: str) -> bool:
         """Whether ``shown`` is the key that marks the gateway's own copies of requests."""

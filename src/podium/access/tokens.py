@@ -22,6 +22,8 @@ REQUIRED_CLAIMS = ["iss", "aud", "exp", "nbf", "sub"]
 
 _SHAPE = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\Z")
 _ROLES: frozenset[Role] = frozenset(get_args(Role))
+KEY_ID_START = "jwt:"
+"""How the key id of a token begins."""
 _KEY_ID_CHARACTERS = 16
 
 # What malformed bytes can raise in the parsers below us. The signature is checked before claims are read.
@@ -125,4 +127,4 @@ def _key_id(issuer: str, subject: str) -> str:
     digest = hashlib.sha256()
     for part in (issuer.encode(), subject.encode("utf-8", "surrogatepass")):
         digest.update(len(part).to_bytes(8, "big") + part)
-    return f"jwt:{digest.hexdigest()[:_KEY_ID_CHARACTERS]}"
+    return f"{KEY_ID_START}{digest.hexdigest()[:_KEY_ID_CHARACTERS]}"

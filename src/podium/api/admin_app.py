@@ -1,10 +1,10 @@
-"""The admin port: probes with their reasons, and metrics behind the same authentication as the traffic port."""
+"""The admin port: probes with their reasons; metrics and recent requests, guarded as on the traffic port."""
 
 from __future__ import annotations
 
 from starlette.middleware import Middleware
 
-from podium.api import health, metrics
+from podium.api import health, metrics, requests
 from podium.api.app import bare_app
 from podium.api.application import Application, within
 from podium.api.backend import Backend
@@ -19,12 +19,12 @@ from podium.api.routes import RouteLabels
 
 
 def create_admin_app(backend: Backend) -> Application:
-    """``/startupz``, ``/livez`` and ``/readyz``, open to everyone; ``/metrics`` for callers with that role.
+    """``/startupz``, ``/livez`` and ``/readyz``, open to everyone; figures for callers with the role ``metrics``.
 
-    They neither wait nor count as requests.
+    ``/metrics`` and ``/requests/recent`` are the figures. Nothing here waits or counts as a request.
     """
     app = bare_app(backend, title="Podium admin")
-    app.router.routes.extend([*health.probes.routes, *metrics.router.routes])
+    app.router.routes.extend([*health.probes.routes, *metrics.router.routes, *requests.router.routes])
     limits = backend.server.limits
     return within(
         app,

@@ -15,7 +15,7 @@ from podium.api.record import RequestRecord, record_of
 from podium.api.standings import joined
 from podium.api.tools import Call, collect
 from podium.core.errors import EngineError, InvalidRequest, PodiumError, RateLimited
-from podium.core.generation import Chunk, GenerationRequest, TokenLogprob, Usage
+from podium.core.generation import ChatPrompt, Chunk, GenerationRequest, TokenLogprob, Usage
 from podium.core.standing import CacheStatus
 
 _COST: tuple[CacheStatus, ...] = ("bypass", "hit", "semantic", "attach", "miss")
@@ -99,6 +99,7 @@ async def _run_or_error(
 
 
 async def _run(dispatcher: Dispatcher, request: GenerationRequest, record: RequestRecord) -> Whole:
+    note_asked(record, request)
     generation = await dispatcher.generate(request)
     note_start(record, generation)
     choices = [Choice(index) for index in range(request.sampling.n)]
@@ -119,6 +120,7 @@ async def start(request: Request, dispatcher: Dispatcher, requests: Sequence[Gen
 
     If one fails, or the client hangs up, those that started are aborted and the error is raised.
     """
+    note_asked(record_of(request.scope), requests[0])
     async with stop_on_disconnect(request.receive), _closing_on_error() as started:
         with first_error():
             async with asyncio.TaskGroup() as group:
@@ -149,10 +151,16 @@ def first_error() -> Iterator[None]:
         raise failures.exceptions[0] from None
 
 
+def note_asked(record: RequestRecord, request: GenerationRequest) -> None:
+    """Write into ``record`` what kind of a generation is asked for, and how."""
+    record.operation = "chat" if isinstance(request.prompt, ChatPrompt) else "text_completion"
+    record.sampling = request.sampling
+
+
 def note_start(record: RequestRecord, generation: Generation) -> None:
     """Write into ``record`` who answers, from where, and how the caller's quotas stand."""
-    if record.begun_seconds is None:
-        record.begun_seconds = record.seconds_so_far()
+    if record.begun_at_seconds is None:
+        record.begun_at_seconds = record.seconds_so_far()
     record.model = generation.model
     record.version = generation.version
     record.engine = generation.engine
@@ -181,9 +189,7 @@ def note_end(record: RequestRecord, generation: Generation, usage: Usage, finish
     if generation.cache_status in _COMPUTED:
         record.computed = Usage.total((record.computed, usage))
     record.finish_reason = record.finish_reason or finish_reason
-    record.generated_seconds = record.seconds_so_far()
-    record.queue_seconds = generation.timing.queue_seconds
-    record.first_token_seconds = generation.timing.first_token_seconds
+    record.generated_at_seconds = record.seconds_so_far()
 
 
 def check_prompt_count(count: int, most: int, param: str) -> None:

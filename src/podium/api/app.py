@@ -6,7 +6,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
-from podium.api import cloud, docs, health, hf_chat, metrics
+from podium.api import cloud, docs, health, hf_chat, metrics, requests
 from podium.api.anthropic import messages
 from podium.api.application import Application, within
 from podium.api.backend import Backend
@@ -21,7 +21,7 @@ from podium.api.middleware import answer_facts
 from podium.api.middleware.access_log import AccessLog
 from podium.api.middleware.answer_facts import AnswerFacts
 from podium.api.middleware.authenticate import Authenticate
-from podium.api.middleware.body_limit import BodyLimit
+from podium.api.middleware.body_limit import BodyLimit, Bounds
 from podium.api.middleware.drain import Drain
 from podium.api.middleware.error_funnel import ErrorFunnel
 from podium.api.middleware.header_limit import HeaderLimit
@@ -34,7 +34,7 @@ from podium.api.native import models as native_models
 from podium.api.ollama import embed as ollama_embed
 from podium.api.ollama import generate as ollama_generate
 from podium.api.ollama import models as ollama_models
-from podium.api.openai import chat, completions, embeddings, responses, tokenize
+from podium.api.openai import batches, chat, completions, embeddings, files, responses, tokenize
 from podium.api.openai import models as openai_models
 from podium.api.openapi import describe
 from podium.api.routes import RouteLabels
@@ -53,6 +53,8 @@ _ROUTERS = (
     completions.router,
     embeddings.router,
     responses.router,
+    files.router,
+    batches.router,
     messages.router,
     ollama_generate.router,
     ollama_embed.router,
@@ -78,6 +80,7 @@ _ROUTERS = (
     health.router,
     health.probes,
     metrics.router,
+    requests.router,
     docs.router,
 )
 _BROWSER_HEADERS = (
@@ -85,6 +88,8 @@ _BROWSER_HEADERS = (
     "cache-control",
     "content-type",
     "idempotency-key",
+    "traceparent",
+    "tracestate",
     "x-api-key",
     "x-request-id",
     "x-podium-timeout-seconds",
@@ -95,6 +100,7 @@ _EXPOSED_HEADERS = (
     "retry-after-ms",
     "x-podium-ignored",
     "x-should-retry",
+    "traceresponse",
     *answer_facts.HEADERS,
 )
 _GZIP_LEVEL = 4  # a third of the time of 9 for a few per cent of size
@@ -141,13 +147,17 @@ def bare_app(backend: Backend, *, title: str) -> Application:
 def _middleware(backend: Backend, labels: RouteLabels) -> list[Middleware]:
     server, limits = backend.server, backend.server.limits
     outside = [Middleware(PathAlias, server.path_aliases)] if server.path_aliases else []
-    outside += [Middleware(RequestId), Middleware(AccessLog, backend.observer, labels), Middleware(SecurityHeaders)]
+    outside += [
+        Middleware(RequestId, backend.trace_ratio),
+        Middleware(AccessLog, backend.observer, labels, backend.recent),
+        Middleware(SecurityHeaders),
+    ]
     if server.cors_origins:
         outside.append(_cors(server.cors_origins))
     return [
         *outside,
         Middleware(GZipMiddleware, minimum_size=server.gzip_minimum_bytes, compresslevel=_GZIP_LEVEL),
-        Middleware(BodyLimit, max_bytes=limits.body_bytes, max_seconds=limits.body_seconds),
+        Middleware(BodyLimit, max_bytes=limits.body_bytes, max_seconds=limits.body_seconds, uploads=_uploads(backend)),
         Middleware(AnswerFacts),
         Middleware(ErrorFunnel),
         Middleware(HostCheck, server.allowed_hosts),
@@ -160,6 +170,13 @@ def _middleware(backend: Backend, labels: RouteLabels) -> list[Middleware]:
         ),
         Middleware(Drain, backend.draining),
     ]
+
+
+def _uploads(backend: Backend) -> dict[str, Bounds]:
+    if backend.batches is None:
+        return {}
+    settings = backend.batches.settings
+    return {files.PATH: Bounds(settings.file_bytes + files.MOST_FORM_BYTES, settings.upload_seconds)}
 
 
 def _cors(origins: tuple[str, ...]) -> Middleware:

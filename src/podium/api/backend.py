@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, Self
 
+from podium.api.batches import Batches
 from podium.api.embedded import Embedded
+from podium.api.recent_requests import RecentRequests
 from podium.api.record import RequestRecord
 from podium.api.text_tasks import TextTasks
 from podium.config.access import Access
@@ -15,18 +17,6 @@ from podium.core.generation import Chunk, GenerationRequest, Prompt
 from podium.core.identity import Principal
 from podium.core.one_shot import OneShotRequest, Vectors
 from podium.core.standing import CacheStatus, Standing
-
-
-class Timing(Protocol):
-    """When things happened, in seconds after the request was accepted; None until they do."""
-
-    @property
-    def queue_seconds(self) -> float | None:
-        """Wait before the engine took the request."""
-
-    @property
-    def first_token_seconds(self) -> float | None:
-        """Time to first token."""
 
 
 class Generation(Protocol):
@@ -43,10 +33,6 @@ class Generation(Protocol):
     @property
     def engine(self) -> str:
         """Engine kind."""
-
-    @property
-    def timing(self) -> Timing:
-        """Filled as the answer goes on."""
 
     @property
     def cache_status(self) -> CacheStatus:
@@ -351,6 +337,9 @@ class Gatekeeper(Protocol):
         Raises Unauthenticated with one text for every cause.
         """
 
+    def renewed(self, earlier: Principal) -> Principal:
+        """Somebody who was identified earlier, with the rights of now. Raises Unauthenticated when it has none left."""
+
     def is_copy(self, shown: str) -> bool:
         """Whether ``shown`` is the key that marks the gateway's own copies of requests."""
 
@@ -431,22 +420,31 @@ class Usage(Protocol):
 
 
 class RequestObserver(Protocol):
-    """Told of every request: once when it arrives, once when it ends, with the same route label."""
+    """Told of every request: once when it arrives, once when it ends, with the same record and the same route.
 
-    def received(self, route: str) -> None:
-        """A request arrived. ``route`` is a route's template, or ``unmatched``; never caller's text."""
+    What a batch asks is no client's request: it is told once, when it ends, as ``background``.
+    """
+
+    def received(self, record: RequestRecord) -> None:
+        """A request arrived. ``record.route`` is a route's template, or ``unmatched``; never caller's text."""
 
     def finished(self, record: RequestRecord) -> None:
         """It ended; ``record.outcome`` is of the closed set."""
+
+    def background(self, record: RequestRecord) -> None:
+        """A line of a batch was tried; ``record`` as for ``finished``."""
 
 
 class NoObserver:
     """An observer that keeps nothing."""
 
-    def received(self, route: str) -> None:
+    def received(self, record: RequestRecord) -> None:
         """Nothing is kept."""
 
     def finished(self, record: RequestRecord) -> None:
+        """Nothing is kept."""
+
+    def background(self, record: RequestRecord) -> None:
         """Nothing is kept."""
 
 
@@ -454,8 +452,10 @@ class NoObserver:
 class Backend:
     """Everything behind the HTTP surface.
 
-    ``metrics`` renders the Prometheus text, ``draining`` says whether new work is refused,
-    ``started_at_monotonic_seconds`` is when the process started (``time.monotonic``).
+    ``metrics`` renders the metrics page for an ``accept`` header and names its content type, ``draining`` says
+    whether new work is refused, ``trace_ratio`` of the requests that come without a trace are recorded, and
+    ``started_at_monotonic_seconds`` is when the process started (``time.monotonic``). Without ``batches`` there are
+    neither files nor batches.
     """
 
     dispatcher: Dispatcher
@@ -468,11 +468,14 @@ class Backend:
     gatekeeper: Gatekeeper
     cache: ResponseCache
     usage: Usage
-    metrics: Callable[[], bytes]
+    metrics: Callable[[str], tuple[bytes, str]]
     draining: Callable[[], bool]
     started_at_monotonic_seconds: float
     observer: RequestObserver = field(default_factory=NoObserver)
+    recent: RecentRequests = field(default_factory=RecentRequests)
+    batches: Batches | None = None
     version: str = "0"
+    trace_ratio: float = 0.0
 
     def model_name(self, given: str | None) -> str:
         """``given``, or the name of the default model."""

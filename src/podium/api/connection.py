@@ -38,6 +38,7 @@ class Connection(HttpToolsProtocol):
         self._limits = limits
         self._in_headers = True
         self._bytes = 0
+        self._content_bytes = 0
         self._deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -62,7 +63,7 @@ class Connection(HttpToolsProtocol):
         if self._in_headers and self._bytes > self._limits.header_bytes:
             allowed = self._limits.header_bytes
             self._refuse(HeadersTooLarge(f"The headers are too large. At most {allowed} bytes are allowed."))
-        elif self._bytes > FRAMING_FACTOR * self._limits.body_bytes + FRAMING_BYTES:
+        elif self._bytes > FRAMING_FACTOR * max(self._content_bytes, self._limits.body_bytes) + FRAMING_BYTES:
             self._refuse(MalformedHttp("The body's framing takes far more bytes than its content."))
 
     def on_message_begin(self) -> None:
@@ -73,13 +74,18 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """From here on the bytes are the body's."""
         self._in_headers = False
-        self._bytes = 0
+        self._bytes = self._content_bytes = 0
         self._stop_clock()
         super().on_headers_complete()
         if self.cycle is not None and self.cycle.scope is self.scope and asks_for_trailers(self.headers):
             trailing = TrailingTransport(self.transport)
             self.cycle.transport = trailing  # type: ignore[assignment]
             self.scope["extensions"][TRAILER] = trailing.trailer  # type: ignore[assignment]
+
+    def on_body(self, body: bytes) -> None:
+        """Count what is content; how much there may be is the application's to say."""
+        self._content_bytes += len(body)
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The next bytes are the next request's."""

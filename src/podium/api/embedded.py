@@ -33,9 +33,5 @@ class Embedded(Protocol):
         """Tokens of all inputs."""
 
     @property
-    def queue_seconds(self) -> float:
-        """Wait before the engine took the first of them."""
-
-    @property
     def standings(self) -> Sequence[Standing]:
         """The caller's quotas after this request was admitted; empty where none apply."""

@@ -75,6 +75,7 @@ OPENAI: dict[str, OpenAIRow] = {
     "missing_extra": OpenAIRow(501, _SERVER),
     "memory_budget_exceeded": OpenAIRow(507, _SERVER),
     "configuration_error": OpenAIRow(500, _SERVER),
+    "not_configured": OpenAIRow(501, _SERVER),
 }
 
 NATIVE: dict[str, int] = {
@@ -119,6 +120,7 @@ NATIVE: dict[str, int] = {
     "missing_extra": 501,
     "memory_budget_exceeded": 507,
     "configuration_error": 500,
+    "not_configured": 501,
 }
 
 # Anthropic has one type for each status, and a status of its own for a server that has too much to do.

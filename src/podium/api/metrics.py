@@ -1,4 +1,4 @@
-"""``GET /metrics``: Prometheus text, made elsewhere."""
+"""``GET /metrics``: the metrics page in the format that is asked for, made elsewhere."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from podium.api.direct_route import direct_router
 from podium.api.openapi import operation
 
 router = direct_router(tags=["Server"])
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 @router.get("/metrics", **operation("Metrics in Prometheus text format", answer=str, media_type="text/plain"))
 async def metrics(request: Request) -> Response:
-    """All metrics of this process; whatever the query, the same page."""
-    return Response(backend_of(request).metrics(), headers={"content-type": CONTENT_TYPE})
+    """All metrics of this process; whatever the query, the same page. ``accept`` chooses the format."""
+    body, content_type = backend_of(request).metrics(request.headers.get("accept", ""))
+    return Response(body, headers={"content-type": content_type, "vary": "accept"})

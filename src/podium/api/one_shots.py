@@ -94,12 +94,16 @@ def usage_of(computed: Embedded) -> TaskUsage:
     return TaskUsage(computed.prompt_tokens, computed.prompt_tokens)
 
 
-def note(request: Request, computed: Embedded) -> None:
-    """Put down for the log, metrics and headers who computed how much."""
+def note(request: Request, computed: Embedded, *, operation: str | None = None) -> None:
+    """Put down for the log, metrics, headers and traces who computed how much.
+
+    ``operation``: what OpenTelemetry calls the call, where it has a name for it.
+    """
     record = record_of(request.scope)
+    record.operation = operation
     record.model = computed.model
     record.version = computed.version
     record.engine = computed.engine
-    record.queue_seconds = computed.queue_seconds
+    record.generated_at_seconds = record.seconds_so_far()
     record.standings = joined(record.standings, computed.standings)
     record.usage = record.computed = Usage(prompt_tokens=computed.prompt_tokens)

@@ -12,6 +12,7 @@ from pydantic.json_schema import models_json_schema
 from podium.api.errors import Dialect, dialect_of
 from podium.protocols import (
     anthropic,
+    batches,
     cloud,
     hugging_face,
     inference,
@@ -20,6 +21,7 @@ from podium.protocols import (
     ollama,
     openai,
     openai_answers,
+    recent_requests,
     responses,
     tasks,
     text_tasks,
@@ -53,6 +55,7 @@ _REQUESTS: tuple[type[WireModel], ...] = (
     openai.CompletionRequest,
     openai.EmbeddingsRequest,
     responses.ResponsesRequest,
+    batches.BatchCreateRequest,
     tasks.RerankRequest,
     tasks.ClassifyRequest,
     text_tasks.TokenClassificationRequest,
@@ -89,6 +92,11 @@ _ANSWERS = (
     openai_answers.Completion,
     openai_answers.EmbeddingList,
     responses.ResponseObject,
+    batches.FileObject,
+    batches.FileList,
+    batches.FileDeleted,
+    batches.BatchObject,
+    batches.BatchObjectList,
     tasks.RerankAnswer,
     tasks.ClassifyAnswer,
     text_tasks.TokenClassificationAnswer,
@@ -129,6 +137,7 @@ _ANSWERS = (
     native_use.UsageAnswer,
     native_use.CacheStats,
     native_use.CacheCleared,
+    recent_requests.RecentRequestsAnswer,
 )
 TIMEOUT_PARAMETER = {
     "name": "x-podium-timeout-seconds",
@@ -222,6 +231,20 @@ def operation(  # noqa: PLR0913 - what a route says of itself, all by name
     if 429 in responses:
         responses[429]["headers"] = _described(_QUOTA_HEADERS)
     return {"summary": summary, "response_model": None, "responses": responses, "openapi_extra": extra}
+
+
+def form_operation(summary: str, *, answer: Any) -> dict[str, Any]:
+    """``operation`` for the route that takes a form with a file."""
+    found = operation(summary, answer=answer)
+    members = {
+        "file": {"type": "string", "format": "binary", "description": "JSON lines, with a filename."},
+        "purpose": {"type": "string", "enum": ["batch"], "description": "What it is for."},
+        "expires_after[anchor]": {"type": "string", "enum": ["created_at"]},
+        "expires_after[seconds]": {"type": "integer", "minimum": 3600, "maximum": 2_592_000},
+    }
+    schema = {"type": "object", "required": ["file", "purpose"], "properties": members}
+    found["openapi_extra"]["requestBody"] = {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
+    return found
 
 
 def describe(app: FastAPI) -> dict[str, Any]:

@@ -7,9 +7,11 @@ from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from podium.core.generation import Usage
+from podium.core.generation import SamplingParams, Usage
 from podium.core.outcome import Outcome
+from podium.core.phase import Phase
 from podium.core.standing import CacheStatus, Standing
+from podium.core.trace_context import TraceContext, continue_trace
 from podium.protocols.answer_report import AnswerReport, End
 
 _KEY = "podium.record"
@@ -17,16 +19,22 @@ _KEY = "podium.record"
 
 @dataclass(slots=True)
 class RequestRecord:
-    """Filled by whoever learns something. Holds no text of prompts or answers, and no header of the caller.
+    """Filled by whoever learns something. Holds no text of prompts or answers, and of headers only the caller's trace.
 
     ``model`` is ``none`` until it is resolved by the server, so a caller cannot invent label values.
     ``tenant`` and ``key_id`` are None until the caller is known. ``cache_status``, ``age_seconds``,
     ``similarity`` and ``standings`` are those of all generations of the call together; see ``podium.api.answer_facts``.
     ``has_text``: any piece of the answer had some. ``usage`` is what the caller was told, ``computed`` the part of it
-    that an engine worked for.
+    that an engine worked for. ``operation`` is what OpenTelemetry's conventions call the call, None for what they do
+    not know, and ``sampling`` its parameters.
+
+    The ``*_at_seconds`` count from the arrival; of several prompts the first counts. ``queued`` and ``running``: when
+    the request began to wait for the batch, and got its place. ``begun`` and ``generated``: when the first and the
+    last piece of the answer was there.
     """
 
     request_id: str
+    trace: TraceContext = field(default_factory=lambda: continue_trace(None))
     route: str = "unmatched"
     method: str = "GET"
     status: int = 0
@@ -47,10 +55,12 @@ class RequestRecord:
     has_text: bool = False
     usage: Usage = field(default_factory=Usage)
     computed: Usage = field(default_factory=Usage)
-    queue_seconds: float | None = None
-    first_token_seconds: float | None = None
-    begun_seconds: float | None = None
-    generated_seconds: float | None = None
+    operation: str | None = None
+    sampling: SamplingParams | None = None
+    queued_at_seconds: float | None = None
+    running_at_seconds: float | None = None
+    begun_at_seconds: float | None = None
+    generated_at_seconds: float | None = None
     e2e_seconds: float = 0.0
     bytes_in: int = 0
     bytes_out: int = 0
@@ -60,27 +70,65 @@ class RequestRecord:
         """Time since the request arrived."""
         return round(time.monotonic() - self.started_monotonic_seconds, 6)
 
+    def enter(self, phase: Phase) -> None:
+        """The request has got so far; the first time counts."""
+        if phase == "queue" and self.queued_at_seconds is None:
+            self.queued_at_seconds = self.seconds_so_far()
+        elif phase == "run" and self.running_at_seconds is None:
+            self.running_at_seconds = self.seconds_so_far()
+
+    @property
+    def phase(self) -> Phase:
+        """How far it is; of several prompts, the furthest."""
+        if self.generated_at_seconds is not None:
+            return "flush"
+        if self.running_at_seconds is not None:
+            return "run"
+        return "admit" if self.queued_at_seconds is None else "queue"
+
     def phases(self) -> dict[str, float]:
         """``e2e_seconds`` in parts that add up to it: api, queue, prefill, decode, flush. Empty where one is not known.
 
-        ``begun_seconds`` and ``generated_seconds`` are when the first and the last piece was there, since the request
-        arrived; ``queue_seconds`` and ``first_token_seconds`` count from when it was accepted, a little later.
+        An answer that nobody computed for this request (a kept or shared one) has no queue and no prefill: they are 0.
         """
-        begun, generated = self.begun_seconds, self.generated_seconds
-        if self.queue_seconds is None or self.first_token_seconds is None or begun is None or generated is None:
+        begun, generated = self.begun_at_seconds, self.generated_at_seconds
+        if begun is None or generated is None:
             return {}
+        running = begun if self.running_at_seconds is None else self.running_at_seconds
+        queued = running if self.queued_at_seconds is None else self.queued_at_seconds
         return {
-            "api": begun - self.first_token_seconds,
-            "queue": self.queue_seconds,
-            "prefill": self.first_token_seconds - self.queue_seconds,
+            "api": queued,
+            "queue": running - queued,
+            "prefill": begun - running,
             "decode": generated - begun,
             "flush": self.e2e_seconds - generated,
         }
 
     @property
+    def queue_seconds(self) -> float | None:
+        """Wait for the running batch; None for what never waited, or still does."""
+        if self.queued_at_seconds is None or self.running_at_seconds is None:
+            return None
+        return round(self.running_at_seconds - self.queued_at_seconds, 6)
+
+    @property
+    def prefill_seconds(self) -> float | None:
+        """From a place in the batch to the first token; None unless it was computed for this request."""
+        if self.running_at_seconds is None or self.begun_at_seconds is None:
+            return None
+        return self.begun_at_seconds - self.running_at_seconds
+
+    @property
+    def decode_seconds(self) -> float | None:
+        """From the first token to the last; None unless it was computed for this request, to its end."""
+        if self.running_at_seconds is None or self.begun_at_seconds is None or self.generated_at_seconds is None:
+            return None
+        return self.generated_at_seconds - self.begun_at_seconds
+
+    @property
     def ttft_seconds(self) -> float | None:
         """From the request's arrival to its first token; None where there was none."""
-        return None if self.first_token_seconds is None else self.begun_seconds
+        return self.begun_at_seconds
 
     @property
     def seconds_per_output_token(self) -> float | None:

@@ -60,7 +60,7 @@ def calibration_plan(plan: RunPlan, url: str) -> RunPlan:
     calm = Workload(kind="texts", texts=[text], output=Length(mean=max(1, min(output, MOST_OUTPUT_TOKENS))))
     return msgspec.structs.replace(
         plan,
-        target=Target(url=url, model="noop", dialect=plan.target.dialect),
+        target=Target(url=url, model="noop", dialect=plan.target.dialect, streamed=plan.target.streamed),
         load=load,
         workload=calm,
         warm_up_seconds=WARM_UP_SECONDS,

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import httptools
 
-from podium.bench.dialects import Dialect
+from podium.bench.dialect import Dialect
 from podium.bench.events import EventSplitter
 from podium.bench.exchange import Exchange
 from podium.bench.record import Failure

@@ -8,7 +8,8 @@ from typing import Any, Protocol
 import httpx
 import tokenizers
 
-from podium.bench.dialects import DIALECTS, Ask
+from podium.bench.dialect import Ask
+from podium.bench.dialects import DIALECTS
 from podium.bench.plan import Target
 from podium.core.errors import InvalidRequest, NotFound, Unavailable
 
@@ -102,10 +103,10 @@ class UsageCount(_Remote):
     def count(self, text: str) -> int:
         """By sending it."""
         dialect = DIALECTS[self._target.dialect]
-        ask = Ask(text=text, output_tokens=1, ignore_eos=False)
-        body = dialect.body(ask, self._target.model) | {"stream": False}
-        body.pop("stream_options", None)
-        answer = self._post(dialect.path, body)
+        if not dialect.tells_usage:
+            raise InvalidRequest("the answers of this API hold no usage; name a tokenizer file with --tokenizer")
+        ask = Ask(text=text, output_tokens=1, ignore_eos=False, streamed=False)
+        answer = self._post(dialect.path, dialect.body(ask, self._target.model))
         usage = answer.get("usage") if isinstance(answer, dict) else None
         count = usage.get("prompt_tokens") if isinstance(usage, dict) else None
         count = answer.get("input_length") if count is None and isinstance(answer, dict) else count

@@ -1,45 +1,14 @@
-"""The APIs that can be asked: path, body of a request, and what each of its frames means."""
+"""The APIs that can be asked, by name; those that generate text are here."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 
-Message = dict[str, str]
-
-
-class Ask(msgspec.Struct, frozen=True, kw_only=True):
-    """One request before it has a dialect. Exactly one of ``text`` and ``messages`` is given."""
-
-    text: str = ""
-    messages: list[Message] | None = None
-    output_tokens: int
-    ignore_eos: bool = True
-    extra: Mapping[str, object] = {}
-
-
-class Frame(msgspec.Struct, kw_only=True):
-    """What one event of a stream said."""
-
-    text: str = ""  # new output: content or tool call
-    reasoning: str = ""
-    finish_reason: str | None = None
-    error: str | None = None
-    prompt_tokens: int | None = None
-    cached_prompt_tokens: int | None = None
-    output_tokens: int | None = None  # so far, where the server says
-    frame_tokens: int | None = None  # of this frame, where the server says
-    last: bool = False  # the frame that ends the stream
-
-
-class Dialect(msgspec.Struct, frozen=True, kw_only=True):
-    """``read`` turns an event (its name, its data) into a frame. Raises ``ValueError`` when it is none."""
-
-    path: str
-    body: Callable[[Ask, str], dict[str, Any]]
-    read: Callable[[bytes, bytes], Frame]
+from podium.bench.dialect import Ask, Dialect, Frame, error_words
+from podium.bench.one_shot_dialects import ONE_SHOT
+from podium.bench.plan import Target
 
 
 class _Usage(msgspec.Struct):
@@ -59,6 +28,7 @@ class _Delta(msgspec.Struct):
 class _Choice(msgspec.Struct):
     text: str | None = None
     delta: _Delta | None = None
+    message: _Delta | None = None  # of a whole answer
     finish_reason: str | None = None
 
 
@@ -70,6 +40,7 @@ class _OpenAI(msgspec.Struct):
 
 class _Native(msgspec.Struct):
     text: str = ""
+    generated_text: str = ""  # of a whole answer
     token_count: int | None = None
     finish_reason: str | None = None
     usage: _Usage | None = None
@@ -90,12 +61,17 @@ def _openai_frame(name: bytes, data: bytes) -> Frame:
     for choice in event.choices:
         frame.finish_reason = choice.finish_reason or frame.finish_reason
         frame.text += choice.text or ""
-        if choice.delta is not None:
-            frame.text += choice.delta.content or ""
-            frame.reasoning += choice.delta.reasoning_content or choice.delta.reasoning or ""
-            if choice.delta.tool_calls:
-                frame.text += str(choice.delta.tool_calls)
+        said = choice.delta or choice.message
+        if said is not None:
+            frame.text += said.content or ""
+            frame.reasoning += said.reasoning_content or said.reasoning or ""
+            if said.tool_calls:
+                frame.text += str(said.tool_calls)
     return frame
+
+
+def _openai_whole(data: bytes) -> Frame:
+    return _openai_frame(b"", data)
 
 
 def _native_frame(name: bytes, data: bytes) -> Frame:
@@ -107,6 +83,13 @@ def _native_frame(name: bytes, data: bytes) -> Frame:
     return frame
 
 
+def _native_whole(data: bytes) -> Frame:
+    event = _native.decode(data)
+    if event.error is not None:
+        return Frame(error=error_words(event.error))
+    return _with_usage(Frame(text=event.generated_text, finish_reason=event.finish_reason), event.usage)
+
+
 def _with_usage(frame: Frame, usage: _Usage | None) -> Frame:
     if usage is not None:
         frame.prompt_tokens, frame.output_tokens = usage.prompt_tokens, usage.completion_tokens
@@ -116,21 +99,10 @@ def _with_usage(frame: Frame, usage: _Usage | None) -> Frame:
     return frame
 
 
-def error_words(error: Any) -> str:
-    """Code and message of an error member, short."""
-    if isinstance(error, dict):
-        return f"{error.get('code') or error.get('type') or ''} {error.get('message') or ''}".strip()[:200]
-    return str(error or "an error event")[:200]
-
-
 def _openai_common(ask: Ask, model: str) -> dict[str, Any]:
-    own = {
-        "model": model,
-        "max_tokens": ask.output_tokens,
-        "temperature": 0.0,
-        "stream": True,
-        "stream_options": {"include_usage": True},
-    }
+    own: dict[str, Any] = {"model": model, "max_tokens": ask.output_tokens, "temperature": 0.0, "stream": ask.streamed}
+    if ask.streamed:
+        own["stream_options"] = {"include_usage": True}
     return own | ({"ignore_eos": True} if ask.ignore_eos else {})
 
 
@@ -144,12 +116,19 @@ def _chat_body(ask: Ask, model: str) -> dict[str, Any]:
 
 
 def _native_body(ask: Ask, model: str) -> dict[str, Any]:
-    own = {"model": model, "max_new_tokens": ask.output_tokens, "do_sample": False, "stream": True}
+    own = {"model": model, "max_new_tokens": ask.output_tokens, "do_sample": False, "stream": ask.streamed}
     return {"prompt": ask.text, **own, **({"ignore_eos": True} if ask.ignore_eos else {}), **ask.extra}
 
 
 DIALECTS = {
-    "completions": Dialect(path="/v1/completions", body=_completions_body, read=_openai_frame),
-    "chat": Dialect(path="/v1/chat/completions", body=_chat_body, read=_openai_frame),
-    "native": Dialect(path="/generate", body=_native_body, read=_native_frame),
+    "completions": Dialect(path="/v1/completions", body=_completions_body, read=_openai_frame, whole=_openai_whole),
+    "chat": Dialect(path="/v1/chat/completions", body=_chat_body, read=_openai_frame, whole=_openai_whole),
+    "native": Dialect(path="/generate", body=_native_body, read=_native_frame, whole=_native_whole),
+    **ONE_SHOT,
 }
+
+
+def dialect_of(target: Target) -> Dialect:
+    """How to speak with it."""
+    dialect = DIALECTS[target.dialect]
+    return dialect if target.streamed else msgspec.structs.replace(dialect, streams=False)

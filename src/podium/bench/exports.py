@@ -35,6 +35,7 @@ def llm_d(result: RunResult) -> dict[str, Any]:
         "inter_token_latency": _statistics(found.itl, "s/token"),
         "request_latency": _statistics(found.e2e_sent, "s"),
     }
+    latency = {name: figure for name, figure in latency.items() if figure is not None}  # not defined: left out
     requests = {
         "total": found.counts.offered,
         "failures": found.counts.failed,

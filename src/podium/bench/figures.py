@@ -45,7 +45,7 @@ def summarise(records: Sequence[RequestRecord], plan: RunPlan) -> Summary | None
     ok = [record for record in inside if record.outcome is Outcome.OK]
     ended = [r.ended_at for r in records if r.outcome is Outcome.OK and _in(r.ended_at, window)]
     tokens = sum(_share_of_tokens(record, window) for record in records)
-    prompts = sum(record.prompt_tokens_reported or 0 for record in records if _in(record.first_token_at, window))
+    prompts = sum(record.prompt_tokens_reported or 0 for record in records if _in(_answer_at(record), window))
     return Summary(
         window=window,
         counts=counts_of(inside),
@@ -112,7 +112,7 @@ def window_of(records: Sequence[RequestRecord], plan: RunPlan) -> Window:
     end = begin + plan.load.seconds
     if plan.load.kind in {"trace", "stages"} or plan.load.most_requests is not None:
         end = max(record.scheduled_at for record in offered) + 1e-6
-    ttft = [(r.scheduled_at, r.since_scheduled(r.first_token_at)) for r in offered]
+    ttft = [(r.scheduled_at, r.since_scheduled(_answer_at(r))) for r in offered]
     known = np.array([(at, value) for at, value in ttft if value is not None and begin <= at < end])
     seconds, in_flight = in_flight_series(records, begin, end)
     flight_slope = slope(seconds, in_flight)
@@ -167,13 +167,18 @@ def load_of(inside: Sequence[RequestRecord], window: Window, plan: RunPlan, reco
 
 def _share_of_tokens(record: RequestRecord, window: Window) -> float:
     """Output tokens of a request that arrived in the window; frames without a count share the total evenly."""
-    if not record.token_at:
-        return 0.0
+    if not record.token_at:  # a whole answer arrives with its last byte, a failure has nothing
+        return float(record.output_tokens or 0) if _in(record.last_token_at, window) else 0.0
     inside = [window.begin <= at < window.end for at in record.token_at]
     if record.frame_tokens:
         return float(sum(count for count, is_in in zip(record.frame_tokens, inside, strict=True) if is_in))
     tokens = record.output_tokens if record.output_tokens is not None else record.frames
     return tokens * sum(inside) / len(inside)
+
+
+def _answer_at(record: RequestRecord) -> float | None:
+    """When the answer came: its first token, or all of it where it was not streamed."""
+    return record.last_token_at if record.first_token_at is None else record.first_token_at
 
 
 def _rate(ends: Sequence[float | None]) -> float:

@@ -11,7 +11,7 @@ from typing import Self
 import msgspec
 
 from podium.bench.connection import Connection
-from podium.bench.dialects import DIALECTS
+from podium.bench.dialects import dialect_of
 from podium.bench.exchange import Exchange
 from podium.bench.plan import RunPlan
 from podium.bench.reading import answer_text
@@ -38,9 +38,9 @@ class Generator:
         self._run_id = run_id
         self._start = start
         self._ended = ended
-        self._dialect = DIALECTS[plan.target.dialect]
+        self._dialect = dialect_of(plan.target)
         self._encode = msgspec.json.Encoder().encode
-        self._head = request_head(plan.target, self._dialect.path)
+        self._head = request_head(plan.target, self._dialect)
         self._where = where(plan.target)
         self._tls = tls_context(plan.target)
         self._idle: list[Connection] = []

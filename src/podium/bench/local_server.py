@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -32,6 +33,8 @@ class LocalServer:
     and it keeps no keys: its own database, anonymous callers of this machine.
     """
 
+    _program = "serve"
+
     def __init__(self, settings: dict[str, Any]) -> None:
         self._settings = settings
         self._log_at = 0
@@ -41,9 +44,9 @@ class LocalServer:
         self._folder = tempfile.TemporaryDirectory()  # removed in __exit__
         folder = Path(self._folder.name)
         config = folder / "podium.yaml"
-        config.write_text(yaml.safe_dump(_private(self._settings, folder)), "utf-8")
+        config.write_text(yaml.safe_dump(self._private(folder)), "utf-8")
         self._log: IO[bytes] = (folder / "log").open("w+b")
-        command = [sys.executable, "-m", "podium", "serve", "--until-stdin-closes", "--config", str(config)]
+        command = [sys.executable, "-m", "podium", self._program, "--until-stdin-closes", "--config", str(config)]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._log)
         try:
             self._wait_until_ready()
@@ -96,7 +99,7 @@ class LocalServer:
     def _wait_until_ready(self) -> None:
         listening = self._until("listen", _LISTEN_SECONDS, lambda: self._logged("listening"))
         self.url: str = listening["traffic"]
-        self.metrics_url = f"{listening['admin']}/metrics"
+        self.metrics_urls = [f"{listening['admin']}/metrics"]
         probe = f"{listening['admin']}/readyz"
         self._until("become ready", _LOAD_SECONDS, lambda: self._is_ready(probe))
 
@@ -109,17 +112,34 @@ class LocalServer:
         return value
 
     def _is_ready(self, probe: str) -> bool:
-        if self._logged("model failed to load"):
-            raise Unavailable(f"the server to measure cannot load its model: {self._last_words()}")
+        self._refuse_failed_models()
         return _answers(probe)
 
+    def _refuse_failed_models(self) -> None:
+        if self._logged("model failed to load"):
+            raise Unavailable(f"the server to measure cannot load its model: {self._last_words()}")
+
     def _logged(self, event: str) -> dict[str, Any] | None:
+        return next(self._all_logged(event), None)
+
+    def _all_logged(self, event: str) -> Iterator[dict[str, Any]]:
         for line in self._lines():
             with contextlib.suppress(ValueError):
-                record = json.loads(line)
+                record = json.loads(line[max(0, line.find("{")) :])  # a process's name may stand in front
                 if isinstance(record, dict) and record.get("event") == event:
-                    return record
-        return None
+                    yield record
+
+    def _private(self, folder: Path) -> dict[str, Any]:
+        """The settings of the process: those to measure, at free ports, and with nothing that others share."""
+        given = self._settings
+        host = {"host": "127.0.0.1", "admin_host": "127.0.0.1", "port": 0, "admin_port": 0}
+        own = {"anonymous": "loopback", "store": "sqlite", "database": str(folder / "podium.db"), "jwt": None}
+        return {
+            **{name: value for name, value in given.items() if name in {"models", "cache"}},
+            "server": {**given.get("server", {}), **host},
+            "access": {**given.get("access", {}), **own},
+            "logs": {"format": "json"},
+        }
 
     def _lines(self) -> list[str]:
         return (Path(self._folder.name) / "log").read_text("utf-8", errors="replace").splitlines()
@@ -134,11 +154,3 @@ def _answers(url: str) -> bool:
         return httpx.get(url, timeout=5.0, trust_env=False).status_code == 200
     except httpx.HTTPError:
         return False
-
-
-def _private(settings: dict[str, Any], folder: Path) -> dict[str, Any]:
-    server = {**settings.get("server", {}), "host": "127.0.0.1", "admin_host": "127.0.0.1", "port": 0, "admin_port": 0}
-    own = {"anonymous": "loopback", "store": "sqlite", "database": str(folder / "podium.db"), "jwt": None}
-    access = {**settings.get("access", {}), **own}
-    kept = {name: value for name, value in settings.items() if name in {"models", "cache"}}
-    return {**kept, "server": server, "access": access, "logs": {"format": "json"}}

@@ -43,17 +43,18 @@ class Bench:
     folder: Path
     command: Sequence[str] = ()
     watch: Callable[[Progress], None] | None = None
-    metrics_url: str | None = None  # of the server, to sample beside the run
+    metrics_urls: Sequence[str] = ()  # of the server, to sample beside the run
 
     def measure(
-        self, plan: RunPlan, name: str, tags: dict[str, str] | None = None, metrics_url: str | None = None
+        self, plan: RunPlan, name: str, tags: dict[str, str] | None = None, metrics_urls: Sequence[str] = ()
     ) -> Measured:
         """Measure ``plan`` and save it as ``name``. Raises as ``Run.go``; Ctrl-C loses this run alone.
 
-        ``metrics_url``: of the server of this run, where it is not that of all runs.
+        ``metrics_urls``: of the servers of this run, where they are not those of all runs.
         """
-        run = Run(plan, name=name, command=self.command, watch=self.watch, tags=tags or {})
-        with Sampling(metrics_url or self.metrics_url) as sampling:
+        with Sampling(metrics_urls or self.metrics_urls) as sampling:
+            watch = with_samples(self.watch, sampling)
+            run = Run(plan, name=name, command=self.command, watch=watch, tags=tags or {})
             result, records = asyncio.run(run.go())
         save(self.folder / name, result, records)
         save_samples(self.folder / name, sampling.samples)
@@ -63,6 +64,17 @@ class Bench:
         """Keep a run under another name, out of the way of those that count."""
         (self.folder / new_name).parent.mkdir(parents=True, exist_ok=True)
         (self.folder / name).rename(self.folder / new_name)
+
+
+def with_samples(watch: Callable[[Progress], None] | None, sampling: Sampling) -> Callable[[Progress], None] | None:
+    """``watch`` with what host and server said last."""
+    if watch is None:
+        return None
+
+    def show(progress: Progress) -> None:
+        watch(msgspec.structs.replace(progress, samples=sampling.samples[-2:]))
+
+    return show
 
 
 def seeded(plan: RunPlan, number: int) -> RunPlan:

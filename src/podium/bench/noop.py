@@ -22,6 +22,11 @@ _STREAM = re.compile(rb'"stream": ?true')
 _MODELS = b'{"object":"list","data":[{"id":"noop","object":"model","created":0,"owned_by":"podium","root":"noop"}]}'
 _SSE = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 _JSON = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
+_ONE_SHOT = {
+    b"/embeddings": b'"object":"list","data":[{"object":"embedding","index":0,"embedding":[0.5,0.5]}]',
+    b"/rerank": b'"results":[{"index":0,"relevance_score":0.5}]',
+    b"/infer": b'"outputs":[{"name":"out","datatype":"FP32","shape":[1],"data":[0.5]}]',
+}
 _OPENAI_TAIL = b'"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":%d'
 _NATIVE_TOKEN = b'event: token\ndata: {"choice":0,"text":" a","token_count":1}\n\n'
 
@@ -89,13 +94,18 @@ class Noop(asyncio.Protocol):
 
     @staticmethod
     def _whole(transport: asyncio.Transport, path: bytes, tokens: int) -> None:
+        usage = _OPENAI_TAIL % (1, tokens, tokens + 1)
+        for end, answer in _ONE_SHOT.items():
+            if path.endswith(end):
+                whole = b'{"model":"noop",%b,"usage":{%b}}' % (answer, usage)
+                transport.write(_JSON % len(whole) + whole)
+                return
         text = b" a" * tokens
         choice = b'"message":{"role":"assistant","content":"%b"}' % text if b"chat" in path else b'"text":"%b"' % text
-        usage = _OPENAI_TAIL % (1, tokens, tokens + 1)
-        body = b'{"id":"noop","model":"noop","choices":[{"index":0,%b,"finish_reason":"length"}],"usage":{%b}}' % (
-            choice,
-            usage,
-        )
+        whole = b'{"id":"noop","model":"noop","choices":[{"index":0,%b,"finish_reason":"length"}],"usage":{%b}}'
+        body = whole % (choice, usage)
+        if path.startswith(b"/generate"):
+            body = b'{"generated_text":"%b","finish_reason":"length","usage":{%b}}' % (text, usage)
         transport.write(_JSON % len(body) + body)
 
 

@@ -9,12 +9,22 @@ from podium.core.errors import InvalidRequest
 MOST_TOKENS = 1_000_000
 
 
+class Tensor(msgspec.Struct, frozen=True, kw_only=True):
+    """An input of a model of the Open Inference Protocol; -1 is a free size."""
+
+    name: str
+    datatype: str
+    shape: list[int]
+
+
 class Target(msgspec.Struct, frozen=True, kw_only=True):
     """Where requests go. ``headers`` may hold secrets: they are sent, and never written into a result."""
 
     url: str
     model: str
     dialect: str = "completions"  # a name of ``dialects.DIALECTS``
+    streamed: bool = True  # False: the answer is asked for whole, so it has no first token
+    tensors: list[Tensor] = []  # what the model takes, for the dialect ``infer``
     headers: dict[str, str] = {}
     verify_tls: bool = True
     ca_file: str | None = None
@@ -85,6 +95,7 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True):
     chats: list[list[dict[str, str]]] = []
     turns: list[Turn] = []
     turns_per_conversation: int = 1
+    inputs: int = 1  # texts of a request that takes several: embeddings, documents of a rerank, tensors of texts
     ignore_eos: bool = True  # ask for exactly the wanted output length
     cancel_share: float = 0.0  # of requests that are hung up on
     cancel_after_tokens: int = 8
@@ -148,6 +159,7 @@ class RunPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 OBJECTIVES = ("ttft", "tpot", "itl", "e2e")
+MANY_INPUTS = ("embeddings", "rerank", "infer")
 
 
 def check(plan: RunPlan) -> RunPlan:
@@ -168,6 +180,11 @@ def check(plan: RunPlan) -> RunPlan:
         work.turns_per_conversation == 1 or not load.open_loop, "conversations need a closed loop: name --concurrency"
     )
     _need(work.kind != "chats" or plan.target.dialect == "chat", "a chat set needs the chat dialect")
+    _need(work.inputs == 1 or plan.target.dialect in MANY_INPUTS, f"several inputs need one of {MANY_INPUTS}")
+    if not plan.target.streamed:
+        _need(work.cancel_share == 0, "only answers that are streamed can be hung up on after some tokens")
+        inside = sorted({"ttft", "tpot", "itl"} & set(plan.objectives))
+        _need(not inside, f"{', '.join(inside)}: not defined for answers that are not streamed; use e2e")
     unknown = sorted(set(plan.objectives) - set(OBJECTIVES))
     _need(not unknown, f"unknown objective {', '.join(unknown)}; allowed: {', '.join(OBJECTIVES)}")
     return plan

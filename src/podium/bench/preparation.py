@@ -5,18 +5,65 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
+import httpx
 import msgspec
 
 from podium.bench.counting import TokenCounter, TokenizerFile, TokenizeRoute, UsageCount
 from podium.bench.fleet import Fleet
-from podium.bench.plan import Load, RunPlan, Timeouts, Words
+from podium.bench.plan import Load, RunPlan, Target, Tensor, Timeouts, Words
 from podium.bench.prompts import learn, unproven
 from podium.bench.record import Outcome, RequestRecord
-from podium.core.errors import PodiumError, Unavailable
+from podium.core.errors import InvalidRequest, PodiumError, Unavailable
 
 PROBE_TRIES = 3
+TENSOR_SECONDS = 10.0
+DATATYPES = frozenset({"BYTES", "FP16", "FP32", "FP64", "INT8", "INT16", "INT32", "INT64", "UINT8", "BOOL"})
 PROBE_TIMEOUTS = Timeouts(connect=5.0, headers=60.0, stall=30.0, total=120.0)
+
+
+def ready(plan: RunPlan, tokenizer: str) -> RunPlan:
+    """The plan with all that its requests are made of: tensors that the model takes, and words for prompts.
+
+    Raises as ``tensors_of`` and ``words_for``.
+    """
+    if plan.target.dialect == "infer" and not plan.target.tensors:
+        target = msgspec.structs.replace(plan.target, tensors=tensors_of(plan.target))
+        plan = msgspec.structs.replace(plan, target=target)
+    return msgspec.structs.replace(plan, words=words_for(plan, tokenizer))
+
+
+def tensors_of(target: Target) -> list[Tensor]:
+    """The inputs of the target's model, as ``GET /v2/models/{model}`` tells them.
+
+    Raises:
+        InvalidRequest: the target tells no inputs of that model, or some of a type that no load is made for.
+        Unavailable: it does not answer.
+    """
+    verify: Any = target.ca_file or target.verify_tls
+    path = f"/v2/models/{quote(target.model, safe='')}"
+    try:
+        answer = httpx.get(
+            target.url + path, headers=target.headers, timeout=TENSOR_SECONDS, verify=verify, trust_env=False
+        )
+    except httpx.HTTPError as error:
+        raise Unavailable(f"the target did not answer {path}, which tells what the model takes") from error
+    try:
+        found = msgspec.json.decode(answer.content, type=_Metadata).inputs
+    except msgspec.DecodeError:
+        found = []
+    if not found:
+        raise InvalidRequest(f"the target answered {answer.status_code} to {path} and told no inputs of the model")
+    unknown = sorted({tensor.datatype for tensor in found} - DATATYPES)
+    if unknown:
+        raise InvalidRequest(f"the model takes {', '.join(unknown)}; loads are made of {', '.join(sorted(DATATYPES))}")
+    return found
+
+
+class _Metadata(msgspec.Struct):
+    inputs: list[Tensor] = []
 
 
 def words_for(plan: RunPlan, tokenizer: str) -> Words | None:

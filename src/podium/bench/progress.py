@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from podium.bench.exchange import Exchange
+from podium.bench.sampling import Sample
 
 MOST_SAMPLES = 400  # of each kind and report; more would cost time on the hot path
 
@@ -69,3 +70,4 @@ class Progress(msgspec.Struct, kw_only=True):
     first_bytes: list[float] = []  # recent samples
     e2es: list[float] = []
     delays: list[float] = []
+    samples: list[Sample] = []  # what host and server said last: two of them, where there are

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from podium.bench.dialects import Dialect, Frame, error_words
+from podium.bench.dialect import Dialect, Frame, error_words
 from podium.bench.events import EventSplitter
 from podium.bench.exchange import Exchange
 from podium.bench.record import Failure, Outcome, RequestRecord
@@ -40,8 +40,8 @@ def record_of(exchange: Exchange, dialect: Dialect, start: float, worker: int) -
         first_byte_at=_since(exchange.pieces[0][0], start) if exchange.pieces else None,
         ended_at=_since(exchange.ended_at, start),
         status=exchange.status,
-        prompt_tokens_asked=exchange.prompt_tokens,
-        output_tokens_asked=exchange.output_tokens,
+        prompt_tokens_asked=exchange.prompt_tokens if dialect.tells_usage else None,
+        output_tokens_asked=exchange.output_tokens if dialect.generates else None,
         cancel_after_tokens=exchange.cancel_after_tokens,
         bytes_sent=exchange.bytes_sent,
         bytes_received=exchange.bytes_received,
@@ -49,9 +49,9 @@ def record_of(exchange: Exchange, dialect: Dialect, start: float, worker: int) -
         server_seconds=server_timing(exchange.server_timing),
     )
     said = _Said(record)
-    if exchange.status is not None and 200 <= exchange.status < 300 and exchange.event_stream:
+    if exchange.status is not None and 200 <= exchange.status < 300 and exchange.event_stream == dialect.streams:
         said.read(exchange, dialect, start)
-    _judge(record, exchange, said)
+    _judge(record, exchange, said, dialect)
     return record
 
 
@@ -68,13 +68,26 @@ class _Said:
         self._known = True
 
     def read(self, exchange: Exchange, dialect: Dialect, start: float) -> None:
-        """All frames; stops at the first that is none."""
+        """All frames; stops at the first that is none. A whole answer is not one: it has an end, and no first token."""
         try:
+            if not dialect.streams:
+                self._take_whole(exchange, dialect, start)
+                return
             for stamp, frame in frames(exchange, dialect):
                 self._take(round(stamp - start, 7), frame)
         except ValueError as error:
             self.malformed = str(error)[:200] or "not an event of this dialect"
         self._close()
+
+    def _take_whole(self, exchange: Exchange, dialect: Dialect, start: float) -> None:
+        frame = _whole(exchange, dialect)
+        self.error = frame.error
+        record = self.record
+        record.finish_reason = frame.finish_reason
+        record.prompt_tokens_reported = frame.prompt_tokens
+        record.cached_prompt_tokens_reported = frame.cached_prompt_tokens
+        record.output_tokens_reported = frame.output_tokens
+        record.last_token_at = _since(exchange.last_read_at, start)
 
     def _take(self, stamp: float, frame: Frame) -> None:
         record = self.record
@@ -119,7 +132,7 @@ class _Said:
         record.output_tokens_counted = sum(record.frame_tokens)
 
 
-def _judge(record: RequestRecord, exchange: Exchange, said: _Said) -> None:
+def _judge(record: RequestRecord, exchange: Exchange, said: _Said, dialect: Dialect) -> None:
     """Outcome, failure and its detail."""
     if exchange.cancelled:
         record.outcome = Outcome.CANCELLED
@@ -127,34 +140,55 @@ def _judge(record: RequestRecord, exchange: Exchange, said: _Said) -> None:
     if exchange.unfinished:
         record.outcome = Outcome.UNFINISHED
         return
-    found = _failure(record, exchange, said)
+    found = _failure(record, exchange, said, dialect)
     record.outcome = Outcome.OK if found is None else Outcome.FAILED
     if found is not None:
         record.failure, record.detail = found
 
 
-def _failure(record: RequestRecord, exchange: Exchange, said: _Said) -> tuple[Failure, str] | None:
+def _failure(record: RequestRecord, exchange: Exchange, said: _Said, dialect: Dialect) -> tuple[Failure, str] | None:
     if exchange.failure is not None:
         return exchange.failure, exchange.detail
     if exchange.status is None:
         return Failure.RESET, exchange.detail
     if not 200 <= exchange.status < 300:
         return _by_status(exchange.status), body_words(exchange)
+    if exchange.event_stream == dialect.streams:
+        return (_stream_failure if dialect.streams else _whole_failure)(record, exchange, said, dialect)
     if exchange.event_stream:
-        return _stream_failure(record, exchange, said)
+        return Failure.MALFORMED, "an event stream, where a whole answer was asked for"
     words = body_words(exchange)
     return (Failure.IN_BAND_ERROR, words) if words else (Failure.MALFORMED, "the answer is not an event stream")
 
 
-def _stream_failure(record: RequestRecord, exchange: Exchange, said: _Said) -> tuple[Failure, str] | None:
+def _stream_failure(
+    record: RequestRecord, exchange: Exchange, said: _Said, dialect: Dialect
+) -> tuple[Failure, str] | None:
     if said.error is not None:
         return Failure.IN_BAND_ERROR, said.error
     if said.malformed:
         return Failure.MALFORMED, said.malformed
     if not exchange.complete or not said.last or record.finish_reason is None:
         return Failure.TRUNCATED, _missing(exchange, said, record)
-    if record.output_tokens_reported is None:
+    if dialect.tells_usage and record.output_tokens_reported is None:
         return Failure.NO_USAGE, "no frame had usage"
+    return None
+
+
+def _whole_failure(
+    record: RequestRecord, exchange: Exchange, said: _Said, dialect: Dialect
+) -> tuple[Failure, str] | None:
+    if not exchange.complete:
+        return Failure.TRUNCATED, "without the end of the body"
+    if said.error is not None:
+        return Failure.IN_BAND_ERROR, said.error
+    if said.malformed:
+        return Failure.MALFORMED, said.malformed
+    if dialect.generates and record.finish_reason is None:
+        return Failure.TRUNCATED, "without a finish reason"
+    told = record.output_tokens_reported if dialect.generates else record.prompt_tokens_reported
+    if dialect.tells_usage and told is None:
+        return Failure.NO_USAGE, "the answer has no usage"
     return None
 
 
@@ -190,7 +224,13 @@ def answer_text(exchange: Exchange, dialect: Dialect) -> str | None:
     record = record_of(exchange, dialect, 0.0, 0)
     if record.outcome is not Outcome.OK:
         return None
+    if not dialect.streams:
+        return _whole(exchange, dialect).text
     return "".join(frame.text for _, frame in frames(exchange, dialect))
+
+
+def _whole(exchange: Exchange, dialect: Dialect) -> Frame:
+    return dialect.whole(b"".join(piece for _, piece in exchange.pieces))
 
 
 def body_words(exchange: Exchange) -> str:

@@ -91,7 +91,7 @@ class RequestRecord(msgspec.Struct, omit_defaults=True, kw_only=True):
     first_output_at: float | None = None  # first token frame that is not reasoning
     token_at: list[float] = []  # every token frame, first and last included
     frame_tokens: list[int] = []
-    last_token_at: float | None = None
+    last_token_at: float | None = None  # of an answer that was not streamed: its last byte
     ended_at: float | None = None  # last byte, or the moment of failure
 
     outcome: Outcome = Outcome.UNFINISHED

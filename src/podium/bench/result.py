@@ -94,6 +94,11 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     tags: dict[str, str] = {}  # free; a sweep writes its point here
 
     @property
+    def streamed(self) -> bool:
+        """Whether answers came token by token; TTFT, TPOT and ITL are defined for no others."""
+        return bool(self.plan.get("target", {}).get("streamed", True))
+
+    @property
     def valid(self) -> bool:
         """Whether the figures may be believed."""
         return not self.invalid

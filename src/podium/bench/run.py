@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from podium.bench.calibration import calibrate
+from podium.bench.dialects import dialect_of
 from podium.bench.figures import counts_of, summarise
 from podium.bench.fleet import Fleet, Sent
 from podium.bench.plan import RunPlan, check
@@ -21,6 +22,10 @@ from podium.bench.provenance import machine, provenance_of
 from podium.bench.record import RequestRecord
 from podium.bench.result import Calibration, Invalidity, Reason, RunResult
 from podium.bench.validity import reasons
+
+NOT_STREAMED = (
+    "the answers were not streamed: TTFT, TPOT and ITL are not defined for them; end to end is until the last byte"
+)
 
 
 @dataclass
@@ -65,6 +70,7 @@ class Run:
             summary=None if invalid else summary,
             calibration=calibration,
             client={"workers": plan.workers, "worker_cpu_ratio": cpu, "loop_lag_most": _lag(sent)},
+            notes=[] if dialect_of(plan.target).streams else [NOT_STREAMED],
             tags=self.tags,
         )
         return result, sent.records

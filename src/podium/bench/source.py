@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from podium.bench.arrivals import schedule
-from podium.bench.dialects import Message
+from podium.bench.dialect import Message
 from podium.bench.plan import RunPlan
 from podium.bench.workload import Planned, Requests
 

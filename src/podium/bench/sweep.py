@@ -75,27 +75,32 @@ def sweep(
     points: Sequence[Changes],
     loads: Sequence[Load],
     told: Callable[[Point, Measured | None], None],
+    serve: type[LocalServer] = LocalServer,
 ) -> list[Point]:
-    """Measure ``loads`` on a server of each configuration. One that does not start is noted, and the sweep goes on."""
+    """Measure ``loads`` on a server of each configuration, or on what else ``serve`` starts.
+
+    A configuration that does not start is noted, and the sweep goes on.
+    """
     found: list[Point] = []
     for number, changes in enumerate(points, start=1):
-        for point, measured in _configuration(bench, plan, changed(settings, changes), changes, loads, number):
+        starting = serve(changed(settings, changes))
+        for point, measured in _configuration(bench, plan, starting, changes, loads, number):
             found.append(point)
             told(point, measured)
     return found
 
 
 def _configuration(
-    bench: Bench, plan: RunPlan, settings: dict[str, Any], changes: Changes, loads: Sequence[Load], number: int
+    bench: Bench, plan: RunPlan, starting: LocalServer, changes: Changes, loads: Sequence[Load], number: int
 ) -> Iterator[tuple[Point, Measured | None]]:
     tags = {path.rpartition(".")[2]: str(value) for path, value in changes.items()}
     try:
-        with LocalServer(settings) as server:
+        with starting as server:
             target = msgspec.structs.replace(plan.target, url=server.url)
             for at, load in enumerate(loads, start=1):
                 planned = msgspec.structs.replace(plan, target=target, load=load)
                 name = f"{number:02d}-{at:02d}"
-                measured = bench.measure(planned, name, {**tags, "load": load_text(load)}, server.metrics_url)
+                measured = bench.measure(planned, name, {**tags, "load": load_text(load)}, server.metrics_urls)
                 yield Point(changes=changes, load=load_text(load), run=name), measured
     except PodiumError as error:
         yield Point(changes=changes, load="", refused=error.message), None

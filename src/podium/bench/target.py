@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import socket
 import ssl
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
+from podium.bench.dialect import Dialect
 from podium.bench.exchange import Exchange
 from podium.bench.plan import Target, Timeouts
 from podium.bench.record import Failure
@@ -54,14 +55,15 @@ def tls_context(target: Target) -> ssl.SSLContext | None:
     return context
 
 
-def request_head(target: Target, path: str) -> bytes:
+def request_head(target: Target, dialect: Dialect) -> bytes:
     """All of the head up to the value of ``x-request-id``."""
     parts = urlsplit(target.url)
+    path = dialect.path.replace("{model}", quote(target.model, safe=""))
     lines = [
         f"POST {parts.path.rstrip('/')}{path} HTTP/1.1",
         f"host: {parts.netloc.rpartition('@')[2]}",
         "content-type: application/json",
-        "accept: text/event-stream",
+        f"accept: {'text/event-stream' if dialect.streams else 'application/json'}",
         *([] if target.allow_cached else ["cache-control: no-cache, no-store"]),
         *(f"{name}: {value}" for name, value in target.headers.items()),
         "x-request-id: ",

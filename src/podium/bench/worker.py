@@ -23,7 +23,7 @@ from typing import BinaryIO
 import msgspec
 import uvloop
 
-from podium.bench.dialects import DIALECTS
+from podium.bench.dialects import dialect_of
 from podium.bench.exchange import Exchange
 from podium.bench.generator import Generator
 from podium.bench.plan import RunPlan
@@ -152,7 +152,7 @@ async def _send(plan: RunPlan, number: int, orders: Orders, spool: Spool) -> Fin
 
 
 def _read_spool(folder: Path, number: int, plan: RunPlan, start: float) -> None:
-    dialect = DIALECTS[plan.target.dialect]
+    dialect = dialect_of(plan.target)
     encoder = msgspec.json.Encoder()
     with (folder / f"spool-{number}").open("rb") as spool, (folder / f"records-{number}.jsonl").open("wb") as out:
         for exchange in Spool.read(spool):

@@ -6,7 +6,7 @@ import random
 
 import msgspec
 
-from podium.bench.dialects import Ask, Message
+from podium.bench.dialect import Ask, Message
 from podium.bench.plan import Length, RunPlan, Words
 from podium.bench.prompts import text_of
 
@@ -41,7 +41,7 @@ class Requests:
             scheduled_at=scheduled_at,
             stage=stage,
             ask=self._ask(index, draw, text, messages),
-            prompt_tokens=prompt_tokens,
+            prompt_tokens=prompt_tokens if self._work.inputs == 1 else None,
             cancel_after_tokens=self._cancel(draw),
         )
 
@@ -71,7 +71,16 @@ class Requests:
         work = self._work
         turn = work.turns[index % len(work.turns)] if work.kind == "trace" else None
         tokens = length(work.output, draw) if turn is None else turn.output_tokens
-        return Ask(text=text, messages=messages, output_tokens=tokens, ignore_eos=work.ignore_eos, extra=work.extra)
+        return Ask(
+            text=text,
+            messages=messages,
+            more=[self._prompt(index + number, draw)[0] for number in range(1, work.inputs)],
+            tensors=self._plan.target.tensors,
+            output_tokens=tokens,
+            ignore_eos=work.ignore_eos,
+            streamed=self._plan.target.streamed,
+            extra=work.extra,
+        )
 
     def _prompt(self, index: int, draw: random.Random) -> tuple[str, list[Message] | None, int | None]:
         work = self._work

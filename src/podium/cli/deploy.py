@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from podium.cli import output
+from podium.cli.compose import compose
 from podium.cli.exit_codes import ExitCode
 from podium.cli.failure import Failure
 from podium.cli.options import ConfigOption, JsonOption, SetOption, settings_from
@@ -19,54 +20,28 @@ from podium.deploy.lint.checking import check as lint
 from podium.deploy.lint.finding import Finding
 from podium.deploy.lint.graph import Graph
 from podium.deploy.lint.reading import read_sets
+from podium.deploy.lint.rules.stack import RULES as STACK_RULES
 from podium.deploy.lint.rules.table import RULES
 from podium.deploy.lint.sarif import sarif as as_sarif
-from podium.deploy.losses import LOSSES, Way
+from podium.deploy.lint.stack import read_stack
+from podium.deploy.losses import LOSSES, Loss, Way, losses_of_split
 from podium.deploy.plan import plan_of
 from podium.deploy.prices import read_prices
 from podium.deploy.progressive import render_progressive
-from podium.deploy.render import render, write
-from podium.deploy.secrets import write_redis_secret
+from podium.deploy.render import Files, render, write
+from podium.deploy.secrets import write_redis_secret, write_stack_secrets
 from podium.deploy.throughput import tokens_per_second_in
 
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Render files for Kubernetes, check them, and say what they cost.\n\n"
+    help="Render files for Kubernetes, Docker and Swarms, check them, and say what they cost.\n\n"
     "\b\nExamples:\n"
     "  podium deploy kubernetes --out k8s --profile cpu\n"
+    "  podium deploy compose --out stack\n"
     "  podium deploy check k8s\n"
     "  podium deploy cost --prices prices.yaml --profile cpu\n",
 )
-
-
-@app.command(short_help="Render manifests.")
-def kubernetes(
-    *,
-    out: Annotated[Path, typer.Option("--out", help="Folder for the files; made if it is not there.", metavar="DIR")],
-    profile: Annotated[Profile, typer.Option("--profile", help="What the pods compute on.")],
-    config: ConfigOption = None,
-    assignments: SetOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Render plain manifests and Kustomize overlays (dev, production); exit status 2 when they could not work.
-
-    Everything is computed from the settings, those of the group `deploy` and all others. What was rendered
-    into DIR before is replaced; a folder with other YAML is refused.
-
-    \b
-    Examples:
-      podium deploy kubernetes --out k8s --profile cpu
-      podium deploy kubernetes --out k8s --profile gpu --config podium.yaml --set deploy.accelerators.available=4
-      kubectl apply -k k8s/overlays/production
-    """
-    files = render(settings_from(config, assignments).settings, profile)
-    write(files, out)
-    if as_json:
-        output.document({"folder": str(out), "files": list(files)})
-        return
-    for name in files:
-        output.line(str(out / name))
 
 
 AcceptOption = Annotated[
@@ -75,6 +50,38 @@ AcceptOption = Annotated[
 ]
 ProfileOption = Annotated[Profile, typer.Option("--profile", help="What the pods compute on.")]
 OutOption = Annotated[Path, typer.Option("--out", help="Folder for the files; made if it is not there.", metavar="DIR")]
+
+
+@app.command(short_help="Render manifests.")
+def kubernetes(
+    *,
+    out: OutOption,
+    profile: ProfileOption,
+    accept_loss: AcceptOption = None,
+    config: ConfigOption = None,
+    assignments: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Render plain manifests and Kustomize overlays (dev, production); exit status 2 when they could not work.
+
+    Everything is computed from the settings, those of the group `deploy` and all others. What was rendered
+    into DIR before is replaced; a folder with other YAML is refused. Where a route splits traffic between several
+    environments, what is lost against Podium's own gateways is told, and losses of safety must be accepted by name.
+
+    \b
+    Examples:
+      podium deploy kubernetes --out k8s --profile cpu
+      podium deploy kubernetes --out k8s --profile gpu --config podium.yaml --set deploy.accelerators.available=4
+      podium deploy kubernetes --out k8s --profile cpu --accept-loss shield --accept-loss confirmed-weights \\
+        --accept-loss verdict
+      kubectl apply -k k8s/overlays/production
+    """
+    settings = settings_from(config, assignments).settings
+    losses = losses_of_split(settings, accept_loss or ())
+    _write(render(settings, profile), out, losses, as_json=as_json)
+
+
+app.command("compose", short_help="Render a compose file, for one host or a Swarm.")(compose)
 
 
 @app.command(short_help="Render for Argo Rollouts.")
@@ -132,12 +139,16 @@ def _progressive(
     as_json: bool,
 ) -> None:
     files = render_progressive(settings_from(config, assignments).settings, profile, way, accepted or ())
+    _write(files, out, LOSSES[way], as_json=as_json)
+
+
+def _write(files: Files, out: Path, losses: tuple[Loss, ...], *, as_json: bool) -> None:
     write(files, out)
     if as_json:
-        losses = [{"name": loss.name, "safety": loss.is_safety, "sentence": loss.sentence} for loss in LOSSES[way]]
-        output.document({"folder": str(out), "files": list(files), "losses": losses})
+        told = [{"name": loss.name, "safety": loss.is_safety, "sentence": loss.sentence} for loss in losses]
+        output.document({"folder": str(out), "files": list(files), "losses": told})
         return
-    for loss in LOSSES[way]:
+    for loss in losses:
         output.warning(f"lost: {loss.name}: {loss.sentence}")
     for name in files:
         output.line(str(out / name))
@@ -209,22 +220,29 @@ def _range(least: object, most: object) -> str:
     return str(least) if least == most else f"{least} to {most}"
 
 
-@app.command(short_help="Make the password of Redis.")
+@app.command(short_help="Make passwords and keys.")
 def secrets(
     *,
     out: Annotated[Path, typer.Option("--out", help="Folder for the files; keep it out of git.", metavar="DIR")],
+    target: Annotated[
+        Literal["kubernetes", "compose"], typer.Option("--for", help="What was rendered, and so which files it needs.")
+    ] = "kubernetes",
     config: ConfigOption = None,
     assignments: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make a password for the deployed Redis, and its file of users; nothing that is there is replaced.
 
+    For a compose file also the keys by which its parts know each other, and Grafana's password.
+
     \b
     Examples:
       podium deploy secrets --out secrets
       kubectl -n podium create secret generic podium-redis --from-file=secrets
+      podium deploy secrets --for compose --out stack/secrets
     """
-    written = write_redis_secret(out, settings_from(config, assignments).settings.redis.prefix)
+    make = write_stack_secrets if target == "compose" else write_redis_secret
+    written = make(out, settings_from(config, assignments).settings.redis.prefix)
     if as_json:
         output.document({"files": [str(path) for path in written]})
         return
@@ -232,7 +250,7 @@ def secrets(
         output.line(str(path))
 
 
-FolderArgument = Annotated[Path, typer.Argument(help="Folder with manifests.", metavar="DIR")]
+FolderArgument = Annotated[Path, typer.Argument(help="Folder with manifests, or with a compose file.", metavar="DIR")]
 
 
 @app.command(short_help="Check manifests, ours or yours.")
@@ -245,27 +263,29 @@ def check(
     """Check manifests for what only shows when objects are looked at together; exit status 1 when something is found.
 
     Reads plain YAML, or Kustomize folders as `podium deploy kubernetes` writes them: then every overlay is
-    checked as one set. Talks to no cluster.
+    checked as one set. Talks to no cluster. A folder with a compose file is checked by rules of its own.
 
     \b
     Examples:
       podium deploy check k8s
       podium deploy check k8s --json
       podium deploy check k8s --sarif
+      podium deploy check stack
     """
-    sets = read_sets(folder)
-    findings = lint(sets)
+    stack = read_stack(folder)
+    sets, rules = (read_sets(folder), RULES) if stack is None else ({".": stack}, STACK_RULES)
+    findings = lint(sets, rules)
     if sarif:
-        output.document(as_sarif(findings, version("podium")))
+        output.document(as_sarif(findings, version("podium"), rules))
     elif as_json:
-        output.document({"sets": list(sets), "rules": len(RULES), "findings": findings})
+        output.document({"sets": list(sets), "rules": len(rules), "findings": findings})
     else:
-        _show(sets, findings)
+        _show(sets, findings, len(rules))
     if findings:
         raise typer.Exit(ExitCode.FAILED)
 
 
-def _show(sets: Mapping[str, Graph], findings: list[Finding]) -> None:
+def _show(sets: Mapping[str, Graph], findings: list[Finding], rules: int) -> None:
     if findings:
         rows = [(each.severity, each.rule, each.set, f"{each.object} {each.path}", each.message) for each in findings]
         output.table(("severity", "rule", "set", "where", "what"), rows)
@@ -274,4 +294,4 @@ def _show(sets: Mapping[str, Graph], findings: list[Finding]) -> None:
             output.line(f"{rule}: {why} {fix}")
         output.line("")
     objects = sum(len(graph.items) for graph in sets.values())
-    output.line(f"findings: {len(findings)}; sets: {len(sets)}; objects: {objects}; rules: {len(RULES)}")
+    output.line(f"findings: {len(findings)}; sets: {len(sets)}; objects: {objects}; rules: {rules}")

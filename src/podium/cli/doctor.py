@@ -11,12 +11,15 @@ import typer
 from podium.cli import machine, output
 from podium.cli.connection import is_listening
 from podium.cli.exit_codes import ExitCode
+from podium.cli.gateway_report import GatewayReport, PortReport, gateway_ports, gateway_report
 from podium.cli.options import ConfigOption, JsonOption, SetOption, settings_from
 from podium.config.engine import EchoEngine, RemoteEngine
 from podium.config.models import Model
 from podium.config.server import Server
+from podium.config.sources import read_environment
 from podium.core.errors import ModelLoadError
 from podium.engine.adapters.table import ADAPTERS, AdapterEntry
+from podium.gateway.binary import ENVOY_PATH
 from podium.models import selection
 from podium.models.checkpoint import inspect
 from podium.models.source import DEMO, resolve_source
@@ -43,21 +46,13 @@ class ModelReport:
 
 
 @dataclass(frozen=True)
-class PortReport:
-    """Whether a configured port is free."""
-
-    setting: str
-    port: int
-    in_use: bool
-
-
-@dataclass(frozen=True)
 class Report:
     """Everything that ``podium doctor`` finds."""
 
     machine: machine.Machine
     engines: list[EngineReport]
     models: list[ModelReport]
+    gateway: GatewayReport
     ports: list[PortReport]
     warnings: list[str]
 
@@ -71,13 +66,15 @@ def doctor(*, config: ConfigOption = None, assignments: SetOption = None, as_jso
       podium doctor --config podium.yaml --json
     """
     settings = settings_from(config, assignments).settings
-    ports = list(_ports(settings.server))
+    ports = [*_ports(settings.server), *gateway_ports(settings.gateway)]
+    gateway = gateway_report(settings.gateway, read_environment().get(ENVOY_PATH))
     report = Report(
         machine=machine.look(),
         engines=[_engine(entry) for entry in ADAPTERS.values()],
         models=[_model(model) for model in settings.all_models],
+        gateway=gateway,
         ports=ports,
-        warnings=[*filter(None, [machine.torchvision_conflict()]), *_port_warnings(ports)],
+        warnings=[*filter(None, [machine.torchvision_conflict()]), *gateway.problems, *_port_warnings(ports)],
     )
     if as_json:
         output.document(report)
@@ -123,16 +120,21 @@ def _ports(server: Server) -> Iterator[PortReport]:
         yield PortReport(f"server.{setting}", port, in_use=bool(port) and is_listening(host, port))
 
 
+_USERS = {"server": "serve", "gateway": "up"}
+"""The command that takes a port, by the group of its setting."""
+
+
 def _port_warnings(ports: list[PortReport]) -> list[str]:
     return [
-        f"port {port.port} is in use; `podium serve` needs it free, or another {port.setting}"
+        f"port {port.port} is in use; `podium {_USERS[port.setting.partition('.')[0]]}` needs it free, or another "
+        f"{port.setting}"
         for port in ports
         if port.in_use
     ]
 
 
 def _print(report: Report) -> None:
-    here = report.machine
+    here, gateway = report.machine, report.gateway
     gpus = [f"{gpu.name}, {output.byte_text(gpu.memory_bytes)}, driver {gpu.driver}" for gpu in here.gpus]
     output.facts(
         {
@@ -141,6 +143,7 @@ def _print(report: Report) -> None:
             "cpu features": here.cpu.features,
             "memory": f"{output.byte_text(here.available_bytes)} free of {output.byte_text(here.memory_bytes)}",
             "gpu": gpus or "none",
+            "gateway": f"Envoy {gateway.version}, {gateway.binary}" if gateway.binary else "cannot be started",
         },
         title="This machine",
     )

@@ -71,7 +71,8 @@ def tune(
     is then compared with the present configuration by runs in turns. Nothing that makes answers worse is tried.
 
     \b
-    Exit status: 0 a better configuration is proven, 22 none is (the present one is recommended).
+    Exit status: 0 a better configuration is proven, 22 none is (the present one is recommended), 130 interrupted: the
+    trials until then are kept, and the present configuration is recommended.
 
     \b
     Examples:
@@ -106,6 +107,8 @@ def tune(
         output.document({"tuning": found, "fragment": fragment})
     else:
         _show(found, fragment, folder)
+    if found.interrupted:
+        return ExitCode.INTERRUPTED
     return ExitCode.OK if found.proof is not None and found.proof.better else ExitCode.UNDECIDED
 
 
@@ -169,7 +172,7 @@ def _show(found: Tuning, fragment: dict[str, Any], folder: Path) -> None:
                 "missed" if trial.score.missed else "kept",
                 output.byte_text(trial.memory_bytes or None),
             )
-            for number in range(max(trial.rung for trial in found.trials) + 1)
+            for number in range(max((trial.rung for trial in found.trials), default=-1) + 1)
             for trial in ranked([trial for trial in found.trials if trial.rung == number])
         ],
     )
@@ -182,6 +185,8 @@ def _show(found: Tuning, fragment: dict[str, Any], folder: Path) -> None:
 
 def _verdict(found: Tuning) -> str:
     proof = found.proof
+    if found.interrupted:
+        return "interrupted before a proof: the present configuration stays"
     if proof is None:
         return "no other configuration could be measured: the present one stays"
     interval = "" if proof.interval is None else f", 95% interval {proof.interval[0]:+.1%} to {proof.interval[1]:+.1%}"

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from podium.aio.parent import stop_when_stdin_closes
 from podium.cli import output
 from podium.cli.connection import Connection, address
 from podium.cli.options import ConfigOption, SetOption, models_from, settings_from
@@ -40,6 +41,7 @@ def up(
     gateway: GatewayOption = True,
     config: ConfigOption = None,
     assignments: SetOption = None,
+    until_stdin_closes: Annotated[bool, typer.Option("--until-stdin-closes", hidden=True)] = False,
 ) -> None:
     """Serve the configured models, or the built-in demo model, behind a gateway, and say what to do next.
 
@@ -50,6 +52,8 @@ def up(
       podium up --model ./my-gpt2
       podium up --no-gateway
     """
+    if until_stdin_closes:
+        stop_when_stdin_closes()
     models = models_from(model)
     if gateway:
         settings = settings_from(config, assignments, models=models).settings

@@ -46,8 +46,9 @@ class Jwt(Group):
     leeway_seconds: float = Field(30.0, ge=0, le=60, description="Tolerance for clocks that differ.")
     metrics_key_file: str = Field(
         "",
-        description="File with the text of a key that may read `/metrics` and nothing else, beside all other keys. "
-        "Empty: none; `podium up` makes one for each run, with which its monitor asks its own servers.",
+        description="File with the text of a key that may read `/metrics` and `/requests/recent` and nothing else, "
+        "beside all other keys. Empty: none; `podium up` makes one for each run, with which its monitor asks its own "
+        "servers.",
     )
     refresh_seconds: float = Field(
         300.0, ge=10, description="How often the keys are read again; when that fails the last good ones stay."
@@ -92,8 +93,9 @@ class Access(Group):
     jwt: Jwt | None = Field(None, description="Bearer tokens of your own issuer; none: keys only.")
     metrics_key_file: str = Field(
         "",
-        description="File with the text of a key that may read `/metrics` and nothing else, beside all other keys. "
-        "Empty: none; `podium up` makes one for each run, with which its monitor asks its own servers.",
+        description="File with the text of a key that may read `/metrics` and `/requests/recent` and nothing else, "
+        "beside all other keys. Empty: none; `podium up` makes one for each run, with which its monitor asks its own "
+        "servers.",
     )
     deploy_key_file: str = Field(
         "",

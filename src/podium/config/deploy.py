@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from podium.config.compose import Compose
 from podium.config.frozen import Group
 
 _QUANTITY = re.compile(r"[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?\Z")
@@ -62,11 +63,58 @@ class PodResources(Group):
 class Accelerators(Group):
     """GPUs, for the profile `gpu`."""
 
-    resource: str = Field("nvidia.com/gpu", description="Name of the resource; a MIG slice has one of its own.")
-    per_replica: int = Field(1, ge=1, le=64, description="How many one server pod takes.")
+    allocation: Literal["device-plugin", "claim"] = Field(
+        "device-plugin",
+        description="`device-plugin`: a resource of the container. `claim`: dynamic resource allocation, with a "
+        "ResourceClaimTemplate (Kubernetes 1.34 or later, and the vendor's DRA driver).",
+    )
+    resource: str = Field(
+        "nvidia.com/gpu", description="Name of the resource, for `device-plugin`; a MIG slice has one of its own."
+    )
+    device_class: str = Field(
+        "gpu.nvidia.com", description="DeviceClass, for `claim`; that of MIG slices is `mig.nvidia.com`."
+    )
+    device_selector: str = Field(
+        "",
+        description="CEL expression that a device must meet, for `claim`, such as a slice's profile. Empty: any.",
+    )
+    taint: str = Field(
+        "", description="Key of the taint of nodes with GPUs; empty: the vendor's, such as `nvidia.com/gpu`."
+    )
+    per_replica: int = Field(1, ge=1, le=512, description="How many one copy of the server takes.")
+    per_node: int = Field(
+        0,
+        ge=0,
+        le=64,
+        description="How many a node has, where one copy needs several nodes: then it becomes a LeaderWorkerSet. 0: "
+        "all of a copy's are on one node.",
+    )
     available: int = Field(
         0, ge=0, description="How many can be scheduled. Needed for `gpu`: pods beyond them would wait for ever."
     )
+
+    @property
+    def nodes(self) -> int:
+        """How many nodes one copy takes."""
+        return -(-self.per_replica // self.per_node) if self.per_node else 1
+
+    @property
+    def per_pod(self) -> int:
+        """How many one pod takes."""
+        return self.per_node if self.nodes > 1 else self.per_replica
+
+    @property
+    def are_slices(self) -> bool:
+        """Whether these are parts of a GPU, which no model can join."""
+        return "/mig-" in self.resource if self.allocation == "device-plugin" else self.device_class.startswith("mig.")
+
+    @property
+    def taint_key(self) -> str:
+        """What pods tolerate."""
+        vendor = self.resource.partition("/")[0]
+        if self.allocation == "claim":
+            vendor = self.device_class.partition(".")[2]
+        return self.taint or f"{vendor}/gpu"
 
 
 class DeployedEnvironment(Group):
@@ -94,12 +142,17 @@ class ClusterRedis(Group):
 class Weights(Group):
     """Where model files come from."""
 
-    kind: Literal["claim", "image"] = Field(
-        "claim", description="`claim`: a volume that a job fills. `image`: a volume made from an OCI image (1.35)."
+    kind: Literal["claim", "image", "init"] = Field(
+        "claim",
+        description="`claim`: a volume that a job fills, and that pods wait for. `image`: a volume made from an OCI "
+        "image (1.35). `init`: each pod fetches its own before it starts, into a volume of its node.",
     )
     image: PinnedImage = Field("", description="The image, for `image`.")
     path: str = Field("/models", pattern=r"^/[a-z0-9/_-]+$", description="Where it is mounted, read-only.")
-    size: Quantity = Field("50Gi", description="Size of the claim.")
+    size: Quantity = Field("50Gi", description="Size of the claim, or of each pod's volume.")
+    fetch_seconds: int = Field(
+        3600, ge=60, description="The longest time in which weights are fetched; a rollout may take so much longer."
+    )
     storage_class: str = Field("", description="Its storage class; empty: the cluster's default.")
     access_mode: Literal["ReadWriteMany", "ReadWriteOnce"] = Field(
         "ReadWriteMany", description="`ReadWriteOnce` holds all pods on one node, so it is refused for more than one."
@@ -156,6 +209,19 @@ class ClusterGateway(Group):
     discovery_port: int = Field(18000, ge=1024, le=65535, description="Port on which the controller feeds gateways.")
 
 
+class Mesh(Group):
+    """A service mesh whose proxy stands beside servers and gateways. Istio's is a matter of `route.kind` alone."""
+
+    kind: Literal["none", "linkerd"] = Field(
+        "none",
+        description="`linkerd`: annotations for its native sidecar. The namespace is `restricted`, so the cluster "
+        "needs Linkerd's network plugin (linkerd-cni); its own init container would be refused.",
+    )
+    control_namespace: DnsLabel = Field("linkerd", description="Namespace of its control plane.")
+    proxy_cpu: Quantity = Field("500m", description="Cores of one proxy.")
+    proxy_memory: Quantity = Field("256Mi", description="Memory of one proxy.")
+
+
 class Autoscaling(Group):
     """How the number of pods follows the load: requests that run or wait, for each ready pod."""
 
@@ -188,6 +254,16 @@ class Timing(Group):
     hang_seconds: int = Field(60, ge=10, description="Longest time until a pod that hangs is restarted.")
 
 
+class ClusterLogging(Group):
+    """What the cluster's collector of logs is told of ours: a ConfigMap in its namespace, in the folder `logging`."""
+
+    kind: Literal["none", "fluent-bit", "vector"] = Field("none", description="The collector that the cluster has.")
+    namespace: DnsLabel = Field("logging", description="Its namespace.")
+    loki: str = Field(
+        "http://loki-gateway.logging:80", pattern=r"^https?://[^/@\s]+$", description="Where lines go; no path."
+    )
+
+
 class Deploy(Group):
     """What `podium deploy` renders. The rest comes from the other sections."""
 
@@ -211,8 +287,25 @@ class Deploy(Group):
         "gateways of Podium and their controller, with rollouts by evidence.",
     )
     gateway: ClusterGateway = Field(ClusterGateway(), description="Those gateways and their controller.")
+    logging: ClusterLogging = Field(ClusterLogging(), description="Collecting logs.")
+    mesh: Mesh = Field(Mesh(), description="A service mesh.")
     monitoring: Literal["pod-monitor", "none"] = Field(
         "pod-monitor", description="`pod-monitor`: for the Prometheus operator."
     )
+    rules: bool = Field(
+        True,
+        description="Whether the rules of `podium monitor export` are rendered as a PrometheusRule, beside monitors.",
+    )
+    dashboards: bool = Field(
+        True,
+        description="Whether the dashboard is rendered as a ConfigMap with the label `grafana_dashboard`, for "
+        "Grafana's sidecar, beside monitors.",
+    )
+    monitoring_labels: dict[str, str] = Field(
+        {},
+        description="Labels of monitors and rules: what the Prometheus of the cluster selects them by, such as "
+        "`release: kube-prometheus-stack`. Empty: none.",
+    )
     autoscaling: Autoscaling = Field(Autoscaling(), description="How the number of pods follows the load.")
     timing: Timing = Field(Timing(), description="Durations.")
+    compose: Compose = Field(Compose(), description="What a compose file has beside Podium itself.")

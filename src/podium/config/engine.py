@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from podium.config.frozen import Group
 
@@ -73,8 +73,33 @@ class VLLMEngine(Group):
     prefix_caching: bool = Field(True, description="vLLM's enable_prefix_caching.")
     kv_cache_bytes: int = Field(1 * GIB, ge=16 * 1024**2, description="KV cache on a CPU, in bytes.")
     gpu_memory_ratio: float = Field(0.9, gt=0, le=1, description="vLLM's gpu_memory_utilization.")
-    tensor_parallel: int = Field(1, ge=1, le=64, description="GPUs that share one copy of the model.")
+    tensor_parallel: int = Field(1, ge=1, le=64, description="GPUs that share each layer of one copy of the model.")
+    pipeline_parallel: int = Field(
+        1, ge=1, le=64, description="Stages that one copy is cut into; it takes tensor_parallel GPUs for each."
+    )
+    nodes: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="Machines that hold one copy, with as many GPUs of it each. On the others run "
+        "`python -m podium.server.engine_node`; `podium deploy kubernetes` renders that, and sets this.",
+    )
+    node_port: int = Field(29500, ge=1024, le=65535, description="Port on which the first of them meets the others.")
     eager: bool = Field(False, description="Skip compilation and CUDA graphs: starts faster, runs slower.")
+
+    @property
+    def gpus(self) -> int:
+        """GPUs of one copy."""
+        return self.tensor_parallel * self.pipeline_parallel
+
+    @model_validator(mode="after")
+    def _even_shares(self) -> Self:
+        if self.gpus % self.nodes:
+            raise ValueError(
+                f"tensor_parallel * pipeline_parallel = {self.gpus} GPUs cannot be shared evenly by {self.nodes} "
+                "nodes; make it a multiple of nodes"
+            )
+        return self
 
 
 class RemoteEngine(Group):

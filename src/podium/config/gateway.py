@@ -95,8 +95,9 @@ class Environment(Group):
     metrics: tuple[Endpoint, ...] = Field(
         (),
         max_length=256,
-        description="Where the monitor reads `/metrics` of these servers, as `http://host:port` of their admin ports. "
-        "Empty: `podium up` names those of its own replicas; other servers are seen through the gateway alone.",
+        description="Where the monitor asks for `/metrics` and `/requests/recent` of these servers, as "
+        "`http://host:port` of their admin ports. Empty: `podium up` names those of its own replicas; other servers "
+        "are seen through the gateway alone.",
     )
     health_path: HealthPath = Field(
         "/readyz", description="Path that answers 200 while a server wants traffic; asked twice a second."

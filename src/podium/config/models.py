@@ -32,8 +32,26 @@ class Embedding(Group):
     )
 
 
+class Text2Text(Group):
+    """How a model of the task `text2text_generation` writes."""
+
+    preset: str | None = Field(
+        None,
+        description="Name of one of the checkpoint's `task_specific_params` (T5: `summarization`, "
+        "`translation_en_to_de`, …), whose prefix and bounds then hold for every request. None: the text as it comes.",
+    )
+    prefix: str | None = Field(
+        None, description="Put before every prompt that is text, such as `summarize: `. None: the preset's, if any."
+    )
+    forced_bos_token: str | None = Field(
+        None,
+        description="Token that every answer begins with: the target language of a multilingual model, such as "
+        "`de_DE`. None: what the checkpoint's generation_config.json says.",
+    )
+
+
 class Batching(Group):
-    """How requests to a one-shot model (every task but `generate`) share a pass of the model."""
+    """How requests to a one-shot model share a pass of the model."""
 
     max_inputs: int = Field(32, ge=1, le=4096, description="Most inputs in one batch.")
     max_tokens: int = Field(8192, ge=16, description="Most tokens in one batch, padding included.")
@@ -54,8 +72,9 @@ class Model(Group):
     task: Literal["auto"] | Task = Field(
         "auto", description="What the model does; `auto` reads its config (and is `generate` where there is none)."
     )
+    text2text: Text2Text = Field(Text2Text(), description="For the task `text2text_generation`.")
     embedding: Embedding = Field(Embedding(), description="For the task `embed`.")
-    batching: Batching = Field(Batching(), description="For every task but `generate`.")
+    batching: Batching = Field(Batching(), description="For every task but `generate` and `text2text_generation`.")
     engine: Engine = Field(AutoEngine(), description="Engine name, or a mapping with `kind` and its settings.")
     load: Literal["start", "demand", "manual"] = Field(
         "start",

@@ -14,9 +14,11 @@ class Webhook(Group):
     """One receiver of alerts. Nothing is ever sent to an address that is not listed."""
 
     url: str = Field(description="Address, `http://` or `https://`, that takes a POST; redirects are not followed.")
-    kind: Literal["generic", "alertmanager"] = Field(
+    kind: Literal["generic", "alertmanager", "alertmanager-api", "slack"] = Field(
         "generic",
-        description="Shape of the body. `generic`: one alert. `alertmanager`: version 4 of Alertmanager's webhook.",
+        description="Shape of the body. `generic`: one alert. `alertmanager`: version 4 of Alertmanager's webhook. "
+        "`alertmanager-api`: what an Alertmanager takes at `/api/v2/alerts`, told again every minute while it fires. "
+        "`slack`: Slack's incoming webhooks.",
     )
     secret_file: str = Field(
         "",
@@ -51,6 +53,37 @@ class Monitor(Group):
         gt=0,
         description="95th percentile of a model's end-to-end time in 5 minutes; more is an alert. 5 is the bound of a "
         "bucket of the histogram, where the figure is exact.",
+    )
+    max_ttft_p95_seconds: float = Field(
+        2.5,
+        gt=0,
+        description="95th percentile of a model's time to the first token in 5 minutes; more is an alert. 2.5 is the "
+        "bound of a bucket of the histogram. 60: never.",
+    )
+    max_tpot_p95_seconds: float = Field(
+        0.5,
+        gt=0,
+        description="95th percentile of a model's time per output token in 5 minutes; more is an alert. 0.5 is the "
+        "bound of a bucket of the histogram. 2.5: never.",
+    )
+    max_stream_error_rate: float = Field(
+        0.01,
+        ge=0,
+        le=1,
+        description="Share of a model's requests in 5 minutes whose stream broke after its first byte, which nothing "
+        "can retry; more is an alert. 1: never.",
+    )
+    max_unanswered_requests: int = Field(
+        5,
+        ge=0,
+        description="Requests in a minute that the gateway answered itself, because no server was healthy; more is an "
+        "alert, once a server has been healthy.",
+    )
+    rollout_waiting_seconds: float = Field(
+        900.0,
+        gt=0,
+        description="A rollout that waits for somebody for so long, or that could not take the canary's traffic away, "
+        "is an alert.",
     )
     max_gpu_memory_ratio: float = Field(
         0.9, gt=0, le=1, description="Lowest part of GPU memory in use in 5 minutes; more is an alert. 1: never."
@@ -93,6 +126,7 @@ class Monitor(Group):
     history_file: str = Field(
         "podium-alerts.jsonl",
         description="File that tells what alerts did, a JSON object a line, made by the first one; it survives "
-        "restarts. Empty: their history ends with the controller.",
+        "restarts, and so do alerts that fire. Messages that wait are beside it, under its name with `.waiting` added. "
+        "Empty: all of that ends with the controller.",
     )
     webhooks: tuple[Webhook, ...] = Field((), max_length=16, description="Who is told when an alert fires or ends.")

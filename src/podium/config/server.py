@@ -39,7 +39,10 @@ class Server(Group):
     port: int = Field(8000, ge=0, le=65535, description="Traffic port; 0 takes a free one.")
     admin_host: str = Field("127.0.0.1", description="Address of the probes and metrics port.")
     admin_port: int = Field(
-        8001, ge=0, le=65535, description="Port of `/startupz /livez /readyz /metrics`; 0 takes a free one."
+        8001,
+        ge=0,
+        le=65535,
+        description="Port of `/startupz /livez /readyz /metrics /requests/recent`; 0 takes a free one.",
     )
     grpc_port: int | None = Field(
         None,

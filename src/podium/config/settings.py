@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field, model_validator
 
 from podium.config.access import Access
+from podium.config.batches import Batches
 from podium.config.cache import Cache
 from podium.config.deploy import Deploy
 from podium.config.frozen import Group
@@ -15,6 +16,7 @@ from podium.config.monitor import Monitor
 from podium.config.redis import Redis
 from podium.config.rollout import Rollout
 from podium.config.server import Server
+from podium.config.telemetry import Telemetry
 
 DEMO = Model(name="demo", source="builtin:demo")
 
@@ -26,11 +28,13 @@ class Settings(Group):
     server: Server = Field(Server(), description="The data plane.")
     access: Access = Field(Access(), description="Who may call, and how much.")
     cache: Cache = Field(Cache(), description="Answers that were computed before.")
+    batches: Batches = Field(Batches(), description="Files, and batches of requests that run in the background.")
     redis: Redis = Field(Redis(), description="The store that several replicas share.")
     rollout: Rollout = Field(Rollout(), description="How a new version takes over.")
     gateway: Gateway = Field(Gateway(), description="The gateway of `podium up`.")
     monitor: Monitor = Field(Monitor(), description="When somebody must be told, and where.")
     logs: Logs = Field(Logs(), description="The log.")
+    telemetry: Telemetry = Field(Telemetry(), description="Traces, and other forms of the metrics.")
     deploy: Deploy = Field(Deploy(), description="Where else the same file runs.")
 
     @model_validator(mode="after")

@@ -28,6 +28,7 @@ from podium.controller.comparer import Comparer
 from podium.controller.copies_port import CopiesPort, bind
 from podium.controller.deployer import Deployer
 from podium.controller.monitoring import watch_of
+from podium.controller.plane_facts import PlaneFacts
 from podium.controller.recent_traffic import RecentAttempts
 from podium.controller.resuming import is_overruled, resumed
 from podium.controller.rollouts import Rollouts
@@ -101,7 +102,7 @@ async def control(settings: Settings, folder: RunFolder, stop: asyncio.Event, pl
         await stack.enter_async_context(discovery)
         attempts = AttemptsLog(folder.attempts_log)
         stack.callback(attempts.close)
-        watch = await stack.enter_async_context(watch_of(settings, folder, admin))
+        watch = await stack.enter_async_context(watch_of(settings, folder, admin, PlaneFacts(discovery, history)))
         traffic = Traffic(topology, discovery, kept)
         copies = CopiesPort()
         shadow_key = read_run_key(settings.access.shadow_key_file, "access.shadow_key_file")

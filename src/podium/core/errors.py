@@ -35,6 +35,7 @@
     │   ├── MissingExtra            missing_extra
     │   └── MemoryBudgetExceeded    memory_budget_exceeded
     └── ConfigurationError          configuration_error   no
+        └── NotConfigured           not_configured
 
 A message says what was given in kind, what is allowed, and what to do next. It never repeats the
 input, and it never holds an address, a path of the server, or the text of a foreign exception.
@@ -274,6 +275,12 @@ class ConfigurationError(PodiumError):
     """``podium.yaml``, the environment or a flag holds something unusable; the program stops."""
 
     code = "configuration_error"
+
+
+class NotConfigured(ConfigurationError):
+    """The configuration leaves out what the request needs."""
+
+    code = "not_configured"
 
 
 def all_errors() -> dict[str, type[PodiumError]]:

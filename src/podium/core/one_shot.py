@@ -6,7 +6,7 @@ and in what the numbers mean, not in their way through the server.
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
 import msgspec
 import numpy as np
@@ -18,8 +18,11 @@ from podium.core.identity import LOCAL, Principal
 OneShotTask = Literal[
     "embed", "classify", "rerank", "zero_shot", "token_classification", "fill_mask", "question_answering"
 ]
-Task = Literal["generate", OneShotTask]
+WritingTask = Literal["generate", "text2text_generation"]
+"""Text in, text out, a token at a time: the prompt goes on, or it is read first and another text is written of it."""
+Task = Literal[WritingTask, OneShotTask]
 """What a model does; a model does one thing."""
+WRITING: Final[tuple[WritingTask, ...]] = get_args(WritingTask)
 
 
 class PairPrompt(msgspec.Struct, frozen=True, tag="pair"):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
 from podium.core.errors import ConfigurationError
+from podium.deploy import places
 from podium.deploy.environments import PlannedEnvironment
+from podium.deploy.kubernetes import accelerators
 from podium.deploy.kubernetes.controller import controllers
-from podium.deploy.kubernetes.deployment import deployments
+from podium.deploy.kubernetes.deployment import pod_template, server_container
 from podium.deploy.kubernetes.gateway import gateway_deployments
 from podium.deploy.kubernetes.manifest import Manifest
 from podium.deploy.kubernetes.redis import stateful_sets
@@ -82,8 +84,13 @@ def _of_million(hour: float, tokens_per_second: float | None, pods: int) -> floa
 
 
 def _lines(plan: Plan, prices: Prices) -> Iterator[Line]:
-    for environment, deployment in zip(plan.environments, deployments(plan), strict=True):
-        yield _line(deployment, _pods(plan, environment), prices)
+    devices = accelerators.claimed(plan)
+    for environment in plan.environments:
+        labels, name = places.labels("server", environment.name), places.server_name(environment.name)
+        template = pod_template(plan, environment, labels, server_container(plan, environment))
+        workload = {"metadata": {"name": name}, "spec": {"template": template}}
+        least, most = _pods(plan, environment)
+        yield _line(workload, (plan.nodes * least, plan.nodes * most), prices, devices)
     gateways = plan.settings.deploy.gateway.replicas
     for deployment in gateway_deployments(plan):
         yield _line(deployment, (gateways, gateways), prices)
@@ -98,9 +105,11 @@ def _pods(plan: Plan, environment: PlannedEnvironment) -> tuple[int, int]:
     return environment.replicas, environment.most_pods("production", scaled=plan.scaled)
 
 
-def _line(workload: Manifest, pods: tuple[int, int], prices: Prices) -> Line:
+def _line(
+    workload: Manifest, pods: tuple[int, int], prices: Prices, devices: Mapping[str, float] | None = None
+) -> Line:
     containers = workload["spec"]["template"]["spec"]["containers"]
-    amounts: dict[str, float] = {}
+    amounts: dict[str, float] = dict(devices or {})
     for container in containers:
         for name, value in container["resources"]["requests"].items():
             amounts[name] = amounts.get(name, 0.0) + quantity(str(value))

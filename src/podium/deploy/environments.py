@@ -9,6 +9,7 @@ from typing import Literal
 from podium.config.deploy import DeployedEnvironment
 from podium.config.settings import Settings
 from podium.deploy.inequality import Inequality
+from podium.deploy.quantity import quantity
 
 Profile = Literal["cpu", "gpu"]
 Overlay = Literal["dev", "production"]
@@ -74,7 +75,6 @@ def capacity_inequalities(
     if profile == "gpu":
         for overlay in OVERLAYS:
             yield from _of_accelerators(settings, pods_with_surge(settings, environments, overlay))
-        yield from _of_shared_models(settings)
     for each in environments:
         if settings.deploy.autoscaling.kind != "none" and each.replicas:
             yield Inequality(
@@ -98,6 +98,23 @@ def claim_inequality(settings: Settings, environments: list[PlannedEnvironment],
     )
 
 
+def own_weights_inequality(settings: Settings) -> Inequality:
+    """A pod's disk, against everything that may be written to it."""
+    given, weights = settings.deploy.resources, settings.deploy.weights
+    wanted = {"weights.size": weights.size, "resources.cache": given.cache, "resources.temporary": given.temporary}
+    return Inequality(
+        {"resources.ephemeral_storage": _gib(given.ephemeral_storage)},
+        ">=",
+        {f"{name} (GiB)": _gib(size) for name, size in wanted.items()},
+        "a pod would be evicted while it fetches its weights",
+        "Raise deploy.resources.ephemeral_storage or lower deploy.weights.size.",
+    )
+
+
+def _gib(text: str) -> float:
+    return round(quantity(text) / 2**30, 3)
+
+
 def _of_accelerators(settings: Settings, pods: dict[str, float]) -> Iterator[Inequality]:
     accelerators = settings.deploy.accelerators
     per_pod = accelerators.per_replica
@@ -109,14 +126,3 @@ def _of_accelerators(settings: Settings, pods: dict[str, float]) -> Iterator[Ine
         "Say how many GPUs there are (deploy.accelerators.available), lower replicas, or set deploy.strategy to "
         "recreate-one.",
     )
-
-
-def _of_shared_models(settings: Settings) -> Iterator[Inequality]:
-    for model in settings.models:
-        yield Inequality(
-            {"accelerators.per_replica": settings.deploy.accelerators.per_replica},
-            ">=",
-            {f"tensor_parallel of model {model.name}": getattr(model.engine, "tensor_parallel", 1)},
-            "the model could not be loaded",
-            "Raise deploy.accelerators.per_replica.",
-        )

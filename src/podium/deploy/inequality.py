@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+
+from podium.core.errors import ConfigurationError
 
 _SIGNS: Mapping[str, Callable[[float, float], bool]] = {">=": operator.ge, ">": operator.gt, "<=": operator.le}
 
@@ -34,6 +36,15 @@ class Inequality:
     def failure(self) -> str:
         """What fails, with numbers, why that matters, and what to do."""
         return f"{self} does not hold: {_numbers(self.left)} against {_numbers(self.right)}; {self.why}. {self.fix}"
+
+
+def refuse(problems: Sequence[str]) -> None:
+    """Raise ``ConfigurationError`` with all ``problems``, where there are any."""
+    if problems:
+        shown = "\n".join(f"  {problem}" for problem in problems)
+        raise ConfigurationError(
+            f"{len(problems)} reasons against rendering:\n{shown}" if problems[1:] else problems[0]
+        )
 
 
 def _numbers(terms: Mapping[str, float]) -> str:

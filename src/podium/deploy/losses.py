@@ -6,9 +6,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
+from podium.config.settings import Settings
 from podium.core.errors import ConfigurationError
 
-Way = Literal["argo", "flagger"]
+Way = Literal["route", "argo", "flagger"]
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,11 @@ _LOG = Loss("replay", False, "there is no log from which a rollout can be replay
 _RELOAD = Loss("one-load", False, "promotion copies the canary's specification: its models are loaded a second time")
 _COMMON = (_SHIELD, _CONFIRMED, _SEEN, _BOUND, _DRAIN, _STICKY, _FIRST, _LOG)
 
-LOSSES: dict[Way, tuple[Loss, ...]] = {"argo": _COMMON, "flagger": (*_COMMON, _RELOAD)}
+_JUDGED = Loss("verdict", True, "nobody compares the versions: a canary that is worse stays until a person notices")
+_STEPS = Loss("steps", False, "a person edits the weights, renders and applies: nothing moves or returns by itself")
+_BY_HAND = (_SHIELD, _CONFIRMED, _JUDGED, _DRAIN, _STICKY, _LOG, _STEPS)
+
+LOSSES: dict[Way, tuple[Loss, ...]] = {"route": _BY_HAND, "argo": _COMMON, "flagger": (*_COMMON, _RELOAD)}
 
 
 def check_accepted(way: Way, accepted: Collection[str]) -> tuple[Loss, ...]:
@@ -56,8 +61,23 @@ def check_accepted(way: Way, accepted: Collection[str]) -> tuple[Loss, ...]:
     if missing:
         told = "\n".join(f"  {loss.name}: {loss.sentence}" for loss in missing)
         flags = " ".join(f"--accept-loss {loss.name}" for loss in missing)
+        with_it = "weights of a route alone" if way == "route" else way
         raise ConfigurationError(
-            f"With {way} these would be lost:\n{told}\nAccept each by name ({flags}), or use podium deploy kubernetes "
-            "with deploy.splitter set to gateway, which loses none."
+            f"With {with_it} these would be lost:\n{told}\nAccept each by name ({flags}), or use podium deploy "
+            "kubernetes with deploy.splitter set to gateway, which loses none."
         )
     return losses
+
+
+def losses_of_split(settings: Settings, accepted: Collection[str]) -> tuple[Loss, ...]:
+    """What ``podium deploy kubernetes`` loses where a route splits traffic between environments; else nothing.
+
+    Raises ``ConfigurationError`` as ``check_accepted`` does.
+    """
+    if settings.deploy.splitter == "route" and len(settings.gateway.environments) > 1:
+        return check_accepted("route", accepted)
+    if accepted:
+        raise ConfigurationError(
+            f"--accept-loss {min(accepted)}: nothing is lost here, since no route splits traffic; leave it out"
+        )
+    return ()

@@ -7,12 +7,15 @@ CONFIG_MAP = "podium-config"
 GATEWAY = "podium-gateway"
 """Name of the gateways' workload; their Service is ``APPLICATION``."""
 GATEWAY_CONFIG = "podium-gateway-config"
+DASHBOARDS = "podium-dashboards"
 CONTROLLER = "podium-controller"
 VERDICT = "podium-verdict"
 REDIS = "podium-redis"
 """Name of the Redis service, its workload, and the secret with its users and its password."""
 FILES_SECRET = "podium-files"  # noqa: S105 - a name
 METRICS_SECRET = "podium-metrics"  # noqa: S105 - a name
+ACCELERATORS = "podium-gpus"
+"""Name of the template of claims on GPUs."""
 WEIGHTS = "podium-weights"
 """Name of the claim, and of the job that fills it."""
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from podium.config.engine import AutoEngine, OpenVINOEngine, RemoteEngine, TransformersEngine, VLLMEngine
 from podium.config.models import Model
 from podium.config.settings import Settings
-from podium.core.errors import ConfigurationError
 from podium.deploy import places
 from podium.deploy.environments import (
     OVERLAYS,
@@ -16,12 +15,14 @@ from podium.deploy.environments import (
     Profile,
     capacity_inequalities,
     claim_inequality,
+    own_weights_inequality,
     planned_environments,
 )
 from podium.deploy.gateway_settings import gateway_file, gateway_inequalities, gateway_problems
-from podium.deploy.inequality import Inequality
+from podium.deploy.inequality import Inequality, refuse
 from podium.deploy.pod_settings import has_own_redis, pod_file, secret_files
 from podium.deploy.sources import hub_ids, needs_weights, source_problem
+from podium.deploy.spreading import spread, spread_inequalities, spread_problems
 from podium.deploy.timing import Timings, timing_inequalities, timings_of
 
 
@@ -43,8 +44,23 @@ class Plan:
 
     @property
     def hub_ids(self) -> list[str]:
-        """What the download job fetches."""
+        """What is fetched."""
         return hub_ids(self.settings.models)
+
+    @property
+    def fetches_by_job(self) -> bool:
+        """Whether a job fills the claim, for all pods."""
+        return bool(self.hub_ids) and self.settings.deploy.weights.kind == "claim"
+
+    @property
+    def fetches_by_pod(self) -> bool:
+        """Whether each pod fetches its own."""
+        return bool(self.hub_ids) and self.settings.deploy.weights.kind == "init"
+
+    @property
+    def nodes(self) -> int:
+        """Pods of one copy of the server: above 1 a copy is a group with a leader."""
+        return self.settings.deploy.accelerators.nodes if self.profile == "gpu" else 1
 
     @property
     def mounts_weights(self) -> bool:
@@ -89,23 +105,22 @@ class Plan:
 
 def plan_of(settings: Settings, profile: Profile) -> Plan:
     """The plan. Raises ``ConfigurationError`` with every reason why the result would not work."""
+    if profile == "gpu":
+        settings = spread(settings)
     timings, environments = timings_of(settings), planned_environments(settings)
     problems = list(_problems(settings))
-    if profile == "gpu" and not any(map(_may_use_a_gpu, settings.models)):
+    if profile == "gpu" and not any(map(may_use_a_gpu, settings.models)):
         problems.append(
             "the profile is gpu, and no model would use one; set models[].engine to vllm or transformers, or use cpu"
         )
+    problems += spread_problems(settings, settings.deploy.accelerators.nodes if profile == "gpu" else 1)
     problems += [each.failure() for each in inequalities(settings, profile) if not each.holds]
-    if problems:
-        shown = "\n".join(f"  {problem}" for problem in problems)
-        raise ConfigurationError(
-            f"{len(problems)} reasons against rendering:\n{shown}" if problems[1:] else problems[0]
-        )
+    refuse(problems)
     configs = pod_file(settings, timings), gateway_file(settings, timings)
     return Plan(settings, profile, timings, tuple(environments), *configs)
 
 
-def _may_use_a_gpu(model: Model) -> bool:
+def may_use_a_gpu(model: Model) -> bool:
     """Whether its engine can; `auto` may choose one that does, except for models in OpenVINO's own format."""
     if isinstance(model.engine, AutoEngine):
         return not model.source.startswith("builtin:")
@@ -118,10 +133,13 @@ def inequalities(settings: Settings, profile: Profile) -> list[Inequality]:
     found: list[Inequality] = [
         *timing_inequalities(settings, timings),
         *capacity_inequalities(settings, environments, profile),
+        *(spread_inequalities(settings) if profile == "gpu" else ()),
     ]
     if settings.deploy.splitter == "gateway":
         found += gateway_inequalities(settings)
     weights = settings.deploy.weights
+    if weights.kind == "init" and needs_weights(settings.models, weights):
+        found.append(own_weights_inequality(settings))
     claimed = needs_weights(settings.models, weights) and weights.kind == "claim"
     if claimed and weights.access_mode == "ReadWriteOnce":
         found += [claim_inequality(settings, environments, overlay) for overlay in OVERLAYS]
@@ -140,6 +158,11 @@ def _problems(settings: Settings) -> Iterator[str]:
     yield from _of_access(settings)
     yield from _of_reach(settings)
     yield from _of_route(settings)
+    if settings.batches.folder:
+        yield (
+            "batches.folder is a folder of one machine, and pods share none that can hold files and batches: leave it "
+            "out, or render with --set batches.folder=; /v1/files and /v1/batches then answer 501 in the cluster"
+        )
     if settings.deploy.splitter == "gateway":
         yield from gateway_problems(settings)
     for model in settings.models:

@@ -10,7 +10,7 @@ from podium.core.errors import ConfigurationError
 from podium.deploy import places
 from podium.deploy.environments import Profile
 from podium.deploy.inequality import Inequality
-from podium.deploy.kubernetes import argo, configuration, flagger, network, service
+from podium.deploy.kubernetes import argo, configuration, dashboards, flagger, network, service
 from podium.deploy.kubernetes.manifest import Manifest
 from podium.deploy.kubernetes.verdict import Watched, verdict_objects
 from podium.deploy.losses import Way, check_accepted
@@ -31,15 +31,16 @@ def render_progressive(settings: Settings, profile: Profile, way: Way, accepted:
     problems = list(_problems(plan, way))
     if problems:
         raise ConfigurationError("\n".join(problems))
-    objects = {**production(plan), **base(plan)}
+    more = production(plan)
+    objects = {file: [*found, *more.pop(file, [])] for file, found in base(plan).items()} | more
     changed, watched = _with_argo(plan, objects) if way == "argo" else _with_flagger(plan, objects)
-    changed["configmap"] = configuration.config_maps(plan, judged=True)
+    changed["configmap"] = [*configuration.config_maps(plan, judged=True), *dashboards.dashboards(plan)]
     changed["networkpolicy"] += network.verdict_policies(plan)
     for file, found in verdict_objects(plan, watched).items():
         changed[file] = [*changed.get(file, []), *found]
     replicas = {} if way == "argo" else {places.server_name(each.name): each.replicas for each in plan.environments}
     files = {**folder_of("namespace", ground(plan)), **folder_of("rollout", changed, ["../namespace"], replicas)}
-    return files | (folder_of("weights", download(plan), ["../namespace"]) if plan.hub_ids else {})
+    return files | (folder_of("weights", download(plan), ["../namespace"]) if plan.fetches_by_job else {})
 
 
 def _with_argo(plan: Plan, objects: Objects) -> tuple[Objects, Watched]:
@@ -100,6 +101,8 @@ def _problems(plan: Plan, way: Way) -> Iterator[str]:
         yield fits.failure()
     if len(plan.environments) != 1:
         yield f"{way} makes the second version itself; leave one environment in gateway.environments"
+    if plan.nodes > 1:
+        yield f"one copy of the server takes {plan.nodes} nodes, and {way} rolls Deployments only"
     if plan.own_gateways:
         yield f"deploy.splitter is gateway, and {way} moves the weights of a route; set it to route"
     if deploy.route.kind != "gateway-api":

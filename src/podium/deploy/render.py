@@ -10,14 +10,19 @@ from podium.core.errors import ConfigurationError
 from podium.deploy import places
 from podium.deploy.environments import Profile
 from podium.deploy.kubernetes import (
+    accelerators,
     accounts,
+    alerting,
     autoscaling,
+    collecting,
     configuration,
     controller,
+    dashboards,
     deployment,
     disruption,
     entrances,
     gateway,
+    groups,
     horizontal,
     monitoring,
     namespace,
@@ -46,10 +51,12 @@ def render(settings: Settings, profile: Profile) -> Files:
     files = {
         **folder_of("namespace", ground(plan)),
         **folder_of("base", base(plan), ["../namespace"]),
-        **folder_of("overlays/dev", {}, ["../../base"], _replicas(plan, dev=True)),
+        **folder_of("overlays/dev", development(plan), ["../../base"], _replicas(plan, dev=True)),
         **folder_of("overlays/production", production(plan), ["../../base"], _replicas(plan, dev=False)),
     }
-    if plan.hub_ids:
+    if plan.settings.deploy.logging.kind != "none":
+        files |= folder_of("logging", {"configmap": collecting.collector_configs(plan)})
+    if plan.fetches_by_job:
         files |= folder_of("weights", download(plan), ["../namespace"])
     return files
 
@@ -96,12 +103,14 @@ def ground(plan: Plan) -> Objects:
 def base(plan: Plan) -> Objects:
     """What every overlay has."""
     return {
-        "configmap": configuration.config_maps(plan),
+        "configmap": [*configuration.config_maps(plan), *dashboards.dashboards(plan)],
         "deployment": [*deployment.deployments(plan), *gateway.gateway_deployments(plan)],
         "httproute": route.routes(plan),
         "ingress": entrances.ingresses(plan),
         "networkpolicy": network.network_policies(plan),
         "podmonitor": monitoring.pod_monitors(plan),
+        "prometheusrule": alerting.prometheus_rules(plan),
+        "resourceclaimtemplate": accelerators.claim_templates(plan),
         "role": controller.roles(plan),
         "rolebinding": controller.role_bindings(plan),
         "virtualservice": entrances.virtual_services(plan),
@@ -111,12 +120,19 @@ def base(plan: Plan) -> Objects:
     }
 
 
+def development(plan: Plan) -> Objects:
+    """What the overlay for development has on top."""
+    return {"leaderworkerset": groups.leader_worker_sets(plan, dev=True)}
+
+
 def production(plan: Plan) -> Objects:
     """What production has on top."""
     return {
         "configmap": horizontal.adapter_rules(plan),
         "horizontalpodautoscaler": horizontal.autoscalers(plan),
+        "leaderworkerset": groups.leader_worker_sets(plan, dev=False),
         "poddisruptionbudget": disruption.disruption_budgets(plan),
+        "prometheusrule": alerting.scaler_rules(plan),
         "scaledobject": autoscaling.scaled_objects(plan),
     }
 
@@ -135,7 +151,7 @@ def _replicas(plan: Plan, *, dev: bool) -> dict[str, int]:
     owned = [] if dev or not plan.scaled else [each for each in plan.environments if each.replicas]
     found = {
         places.server_name(each.name): each.dev_replicas if dev else each.replicas
-        for each in plan.environments
+        for each in (plan.environments if plan.nodes == 1 else ())
         if each not in owned
     }
     if plan.own_gateways:

@@ -5,13 +5,27 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 
+from podium.access import api_keys
 from podium.core.errors import ConfigurationError
 from podium.deploy import places
 
+STACK_SECRETS: Mapping[str, str] = {
+    "redis-password": places.REDIS_PASSWORD,
+    "redis-users": places.REDIS_USERS,
+    "metrics-key": "metrics-key",
+    "shadow-key": "shadow-key",
+    "deploy-key": "deploy-key",
+    "grafana-password": "grafana-password",
+}
+"""Secrets of a compose file, and the file of each."""
+_KEYS = ("metrics-key", "shadow-key", "deploy-key")
 _BYTES = 32
 _OWNER_ONLY = 0o600
+_FOLDER_OF_THE_OWNER = 0o700
+_READ_BY_ALL = 0o444
 
 
 def redis_users(password: str, prefix: str) -> str:
@@ -29,19 +43,35 @@ def write_redis_secret(folder: Path, prefix: str) -> list[Path]:
 
     Raises ``ConfigurationError`` when one of them is there: replacing it would lock running servers out.
     """
-    password = secrets.token_urlsafe(_BYTES)
-    texts = {places.REDIS_PASSWORD: password, places.REDIS_USERS: redis_users(password, prefix)}
     folder.mkdir(parents=True, exist_ok=True)
-    written = []
+    return _write(folder, _redis(prefix), _OWNER_ONLY)
+
+
+def write_stack_secrets(folder: Path, prefix: str) -> list[Path]:
+    """Write every secret of a compose file into ``folder``; returns the paths. Raises as ``write_redis_secret``.
+
+    Only the owner may enter the folder, and its files can be read by all: docker mounts single files as they are, into
+    containers of several users, which are not known on the host.
+    """
+    made = {STACK_SECRETS[name]: api_keys.mint().text for name in _KEYS}
+    made[STACK_SECRETS["grafana-password"]] = secrets.token_urlsafe(_BYTES)
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(_FOLDER_OF_THE_OWNER)
+    return _write(folder, {**_redis(prefix), **made}, _READ_BY_ALL)
+
+
+def _redis(prefix: str) -> dict[str, str]:
+    password = secrets.token_urlsafe(_BYTES)
+    return {places.REDIS_PASSWORD: password, places.REDIS_USERS: redis_users(password, prefix)}
+
+
+def _write(folder: Path, texts: Mapping[str, str], mode: int) -> list[Path]:
+    there = [folder / name for name in texts if (folder / name).exists()]
+    if there:
+        raise ConfigurationError(f"{there[0]} is there already; remove it first if you want another one.")
     for name, text in texts.items():
-        path = folder / name
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY)
-        except FileExistsError:
-            raise ConfigurationError(
-                f"{path} is there already; remove it first if you want another password."
-            ) from None
+        descriptor = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
-        written.append(path)
-    return written
+            os.fchmod(descriptor, mode)
+    return [folder / name for name in texts]

@@ -23,7 +23,14 @@ def needs_weights(models: tuple[Model, ...], weights: Weights) -> bool:
 def source_problem(model: Model, weights: Weights) -> str | None:
     """Why a pod could not find this model, or None."""
     source = model.source
-    if source == "none" or source.startswith("builtin:") or _is_below(source, weights.path):
+    if source == "none" or source.startswith("builtin:"):
+        return None
+    if _is_below(source, weights.path):
+        if weights.kind == "init":
+            return (
+                f"model {model.name} is the folder {source}, which nobody fetches into a pod's own volume; name a hub "
+                "id, or set deploy.weights.kind to claim or image"
+            )
         return None
     if _HUB_ID.match(source):
         if weights.kind == "image":

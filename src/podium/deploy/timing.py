@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from podium.config.settings import Settings
 from podium.deploy.inequality import Inequality
+from podium.deploy.sources import hub_ids
 
 STARTUP_PERIOD_SECONDS = 10
 LIVENESS_PERIOD_SECONDS = 5
@@ -36,6 +37,7 @@ class Timings:
     liveness_failures: int
     progress_deadline_seconds: int
     scale_down_seconds: int
+    fetch_seconds: int
 
     @property
     def startup_seconds(self) -> int:
@@ -53,6 +55,7 @@ def timings_of(settings: Settings) -> Timings:
     failures = math.ceil(startup / STARTUP_PERIOD_SECONDS)
     budget = failures * STARTUP_PERIOD_SECONDS
     stall = DEAD_AFTER_STALLS * server.stall_seconds
+    fetch = settings.deploy.weights.fetch_seconds if hub_ids(settings.models) else 0
     computed_scale_down = max(given.longest_stream_seconds, LEAST_STABILIZATION_SECONDS)
     return Timings(
         pre_stop_seconds=given.route_propagation_seconds,
@@ -62,8 +65,9 @@ def timings_of(settings: Settings) -> Timings:
         load_seconds=math.ceil(server.load_seconds),
         startup_failures=failures,
         liveness_failures=max(1, math.floor((given.hang_seconds - stall) / LIVENESS_PERIOD_SECONDS)),
-        progress_deadline_seconds=given.progress_deadline_seconds or budget + DEADLINE_MARGIN_SECONDS,
+        progress_deadline_seconds=given.progress_deadline_seconds or fetch + budget + DEADLINE_MARGIN_SECONDS,
         scale_down_seconds=settings.deploy.autoscaling.scale_down_seconds or computed_scale_down,
+        fetch_seconds=fetch,
     )
 
 
@@ -133,7 +137,10 @@ def _of_the_start(settings: Settings, timings: Timings) -> Iterator[Inequality]:
     yield Inequality(
         {"progress_deadline_seconds": timings.progress_deadline_seconds},
         ">",
-        {"startup_seconds": timings.startup_seconds},
+        {
+            **({"weights.fetch_seconds": timings.fetch_seconds} if timings.fetch_seconds else {}),
+            "startup_seconds": timings.startup_seconds,
+        },
         "a good rollout would be marked as failed while it loads",
         "Raise deploy.timing.progress_deadline_seconds or leave it out.",
     )

@@ -47,6 +47,15 @@ class Flight:
         self._error: PodiumError | None = None
         self._ended = False
         self._wake: asyncio.Future[None] | None = None
+        self._last_at: dict[int, float] = {}
+
+    def seconds_since(self, chunk: Chunk, now: float) -> float | None:
+        """How long ``chunk`` came after the last piece of its choice; None for a first one, or one without tokens."""
+        if not chunk.token_count:
+            return None
+        last = self._last_at.get(chunk.index)
+        self._last_at[chunk.index] = now
+        return None if last is None else now - last
 
     def put(self, chunk: Chunk) -> bool:
         """Deliver a chunk; True when it was the last."""

@@ -54,6 +54,8 @@ from podium.engine.messages import (
 )
 from podium.engine.process import WorkerCommand, WorkerProcess
 from podium.engine.token_flow import TokenFlow
+from podium.telemetry.distribution import Distribution
+from podium.telemetry.table import PER_TOKEN_BUCKETS
 
 log = structlog.get_logger(__name__)
 
@@ -70,12 +72,13 @@ HEALTHY_SECONDS = 60.0
 
 @dataclass
 class EngineCounters:
-    """What happened so far, over all workers that shared it."""
+    """What happened so far, over all workers that shared it. ``gaps``: seconds between pieces of one answer."""
 
     steps: int = 0
     step_seconds: float = 0.0
     restarts: int = 0
     tokens: TokenFlow = field(default_factory=TokenFlow)
+    gaps: Distribution = field(default_factory=lambda: Distribution(PER_TOKEN_BUCKETS))
 
 
 class EngineHandle:
@@ -239,7 +242,8 @@ class EngineHandle:
         self.counters.steps += 1
         self.counters.step_seconds += step.seconds
         self._busy_seconds = 0.0
-        flights, tokens = self._flights, self.counters.tokens
+        flights, tokens, gaps = self._flights, self.counters.tokens, self.counters.gaps
+        now = time.monotonic()
         tokens.sampled += step.discarded_tokens
         tokens.discarded += step.discarded_tokens
         for request_id, chunk in step.chunks:
@@ -247,7 +251,10 @@ class EngineHandle:
             flight = flights.get(request_id)
             if flight is None:  # its reader has left
                 tokens.discarded += chunk.token_count
-            elif flight.put(chunk):
+                continue
+            if (gap := flight.seconds_since(chunk, now)) is not None:
+                gaps.observe(gap)
+            if flight.put(chunk):
                 del flights[request_id]
         for refused in step.refused:
             self._refuse(refused)

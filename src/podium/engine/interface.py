@@ -19,8 +19,10 @@ from podium.core.one_shot import InputIds, RowsOf, Task
 class EngineFacts(msgspec.Struct, frozen=True):
     """What a loaded engine is and can do.
 
-    ``unsupported`` maps a request parameter to an engine that honours it; the dispatcher refuses such
-    a request by name. ``text_engine``: prompts are passed on as text and text comes back (``remote``).
+    ``unsupported`` maps a request parameter to an engine that honours it, or to "" where none does; the dispatcher
+    refuses such a request by name. ``text_engine``: prompts are passed on as text and text comes back (``remote``).
+    ``max_output_tokens`` is the bound of an answer that has a context of its own (an encoder-decoder's); 0: prompt and
+    answer share ``max_model_len``. ``default_output_tokens``: what the checkpoint itself writes at most; 0 is unknown.
     A one-shot engine has a ``task`` of its own, and ``dimensions`` is the length of its vectors; its sequences
     are inputs. A classifier's vectors have a number for each of ``labels``; ``multi_label`` as in its plan.
     ``rows_of`` says what an input has vectors for; ``mask_token_id`` is -1 where there is none. ``padding_tokens``: how
@@ -44,6 +46,12 @@ class EngineFacts(msgspec.Struct, frozen=True):
     mask_token_id: int = -1
     mask_token: str = ""
     padding_tokens: int = 0
+    max_output_tokens: int = 0
+    default_output_tokens: int = 0
+
+    def output_room(self, prompt_tokens: int) -> int:
+        """How many tokens an answer to a prompt of so many may have; not above 0: none."""
+        return self.max_output_tokens or self.max_model_len - prompt_tokens
 
     def rows(self, ids: InputIds) -> int:
         """How many vectors an input has."""

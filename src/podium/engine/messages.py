@@ -14,6 +14,7 @@ from podium.core.generation import Chunk, Prompt, SamplingParams
 from podium.core.one_shot import Input, InputIds, Spans
 from podium.engine.interface import EngineFacts, EngineGauges
 from podium.engine.one_shot import OneShotLoad
+from podium.engine.text2text import Text2TextPlan
 from podium.engine.tool_calls.format import ToolFormat
 
 LENGTH_BYTES = 4
@@ -26,7 +27,7 @@ MAX_FRAME_BYTES = 256 * 1024**2
 class Load(msgspec.Struct, frozen=True, tag="load"):
     """First message: which model, with which engine settings (``podium.config.engine`` as a mapping).
 
-    With ``one_shot`` the model computes vectors, else it generates.
+    With ``one_shot`` the model computes vectors, with ``text2text`` it is an encoder-decoder, else it generates.
     """
 
     model_dir: str
@@ -37,6 +38,7 @@ class Load(msgspec.Struct, frozen=True, tag="load"):
     trust_remote_code: bool = False
     heartbeat_seconds: float = 0.5
     one_shot: OneShotLoad | None = None
+    text2text: Text2TextPlan | None = None
 
 
 class Submit(msgspec.Struct, frozen=True, tag="submit"):

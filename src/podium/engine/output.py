@@ -21,7 +21,8 @@ class ChoiceAssembler:
     """Builds the chunks of one choice from one engine sequence.
 
     ``finished`` turns true with the chunk that has a finish reason; ``must_abort`` says that the engine
-    does not know yet (a stop string was met) and has to be told.
+    does not know yet (a stop string was met) and has to be told. ``goes_on``: the text goes on where the
+    prompt ends, so that its first word has the space before it.
     """
 
     def __init__(
@@ -31,6 +32,8 @@ class ChoiceAssembler:
         tokenizer: Tokenizer,
         prompt_text: str,
         calls: ToolCallParser | None = None,
+        *,
+        goes_on: bool = True,
     ) -> None:
         self.finished = False
         self.must_abort = False
@@ -41,7 +44,7 @@ class ChoiceAssembler:
         self._max_tokens = sequence.max_tokens
         self._prompt_ids = sequence.token_ids
         self._echo_text: str | None = prompt_text if sequence.sampling.echo else None
-        self._detokenizer = IncrementalDetokenizer(tokenizer, sequence.token_ids)
+        self._detokenizer = IncrementalDetokenizer(tokenizer, sequence.token_ids if goes_on else ())
         self._stops = StopMatcher(sequence.sampling.stop) if sequence.sampling.stop else None
         self._calls = calls
         self._generated = 0

@@ -42,12 +42,16 @@ class Preparation:
         eos_token_ids: frozenset[int],
         check_constraint: Callable[[Constraint], None],
         tool_format: ToolFormat | None = None,
+        *,
+        prefix: str = "",
     ) -> None:
+        """``prefix`` stands before every prompt that is text."""
         self._tokenizer = tokenizer
         self._facts = facts
         self._eos = eos_token_ids
         self._check_constraint = check_constraint
         self._tool_format = tool_format
+        self._prefix = prefix
         self._next_id = itertools.count(1)
         template = tokenizer.chat_template
         self._template = ChatTemplate(template, tokenizer.special_tokens) if template else None
@@ -75,7 +79,7 @@ class Preparation:
         """Token ids of a prompt."""
         match prompt:
             case TextPrompt(text):
-                return tuple(self._tokenizer.encode(text, add_special_tokens=add_special_tokens))
+                return tuple(self._tokenizer.encode(self._prefix + text, add_special_tokens=add_special_tokens))
             case TokensPrompt(token_ids):
                 self._tokenizer.check_ids(token_ids)
                 return token_ids
@@ -138,11 +142,13 @@ class Preparation:
 
     def _max_tokens(self, prompt_tokens: int, submit: Submit) -> int:
         context = self._facts.max_model_len
-        room = context - prompt_tokens
+        room = self._facts.output_room(prompt_tokens)
         wanted = submit.sampling.max_tokens
         if wanted is None:
-            wanted = max(1, min(room, submit.default_max_tokens or room))
-        if wanted > room:
+            wanted = max(1, min(room, self._facts.default_output_tokens or submit.default_max_tokens or room))
+        if self._facts.max_output_tokens:
+            _check_both(self._facts, prompt_tokens, wanted)
+        elif wanted > room:
             raise ContextLengthExceeded(
                 f"The prompt has {prompt_tokens} tokens and {wanted} are asked for, {prompt_tokens + wanted} together; "
                 f"this model's context is {context}. Shorten the prompt or lower max_tokens.",
@@ -179,6 +185,21 @@ class Preparation:
             for choice in range(sampling.n)
         ]
         return Prepared(request_id=submit.id, sequences=sequences, prompt_text="")
+
+
+def _check_both(facts: EngineFacts, prompt_tokens: int, wanted: int) -> None:
+    """Prompt and answer against the contexts that each has. Raises ``ContextLengthExceeded``."""
+    if prompt_tokens > facts.max_model_len:
+        raise ContextLengthExceeded(
+            f"The prompt has {prompt_tokens} tokens; this model reads at most {facts.max_model_len}. Nothing is cut "
+            "off here: shorten the prompt, or split it.",
+            param="prompt",
+        )
+    if wanted > facts.max_output_tokens:
+        raise ContextLengthExceeded(
+            f"{wanted} tokens are asked for; this model writes at most {facts.max_output_tokens}. Lower max_tokens.",
+            param="max_tokens",
+        )
 
 
 def _choice_seed(sampling: SamplingParams, choice: int) -> int | None:

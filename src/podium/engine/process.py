@@ -27,6 +27,9 @@ log = structlog.get_logger(__name__)
 
 STDERR_LINE_BYTES = 64 * 1024
 EXIT_SECONDS = 10.0
+NICENESS = 10
+"""On a full machine the API process goes first: probes and tokens do not queue behind steps of engines."""
+_BEGIN = f"import os, sys; os.setpgid(0, 0); os.nice({NICENESS}); os.execv(sys.argv[1], sys.argv[1:])"
 
 
 @dataclass(frozen=True)
@@ -39,18 +42,20 @@ class WorkerCommand:
 
     def arguments(self) -> list[str]:
         """The command line. A foreign interpreter finds Podium *behind* its own packages."""
+        begin = [self.python, "-I", "-S", "-c", _BEGIN, self.python]
         if self.python == sys.executable:
-            return [self.python, "-m", "podium.engine.worker"]
+            return [*begin, "-m", "podium.engine.worker"]
         home = str(Path(podium.__file__).parent.parent)
         code = f"import sys; sys.path.append({home!r}); from podium.engine.worker import main; main()"
-        return [self.python, "-c", code]
+        return [*begin, "-c", code]
 
 
 class WorkerProcess(asyncio.Protocol):
     """A running worker. ``on_message`` gets each message, ``on_exit`` the exit status, once.
 
-    The worker leads a process group of its own, so that ``kill`` reaches engine children too. Its
-    standard output and error go to the log, line by line.
+    The worker leads a process group of its own, so that ``kill`` reaches engine children too. It stays in our session:
+    Linux shares processors between sessions first (autogroup), and in one of its own ``NICENESS`` would count for
+    nothing. Its standard output and error go to the log, line by line.
     """
 
     def __init__(
@@ -95,7 +100,6 @@ class WorkerProcess(asyncio.Protocol):
                 stderr=asyncio.subprocess.STDOUT,
                 pass_fds=(theirs.fileno(),),
                 env=dict(self._command.environment),
-                start_new_session=True,
                 limit=STDERR_LINE_BYTES,
             )
         except OSError as error:
@@ -119,6 +123,8 @@ class WorkerProcess(asyncio.Protocol):
     def kill(self) -> None:
         """SIGKILL the worker and its children; ``on_exit`` follows."""
         if self._process is not None and not self._exited.is_set():
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()  # it does not lead its group from the first moment
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
 

@@ -112,8 +112,9 @@ class Stepper:
             running.choices[sequence.id] = TextAssembler(index)
         else:
             calls = None if prepared.tools is None else prepared.tools.parser()
+            goes_on = not self._engine.facts.max_output_tokens
             running.choices[sequence.id] = ChoiceAssembler(
-                index, sequence, self._tokenizer, prepared.prompt_text, calls
+                index, sequence, self._tokenizer, prepared.prompt_text, calls, goes_on=goes_on
             )
         self._by_sequence[sequence.id] = running
 

@@ -24,7 +24,12 @@ from pydantic import TypeAdapter
 
 from podium.config.engine import Engine as EngineSettings
 from podium.core.errors import PodiumError
-from podium.engine.adapters.table import accept_constraint, load_adapter, load_one_shot_adapter
+from podium.engine.adapters.table import (
+    accept_constraint,
+    load_adapter,
+    load_one_shot_adapter,
+    load_text2text_adapter,
+)
 from podium.engine.batching import Batcher
 from podium.engine.framing import BlockingReader, encode_frame
 from podium.engine.intake import Intake
@@ -41,6 +46,7 @@ from podium.engine.messages import (
 from podium.engine.one_shot import OneShotEngine, OneShotLoad
 from podium.engine.preparation import Command, Preparation, read_eos_token_ids
 from podium.engine.stepping import Stepper
+from podium.engine.text2text import Text2TextPlan
 from podium.engine.tokenizer import Tokenizer
 from podium.engine.tool_calls.format import configured_format
 
@@ -96,10 +102,12 @@ class Worker:
     def _serve(self, load: Load) -> int:
         started = time.perf_counter()
         settings: EngineSettings = TypeAdapter(EngineSettings).validate_python(load.engine)
-        if load.one_shot is None:
-            loaded = self._load_generation(load, settings)
-        else:
+        if load.one_shot is not None:
             loaded = self._load_one_shot(load, settings, load.one_shot)
+        elif load.text2text is not None:
+            loaded = self._load_text2text(load, settings, load.text2text)
+        else:
+            loaded = self._load_generation(load, settings)
         self._intake = Intake(loaded.preparation, loaded.tokenizer, self._inbox, self._channel.send)
         seconds = time.perf_counter() - started
         ready = Ready(facts=loaded.engine.facts, tokenizer=loaded.tokenizer.facts(), load_seconds=seconds)
@@ -134,6 +142,16 @@ class Worker:
         return _Loaded(
             engine, tokenizer, preparation, Batcher(engine, one_shot.limits, self._inbox, self._channel.send)
         )
+
+    def _load_text2text(self, load: Load, settings: EngineSettings, plan: Text2TextPlan) -> _Loaded:
+        adapter = load_text2text_adapter(settings.kind)
+        folder = Path(load.model_dir)
+        tokenizer = adapter.tokenizer(folder, None)
+        tokenizer.chat_template = None  # whatever the checkpoint says: it holds no conversations here
+        eos_token_ids = read_eos_token_ids(folder, tokenizer)
+        engine = adapter.load_text2text(folder, settings, self._context(load, eos_token_ids), plan)
+        preparation = Preparation(tokenizer, engine.facts, eos_token_ids, accept_constraint, prefix=plan.prefix)
+        return _Loaded(engine, tokenizer, preparation, Stepper(engine, tokenizer, self._inbox, self._channel.send))
 
     def _context(self, load: Load, eos_token_ids: frozenset[int]) -> LoadContext:
         return LoadContext(

@@ -43,6 +43,7 @@ class AdsStream:
         self._numbers = itertools.count(1)
         self._types: dict[str, _Subscription] = {}
         self._gone = False
+        self.rejections = 0
 
     async def receive(self, request: Any, snapshot: Snapshot) -> None:
         """Take a request: a subscription, an ACK, a NACK, or an answer to an older response, which says nothing."""
@@ -55,6 +56,7 @@ class AdsStream:
         if request.response_nonce != known.nonce:
             return
         if request.HasField("error_detail"):
+            self.rejections += 1
             known.nack = request.error_detail.message or "no reason given"
             log.error("gateway rejected", node=self.node, type=kind, version=known.sent, reason=known.nack)
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from podium.gateway import copies
+from podium.gateway import copies, tracing
 from podium.gateway.composite import TYPE_URL
 from podium.gateway.topology import Endpoint, Environment, Topology
 
@@ -34,7 +34,10 @@ def clusters(topology: Topology) -> list[dict[str, Any]]:
     shields = [_shielded(name, topology.stable, topology) for name in topology.names if name != topology.stable]
     if topology.former not in {"", topology.stable}:
         shields.append(_shielded(topology.stable, topology.former, topology))
-    return bare + shields + ([copies.cluster(topology.copies_socket)] if topology.copies_socket else [])
+    others = [copies.cluster(topology.copies_socket)] if topology.copies_socket else []
+    if topology.tracing is not None:
+        others.append(tracing.cluster(topology.tracing))
+    return bare + shields + others
 
 
 def endpoints(topology: Topology) -> list[dict[str, Any]]:

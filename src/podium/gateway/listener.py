@@ -8,6 +8,7 @@ from podium.config.access import is_loopback
 from podium.gateway.route import ROUTES
 from podium.gateway.secret import transport_socket
 from podium.gateway.topology import Topology
+from podium.gateway.tracing import tracing_of
 
 LISTENER = "ingress"
 STAT_PREFIX = "gateway"
@@ -76,6 +77,7 @@ def _connections(topology: Topology) -> dict[str, Any]:
         "preserve_external_request_id": True,
         "always_set_request_id_in_response": True,
         "server_header_transformation": "PASS_THROUGH",
+        **({} if topology.tracing is None else tracing_of(topology.tracing)),
         "http_filters": [{"name": "envoy.filters.http.router", "typed_config": _router(topology)}],
     }
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from podium.config.gateway import FULL_WEIGHT, WEIGHT_DIGITS, Gateway, split_address
 from podium.config.settings import Settings
+from podium.config.telemetry import Telemetry
 from podium.gateway.certificate import Certificate
 
 TOTAL_WEIGHT = FULL_WEIGHT * 10**WEIGHT_DIGITS
@@ -59,6 +60,14 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Tracing:
+    """Where spans go (``http://host:port``), and the share of the requests without a trace that have some."""
+
+    endpoint: str
+    ratio: float
+
+
+@dataclass(frozen=True)
 class Topology:
     """The wanted state: where to listen, who serves, and in which shares.
 
@@ -67,7 +76,7 @@ class Topology:
     ``draining`` is an environment whose servers get no new request, by whatever way; those that run go on. With
     ``has_tls`` nobody is served before there is a ``certificate``. ``copied`` requests of 10,000 are sent to
     ``copies_socket`` too; empty: none can be. ``watched``: servers come and go by themselves, so that an environment
-    may have none for a while.
+    may have none for a while. Without ``tracing`` a caller's trace passes as it is.
     """
 
     listen: Endpoint
@@ -84,6 +93,7 @@ class Topology:
     copies_socket: str = ""
     copied: int = 0
     watched: bool = False
+    tracing: Tracing | None = None
 
     def with_weights(self, per_cent: Mapping[str, float]) -> Self:
         """The same with other shares; what is left out gets none."""
@@ -123,6 +133,7 @@ def topology_of(settings: Settings, *, attempts_log: str, copies_socket: str = "
         attempts_log=attempts_log,
         has_tls=gateway.tls is not None,
         copies_socket=copies_socket,
+        tracing=_tracing(settings.telemetry),
     )
 
 
@@ -134,6 +145,13 @@ def units(per_cent: Mapping[str, float], names: tuple[str, ...]) -> dict[str, in
 def per_cent(weights: Mapping[str, int]) -> dict[str, float]:
     """Weights as a person writes them."""
     return {name: round(weight / 10**WEIGHT_DIGITS, WEIGHT_DIGITS) for name, weight in weights.items()}
+
+
+def _tracing(telemetry: Telemetry) -> Tracing | None:
+    """None also for a collector with TLS or with a secret: such a trace passes the gateway and has no span of it."""
+    if not telemetry.otlp_endpoint.startswith("http://") or telemetry.otlp_headers_file:
+        return None
+    return Tracing(telemetry.otlp_endpoint, telemetry.trace_ratio)
 
 
 def _environments(gateway: Gateway) -> tuple[Environment, ...]:

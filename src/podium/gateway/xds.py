@@ -33,6 +33,7 @@ class DiscoveryServer:
         self._ack_seconds = ack_seconds
         self._streams: set[AdsStream] = set()
         self._pushing = asyncio.Lock()
+        self._rejections = 0
         self.snapshot = snapshot
 
     async def __aenter__(self) -> Self:
@@ -55,6 +56,11 @@ class DiscoveryServer:
     def connected(self) -> int:
         """How many gateways are connected."""
         return len(self._streams)
+
+    @property
+    def rejections(self) -> int:
+        """How many times gateways have refused what they were sent."""
+        return self._rejections + sum(stream.rejections for stream in self._streams)
 
     @property
     def confirmed(self) -> bool:
@@ -120,5 +126,6 @@ class DiscoveryServer:
         finally:
             if stream is not None:
                 self._streams.discard(stream)
+                self._rejections += stream.rejections
                 stream.end()
                 log.info("gateway disconnected", node=stream.node)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from podium.core.errors import CheckpointInvalid, CheckpointUnsafe
-from podium.core.one_shot import Task
+from podium.core.one_shot import WRITING, Task
 from podium.models import openvino_ir
 from podium.models.folder_safety import check_links, check_no_code, check_no_pickles
 from podium.models.safetensors_header import Header, read_header
@@ -71,7 +71,8 @@ def inspect(folder: Path, *, task: Literal["auto"] | Task = "auto", trust_remote
     weights = _Weights.of_ir(folder) if is_ir else _Weights.of_safetensors(folder)
     _check_tokenizer(folder)
     described = _describe(folder, config, architecture, weights, trust_remote_code=trust_remote_code)
-    return replace(described, task=does, max_model_len=position_count(config)) if does != "generate" else described
+    length = described.max_model_len if does in WRITING else position_count(config)
+    return replace(described, task=does, max_model_len=length)
 
 
 @dataclass(frozen=True)
@@ -168,6 +169,11 @@ def _text_config(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_tokenizer(folder: Path) -> None:
+    if not (folder / TOKENIZER).is_file() and (folder / "source.spm").is_file():
+        raise CheckpointInvalid(
+            f"{TOKENIZER} is missing, and the two SentencePiece models in its place (source.spm, target.spm) are not "
+            "read here; get the checkpoint with a fast tokenizer."
+        )
     if not (folder / TOKENIZER).is_file():
         raise CheckpointInvalid(
             f"{TOKENIZER} is missing; make it inside the folder (needs podium[hf]) with: python -c "

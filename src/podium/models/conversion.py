@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from podium.core.errors import ConfigurationError
+from podium.core.errors import ConfigurationError, UnsupportedArchitecture
 from podium.core.one_shot import Task
 from podium.engine.interface import ProgressReport
 from podium.models.checkpoint import Checkpoint
@@ -47,6 +47,8 @@ async def convert(
     ``MissingExtra`` or another ``ModelLoadError``; then the converter's own words are in a ``.log`` file
     in ``cache_dir``. ``ConfigurationError`` when ``cache_dir`` cannot be written.
     """
+    if checkpoint.task == "text2text_generation":
+        raise UnsupportedArchitecture("Encoder-decoders are not converted: engine transformers runs them as they are.")
     stored: Precision = "f16" if precision == "bf16" else precision
     report("hashing", -1.0)
     target = cache_dir / await asyncio.to_thread(cache_key, checkpoint.path, stored, checkpoint.task)

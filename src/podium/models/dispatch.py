@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from podium.core.errors import DeadlineExceeded
 from podium.core.generation import ChatPrompt, GenerationRequest, Prompt
 from podium.core.identity import Principal
+from podium.core.one_shot import WRITING, Task
+from podium.core.phase import enter
 from podium.core.standing import CacheStatus
 from podium.engine.admission import AdmissionGate
 from podium.engine.handle import EngineHandle
@@ -45,7 +47,6 @@ class _Asked:
     ready: Ready
     default_max_tokens: int
     deadline: float | None
-    arrived: float
 
     @property
     def model(self) -> str:
@@ -78,12 +79,11 @@ class Dispatcher:
         full queues and deadlines out of reach (``Overloaded``). An error before the first chunk is raised
         here, a later one by the generation. Cancelling aborts the sequence, unless others read it too.
         """
-        arrived = time.monotonic()
         deadline = self._deadline(request)
         try:
             async with asyncio.timeout_at(deadline):
                 served = await self._models.find_loaded(permitted(self._models, request.caller, request.model))
-                generation = await self._answer(self._ask(request, served, deadline, arrived))
+                generation = await self._answer(self._ask(request, served, deadline))
         except TimeoutError as error:
             raise DeadlineExceeded("The request's deadline passed before it could start.") from error
         await generation.wait_first()
@@ -119,17 +119,18 @@ class Dispatcher:
         served.release()
         return ready.tokenizer
 
-    def _ask(self, request: GenerationRequest, served: ServedModel, deadline: float | None, arrived: float) -> _Asked:
+    def _ask(self, request: GenerationRequest, served: ServedModel, deadline: float | None) -> _Asked:
         handle, gate, ready = served.use()
         # A conversation's answer may fill the context; a bare completion has no natural end.
         default_max_tokens = 0 if isinstance(request.prompt, ChatPrompt) else self._default_max_tokens
-        return _Asked(request, served, handle, gate, ready, default_max_tokens, deadline, arrived)
+        return _Asked(request, served, handle, gate, ready, default_max_tokens, deadline)
 
     async def _answer(self, asked: _Asked) -> Generation:
         """Join a computation of the same answer, else lead: one may follow the other, for a leader may fail."""
         with ExitStack() as hold:
             hold.callback(asked.served.release)
-            refuse_other_task(self._models, asked.request.caller, asked.ready.facts, "generate")
+            wanted: tuple[Task, ...] = ("generate",) if isinstance(asked.request.prompt, ChatPrompt) else WRITING
+            refuse_other_task(self._models, asked.request.caller, asked.ready.facts, *wanted)
             refuse_unsupported(asked.request.sampling, asked.ready.facts.unsupported, asked.ready.facts.engine)
             terms = self._sharing.terms(asked.request, asked.served.identity, asked.default_max_tokens)
             while (computation := self._sharing.find_running(terms)) is not None:
@@ -150,7 +151,7 @@ class Dispatcher:
             lease = await self._reserve_hit(asked)
             leaving.pop_all()
         served = Served(computation.run.provenance, "attach", lease.standings)
-        return Generation(asked.request.id, reader, served, arrived=asked.arrived, deadline=asked.deadline)
+        return Generation(asked.request.id, reader, served, deadline=asked.deadline)
 
     async def _lead(self, asked: _Asked, terms: Terms, hold: ExitStack) -> Generation:
         """Answer from what is kept, or compute, and let others join."""
@@ -171,9 +172,7 @@ class Dispatcher:
         computation.begin(run)
         status: CacheStatus = "miss" if terms.content is not None and terms.request.cache.read else "bypass"
         served = Served(run.provenance, status, run.lease.standings)
-        return Generation(
-            asked.request.id, computation.reader(), served, arrived=asked.arrived, deadline=asked.deadline
-        )
+        return Generation(asked.request.id, computation.reader(), served, deadline=asked.deadline)
 
     async def _replay(self, asked: _Asked, kept: Kept) -> Generation:
         entry = kept.entry
@@ -182,9 +181,7 @@ class Dispatcher:
         age = max(0.0, time.time() - entry.created_unix_seconds)
         status: CacheStatus = "hit" if kept.similarity is None else "semantic"
         served = Served(provenance, status, lease.standings, age, kept.similarity)
-        return Generation(
-            asked.request.id, Replay(entry.chunks), served, arrived=asked.arrived, deadline=asked.deadline
-        )
+        return Generation(asked.request.id, Replay(entry.chunks), served, deadline=asked.deadline)
 
     async def _reserve_hit(self, asked: _Asked) -> Lease:
         lease = await self._quotas.reserve_hit(asked.request.caller, asked.model, request_id=asked.request.id)
@@ -197,7 +194,9 @@ class Dispatcher:
         with ExitStack() as undo:
             lease, worst = await self._reserve(asked)
             undo.callback(lease.settle, 0, 0)
+            enter("queue")
             permit = await asked.gate.acquire(_work(asked, worst))
+            enter("run")
             undo.callback(permit.release, 0)
             flight = asked.handle.submit(worst.prompt, request.sampling, asked.default_max_tokens)
             undo.pop_all()

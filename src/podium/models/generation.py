@@ -1,9 +1,8 @@
-"""One caller's view of a generation: chunks, timing, exactly one end."""
+"""One caller's view of a generation: chunks, and exactly one end."""
 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -12,15 +11,6 @@ from podium.core.errors import DeadlineExceeded
 from podium.core.generation import Chunk
 from podium.core.standing import CacheStatus, Standing
 from podium.models.computation import ChunkSource, Provenance
-
-
-@dataclass
-class Timing:
-    """Seconds since the request was accepted; None until it has happened."""
-
-    queue_seconds: float | None = None
-    first_token_seconds: float | None = None
-    total_seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -42,9 +32,7 @@ class Generation:
     ``DeadlineExceeded``, …
     """
 
-    def __init__(
-        self, request_id: str, source: ChunkSource, served: Served, *, arrived: float, deadline: float | None
-    ) -> None:
+    def __init__(self, request_id: str, source: ChunkSource, served: Served, *, deadline: float | None) -> None:
         self.request_id = request_id
         self.model = served.provenance.model
         self.version = served.provenance.version
@@ -54,9 +42,7 @@ class Generation:
         self.age_seconds = served.age_seconds
         self.similarity = served.similarity
         self.standings = served.standings
-        self.timing = Timing(queue_seconds=time.monotonic() - arrived)
         self._source = source
-        self._arrived = arrived
         self._deadline = deadline
         self._first: Chunk | None = None
         self._open = True
@@ -64,7 +50,6 @@ class Generation:
     async def wait_first(self) -> None:
         """Wait for the first chunk; its error is raised here and ends the generation."""
         self._first = self._source.take_ready() or await self._next()
-        self.timing.first_token_seconds = time.monotonic() - self._arrived
 
     def __aiter__(self) -> Generation:
         return self
@@ -86,7 +71,6 @@ class Generation:
         """End it; idempotent."""
         if self._open:
             self._open = False
-            self.timing.total_seconds = time.monotonic() - self._arrived
             self._source.close()
 
     async def _next(self) -> Chunk:

@@ -14,7 +14,8 @@ import msgspec
 from podium.config.engine import Engine
 from podium.config.models import Model
 from podium.core.errors import CheckpointInvalid
-from podium.engine.one_shot import OneShotLoad
+from podium.engine.one_shot import Plan
+from podium.engine.text2text import Text2TextPlan
 from podium.models.hash_memo import HashMemo
 
 CLOCK_STEP_SECONDS = 0.02
@@ -28,14 +29,14 @@ async def model_digest(
     cache_dir: Path,
     *,
     loaded_at_unix_seconds: float | None = None,
-    one_shot: OneShotLoad | None = None,
+    plan: Plan | Text2TextPlan | None = None,
 ) -> str:
     """64 hex digits that change when anything in this server changes what ``model`` answers.
 
     Covers every file of ``folder`` (weights, tokenizer, templates, configurations; names and contents,
     subfolders too; hidden files and folders are left out), the content of ``chat_template_file``, all settings
-    of the chosen ``engine``, ``max_model_len``, ``trust_remote_code`` and the plan of a ``one_shot`` model. Where
-    there is no folder (``echo``, ``remote``), the settings alone: what another server loads behind the same
+    of the chosen ``engine``, ``max_model_len``, ``trust_remote_code`` and the ``plan``, where the model has one.
+    Where there is no folder (``echo``, ``remote``), the settings alone: what another server loads behind the same
     address is not seen, so there an answer may be as old as ``cache.ttl_seconds``. Library versions are not in
     it; the engine's own is in ``ModelIdentity``.
 
@@ -48,13 +49,13 @@ async def model_digest(
     stop = threading.Event()
     try:
         return await asyncio.to_thread(
-            lambda: _digest(model, folder, engine, one_shot, _Reading(cache_dir, loaded_at_unix_seconds, stop))
+            lambda: _digest(model, folder, engine, plan, _Reading(cache_dir, loaded_at_unix_seconds, stop))
         )
     finally:
         stop.set()
 
 
-def _digest(model: Model, folder: Path, engine: Engine, one_shot: OneShotLoad | None, reading: _Reading) -> str:
+def _digest(model: Model, folder: Path, engine: Engine, plan: Plan | Text2TextPlan | None, reading: _Reading) -> str:
     try:
         files = {name: reading.sha256(folder / path) for name, path in _files(folder)}
         template = None if model.chat_template_file is None else reading.sha256(Path(model.chat_template_file))
@@ -63,8 +64,8 @@ def _digest(model: Model, folder: Path, engine: Engine, one_shot: OneShotLoad | 
     reading.memo.save()
     settings = engine.model_dump(mode="json")
     parts: list[Any] = ["podium model 1", files, template, settings, model.max_model_len, model.trust_remote_code]
-    if one_shot is not None:
-        parts.append(one_shot.plan)
+    if plan is not None:
+        parts.append(plan)
     return hashlib.sha256(msgspec.json.encode(parts, order="deterministic")).hexdigest()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from podium.config.models import Model
 from podium.core.errors import DeadlineExceeded
 from podium.core.generation import TokensPrompt
 from podium.core.one_shot import InputIds, OneShotRequest, OneShotTask, Spans, Vectors
+from podium.core.phase import enter
 from podium.core.standing import Standing
 from podium.engine.admission import AdmissionGate
 from podium.engine.handle import EngineHandle
@@ -28,7 +28,7 @@ from podium.models.registry import Models
 
 @dataclass(frozen=True)
 class Computed:
-    """Vectors in the order of the inputs, and who computed them. ``queue_seconds``: before the first was computed.
+    """Vectors in the order of the inputs, and who computed them.
 
     ``inputs`` and ``spans`` (where they were asked for) are the inputs as the model read them. ``identity`` is None
     until the model's files are known by content.
@@ -39,7 +39,6 @@ class Computed:
     facts: EngineFacts
     vectors: Vectors
     prompt_tokens: int
-    queue_seconds: float
     standings: Sequence[Standing]
     identity: ModelIdentity | None
     inputs: tuple[InputIds, ...] = ()
@@ -108,7 +107,6 @@ class OneShots:
         (``RateLimited``), full queues (``Overloaded``). Cancelling takes what is not computed yet out of the batch,
         and what was computed is charged.
         """
-        arrived = time.monotonic()
         seconds = request.timeout_seconds or self._default_timeout_seconds
         deadline = asyncio.get_running_loop().time() + seconds if seconds else None
         try:
@@ -123,7 +121,7 @@ class OneShots:
                     most = ready.facts.max_batch_sequences
                     asked = _Asked(request, served.config.name, handle, gate, read.inputs, ready.facts, most, deadline)
                     lease = await self._reserve(asked)
-                    vectors, started = await _compute(asked, lease)
+                    vectors = await _compute(asked, lease)
         except TimeoutError as error:
             raise DeadlineExceeded("The request's deadline passed before it was finished.") from error
         return Computed(
@@ -132,7 +130,6 @@ class OneShots:
             facts=ready.facts,
             vectors=vectors,
             prompt_tokens=asked.tokens,
-            queue_seconds=started - arrived,
             standings=lease.standings,
             identity=served.identity,
             inputs=read.inputs,
@@ -162,22 +159,22 @@ class OneShots:
         )
 
 
-async def _compute(asked: _Asked, lease: Lease) -> tuple[Vectors, float]:
-    """All vectors, and when the first slice was admitted; settles the lease with what was computed.
+async def _compute(asked: _Asked, lease: Lease) -> Vectors:
+    """All vectors; settles the lease with what was computed.
 
     One slice after the other: a call of two thousand inputs never holds more of the batch than others can have.
     """
     rows: dict[int, Vectors] = {}
     used_tokens = 0
-    started: float | None = None
     try:
         for positions in asked.slices():
             inputs = tuple(asked.inputs[position] for position in positions)
             tokens = sum(len(ids.token_ids) for ids in inputs)
+            enter("queue")
             permit = await asked.gate.acquire(_work(asked, len(inputs), tokens))
+            enter("run")
             computed_tokens = 0
             try:
-                started = time.monotonic() if started is None else started
                 vectors = await asked.handle.compute(inputs)
                 computed_tokens = tokens
             finally:
@@ -188,7 +185,7 @@ async def _compute(asked: _Asked, lease: Lease) -> tuple[Vectors, float]:
             rows.update(zip(positions, np.split(vectors, list(ends)[:-1]), strict=True))
     finally:
         lease.settle(used_tokens, 0)
-    return np.concatenate([rows[position] for position in range(len(rows))]), started or time.monotonic()
+    return np.concatenate([rows[position] for position in range(len(rows))])
 
 
 def _work(asked: _Asked, permits: int, tokens: int) -> Work:

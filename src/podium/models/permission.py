@@ -11,6 +11,7 @@ from podium.models.registry import NO_SUCH_MODEL, Models
 _MOST_NAMES = 8
 _INSTEAD = {
     "generate": "It generates text: use /v1/chat/completions, /v1/completions or /generate.",
+    "text2text_generation": "It turns a text into another one: use /v1/completions or /generate.",
     "embed": "It computes embeddings: use /v1/embeddings.",
     "classify": "It classifies texts: use /v1/classify.",
     "rerank": "It tells how relevant a text is to a question: use /v1/rerank.",

@@ -11,11 +11,13 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from podium.config.engine import AutoEngine, EchoEngine, Engine, OpenVINOEngine, RemoteEngine
+from podium.config.engine import AutoEngine, EchoEngine, Engine, OpenVINOEngine, RemoteEngine, VLLMEngine
 from podium.config.models import Model
 from podium.core.errors import ConfigurationError, UnsupportedArchitecture
-from podium.engine.adapters.table import ONE_SHOT_KINDS
+from podium.core.one_shot import WRITING, Task
+from podium.engine.adapters.table import ONE_SHOT_KINDS, TEXT2TEXT_KINDS
 from podium.engine.one_shot import OneShotLoad, Plan
+from podium.engine.text2text import Text2TextPlan
 from podium.models.checkpoint import CONFIG, Checkpoint, inspect
 from podium.models.conversion import convert
 from podium.models.converter import Precision
@@ -25,6 +27,7 @@ from podium.models.sentence_embedding import embedding_plan, one_shot_load
 from podium.models.small_json import read_json
 from podium.models.source import resolve_source
 from podium.models.task_plans import classification_plan, fill_mask_plan, token_plan
+from podium.models.text2text_plan import plan_without_files, text2text_plan
 
 # KV cache, activations and code beside the weights: measured on GPT-2 124M with openvino and transformers.
 WORKER_OVERHEAD_BYTES = 300 * 1024**2
@@ -37,13 +40,19 @@ NO_FOLDER = Path(os.devnull)
 class Runnable:
     """A folder and the engine that loads it; ``needed_bytes`` is an estimate of the worker's memory.
 
-    ``one_shot`` is None for a model that generates.
+    ``one_shot`` is None for a model that writes, ``text2text`` for one that is no encoder-decoder.
     """
 
     folder: Path
     choice: Choice
     needed_bytes: int
     one_shot: OneShotLoad | None = None
+    text2text: Text2TextPlan | None = None
+
+    @property
+    def plan(self) -> Plan | Text2TextPlan | None:
+        """What decides about answers beside files and engine; None for a model that just generates."""
+        return self.text2text if self.one_shot is None else self.one_shot.plan
 
 
 @dataclass(frozen=True)
@@ -57,17 +66,13 @@ class SourcePolicy:
 async def make_runnable(model: Model, policy: SourcePolicy, report: Callable[[str, float], None]) -> Runnable:
     """Everything before the worker starts. Raises a ``ModelLoadError``; hashing runs in a thread."""
     if isinstance(model.engine, SOURCELESS_ENGINES):
-        one_shot = model.task not in {"auto", "generate"}
-        _check_engine(model.engine, one_shot=one_shot)
-        choice = choose(model.engine, is_openvino_ir=False, machine=Machine.here())
-        load = one_shot_load(model, _plan_without_files(model)) if one_shot else None
-        return Runnable(folder=NO_FOLDER, choice=choice, needed_bytes=WORKER_OVERHEAD_BYTES, one_shot=load)
+        return _without_files(model, "generate" if model.task == "auto" else model.task, model.engine)
     report("inspecting", -1)
     checkpoint = await asyncio.to_thread(_inspect, model, policy)
-    one_shot = checkpoint.task != "generate"
-    _check_engine(model.engine, one_shot=one_shot)
+    one_shot = checkpoint.task not in WRITING
+    _check_engine(model.engine, checkpoint.task)
     is_ir = checkpoint.format == "openvino"
-    choice = choose(model.engine, is_openvino_ir=is_ir, machine=Machine.here(), one_shot=one_shot)
+    choice = choose(model.engine, is_openvino_ir=is_ir, machine=Machine.here(), task=checkpoint.task)
     folder = checkpoint.path
     if isinstance(choice.engine, OpenVINOEngine) and checkpoint.format != "openvino":
         precision = stored_precision(choice.engine, one_shot=one_shot)
@@ -75,8 +80,20 @@ async def make_runnable(model: Model, policy: SourcePolicy, report: Callable[[st
     return Runnable(
         folder=folder,
         choice=choice,
-        needed_bytes=needed_bytes(checkpoint, choice.engine),
+        needed_bytes=needed_bytes(checkpoint, choice.engine, Machine.here()),
         one_shot=_one_shot(model, checkpoint) if one_shot else None,
+        text2text=text2text_plan(model, checkpoint.path) if checkpoint.task == "text2text_generation" else None,
+    )
+
+
+def _without_files(model: Model, task: Task, engine: EchoEngine | RemoteEngine) -> Runnable:
+    _check_engine(engine, task)
+    return Runnable(
+        folder=NO_FOLDER,
+        choice=choose(engine, is_openvino_ir=False, machine=Machine.here()),
+        needed_bytes=WORKER_OVERHEAD_BYTES,
+        one_shot=None if task in WRITING else one_shot_load(model, _plan_without_files(model)),
+        text2text=plan_without_files(model, engine.max_model_len) if task == "text2text_generation" else None,
     )
 
 
@@ -118,8 +135,15 @@ def _plan_without_files(model: Model) -> Plan:
             return embedding_plan(model.embedding)
 
 
-def _check_engine(engine: Engine, *, one_shot: bool) -> None:
-    if one_shot and not isinstance(engine, AutoEngine) and engine.kind not in ONE_SHOT_KINDS:
+def _check_engine(engine: Engine, task: Task) -> None:
+    if isinstance(engine, AutoEngine) or task == "generate":
+        return
+    if task == "text2text_generation":
+        if engine.kind not in TEXT2TEXT_KINDS:
+            raise UnsupportedArchitecture(
+                f"The {engine.kind} engine runs no encoder-decoder; serve this model with transformers."
+            )
+    elif engine.kind not in ONE_SHOT_KINDS:
         raise UnsupportedArchitecture(
             f"The {engine.kind} engine generates text only; serve a one-shot model with openvino or transformers."
         )
@@ -142,7 +166,12 @@ def stored_precision(engine: OpenVINOEngine, *, one_shot: bool = False) -> Preci
     return engine.precision
 
 
-def needed_bytes(checkpoint: Checkpoint, engine: Engine) -> int:
-    """About as much memory as a worker takes: only one that generates has a KV cache."""
+def needed_bytes(checkpoint: Checkpoint, engine: Engine, machine: Machine) -> int:
+    """About as much memory as a worker takes: only one that generates has a KV cache, and vLLM's is a GPU's own.
+
+    Weights on a GPU count nothing here: they may be larger than the machine's memory, and are spread over several.
+    """
+    if isinstance(engine, VLLMEngine) and machine.has_gpu:
+        return WORKER_OVERHEAD_BYTES
     kv_cache_bytes: int = getattr(engine, "kv_cache_bytes", 0) if checkpoint.task == "generate" else 0
     return checkpoint.weight_bytes + kv_cache_bytes + WORKER_OVERHEAD_BYTES

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from podium.config.engine import AutoEngine, Engine, OpenVINOEngine, TransformersEngine, VLLMEngine
 from podium.core.errors import MissingExtra
+from podium.core.one_shot import Task
 from podium.engine.adapters.table import ADAPTERS
 
 GPU_CONTROL_FILE = Path("/dev/nvidiactl")
@@ -36,24 +37,26 @@ class Choice:
 
 
 _ON_GPU = {
-    False: "a GPU is present and vLLM is not installed: transformers runs on it",
-    True: "a GPU is present, and transformers runs one-shot models on it",
+    True: "a GPU is present and vLLM is not installed: transformers runs on it",
+    False: "a GPU is present, and transformers runs one-shot models on it",
 }
 
 
-def choose(wanted: Engine, *, is_openvino_ir: bool, machine: Machine, one_shot: bool = False) -> Choice:
+def choose(wanted: Engine, *, is_openvino_ir: bool, machine: Machine, task: Task = "generate") -> Choice:
     """The engine for a checkpoint. Raises ``MissingExtra`` when nothing installed can run it.
 
-    ``one_shot``: the model computes vectors, which vLLM is not used for here.
+    vLLM is used for models that generate only, and encoder-decoders run on transformers (decision 66).
     """
     if not isinstance(wanted, AutoEngine):
         return Choice(wanted, f"{wanted.kind} is set in the configuration")
     if is_openvino_ir:
         return Choice(OpenVINOEngine(), "the folder holds OpenVINO IR, which runs on openvino")
-    if machine.has_gpu and "vllm" in machine.installed and not one_shot:
+    if task == "text2text_generation":
+        return _for_encoder_decoder(machine)
+    if machine.has_gpu and "vllm" in machine.installed and task == "generate":
         return Choice(VLLMEngine(), "a GPU is present and vLLM is installed")
     if machine.has_gpu and "transformers" in machine.installed:
-        return Choice(TransformersEngine(), _ON_GPU[one_shot])
+        return Choice(TransformersEngine(), _ON_GPU[task == "generate"])
     if "transformers" in machine.installed:
         return Choice(
             OpenVINOEngine(), "no GPU: openvino is fastest on a CPU, and podium[hf] can convert the checkpoint"
@@ -62,3 +65,9 @@ def choose(wanted: Engine, *, is_openvino_ir: bool, machine: Machine, one_shot: 
         "Safetensors checkpoints need torch and transformers once, to be converted: pip install 'podium[hf]'. "
         "OpenVINO IR folders run without."
     )
+
+
+def _for_encoder_decoder(machine: Machine) -> Choice:
+    if "transformers" in machine.installed:
+        return Choice(TransformersEngine(), "encoder-decoders run on transformers, on a CPU as on a GPU")
+    raise MissingExtra("Encoder-decoders run on transformers: pip install 'podium[hf]'.")

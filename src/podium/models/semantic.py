@@ -16,6 +16,7 @@ from podium.core.errors import PodiumError
 from podium.core.generation import GenerationRequest, TextPrompt
 from podium.core.identity import Principal
 from podium.core.one_shot import OneShotRequest, Vectors
+from podium.core.phase import unheard
 from podium.engine.pooling import normalized
 from podium.models.ports import KeptAnswers
 
@@ -85,7 +86,8 @@ class SemanticAnswers:
         )
         try:
             async with asyncio.timeout(self._settings.wait_seconds):
-                embedded = await self._embedder.embed(request)
+                with unheard():
+                    embedded = await self._embedder.embed(request)
         except (PodiumError, TimeoutError) as error:
             self._tell(error)
             return None

@@ -202,6 +202,7 @@ class ServedModel:
             queue_limit=gate.queue_limit if gate else 0,
             restarts=self._counters.restarts,
             tokens=self._counters.tokens,
+            gaps=self._counters.gaps,
             memory_bytes=handle.rss_bytes if handle and self.state == "ready" else None,
             kv_cache_usage_ratio=gauges.kv_cache_usage_ratio,
             stalled_seconds=self.stalled_seconds,
@@ -247,7 +248,7 @@ class ServedModel:
                 runnable.choice.engine,
                 cache_dir,
                 loaded_at_unix_seconds=loaded_at,
-                one_shot=runnable.one_shot,
+                plan=runnable.plan,
             )
         except PodiumError as error:
             log.warning("answers are not kept", model=self.id, reason=error.message)
@@ -282,6 +283,7 @@ class ServedModel:
             trust_remote_code=config.trust_remote_code,
             heartbeat_seconds=server.heartbeat_seconds,
             one_shot=runnable.one_shot,
+            text2text=runnable.text2text,
         )
         return EngineHandle(
             command,
@@ -354,6 +356,7 @@ def refuse_unsupported(sampling: SamplingParams, unsupported: Mapping[str, str],
     for name, other in unsupported.items():
         if getattr(sampling, name, None) != getattr(default, name, None):
             raise UnsupportedParameter(
-                f"The {engine} engine, which serves this model, cannot honour {name}; the {other} engine can.",
+                f"The {engine} engine, which serves this model, cannot honour {name}; "
+                + (f"the {other} engine can." if other else "no engine can for a model of its task."),
                 param=name,
             )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from podium.core.one_shot import Task
 from podium.engine.token_flow import TokenFlow
 from podium.models.lifecycle import ModelState
+from podium.telemetry.distribution import Distribution
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class ModelStatus:
     queue_limit: int
     restarts: int
     tokens: TokenFlow
+    gaps: Distribution
     memory_bytes: int | None
     kv_cache_usage_ratio: float
     stalled_seconds: float

@@ -22,6 +22,11 @@ def _with_head(suffix: str) -> frozenset[str]:
     return frozenset(name + suffix for name in _ENCODERS)
 
 
+_WRITERS = frozenset({
+    "T5ForConditionalGeneration", "MT5ForConditionalGeneration", "BartForConditionalGeneration",
+    "MBartForConditionalGeneration", "PegasusForConditionalGeneration", "M2M100ForConditionalGeneration",
+    "MarianMTModel",
+})  # fmt: skip
 _EMBEDDERS = _with_head("Model")
 _CLASSIFIERS = _with_head("ForSequenceClassification")
 _HEADS: dict[Task, frozenset[str]] = {
@@ -33,9 +38,10 @@ _HEADS: dict[Task, frozenset[str]] = {
     "question_answering": _with_head("ForQuestionAnswering"),
 }
 _SUPPORTED = (
-    "supported are causal language models (architectures that end in ForCausalLM or LMHeadModel), text encoders that "
-    "embed (BertModel, XLMRobertaModel, MPNetModel and the like) and such encoders with ForSequenceClassification, "
-    "ForTokenClassification, ForQuestionAnswering or ForMaskedLM"
+    "supported are causal language models (architectures that end in ForCausalLM or LMHeadModel), encoder-decoders "
+    "of text (T5, MT5, Bart, MBart, Pegasus and M2M100 with ForConditionalGeneration, MarianMTModel), text encoders "
+    "that embed (BertModel, XLMRobertaModel, MPNetModel and the like) and such encoders with "
+    "ForSequenceClassification, ForTokenClassification, ForQuestionAnswering or ForMaskedLM"
 )
 
 
@@ -44,17 +50,19 @@ def task_of(folder: Path, config: dict[str, Any], wanted: Literal["auto"] | Task
 
     Asked for nothing, a folder of sentence-transformers or an encoder embeds, one with a classification head
     classifies (with a single output it reranks, with one for entailment it is there for zero-shot labels), one with
-    another head does what that is for. A causal language model generates. Asked to embed, any architecture may that is
-    not an encoder-decoder. Raises ``UnsupportedArchitecture``.
+    another head does what that is for. A causal language model generates, an encoder-decoder turns text into text and
+    does nothing else. Asked to embed, any other architecture may. Raises ``UnsupportedArchitecture``.
     """
     names = _architectures(config)
     fitting: dict[Task, Sequence[str]] = {
         "generate": [name for name in names if name.endswith(CAUSAL_SUFFIXES)],
+        "text2text_generation": [name for name in names if name in _WRITERS],
         "embed": names,
         **{task: [name for name in names if name in heads] for task, heads in _HEADS.items()},
     }
     task = _inferred(folder, config, names) if wanted == "auto" else wanted
-    if not fitting[task] or config.get("is_encoder_decoder"):
+    two_parts = config.get("is_encoder_decoder", any(name in _WRITERS for name in names))
+    if not fitting[task] or bool(two_parts) != (task == "text2text_generation"):
         raise UnsupportedArchitecture(f"The model cannot {task}; {_SUPPORTED}.")
     if task == "rerank" and len(label_names(config)) != 1:
         raise UnsupportedArchitecture(
@@ -68,6 +76,8 @@ def task_of(folder: Path, config: dict[str, Any], wanted: Literal["auto"] | Task
 
 
 def _inferred(folder: Path, config: dict[str, Any], names: Sequence[str]) -> Task:
+    if any(name in _WRITERS for name in names):
+        return "text2text_generation"
     if any(name in _CLASSIFIERS for name in names):
         labels = label_names(config)
         return "rerank" if len(labels) == 1 else "classify" if entailment_of(labels) < 0 else "zero_shot"

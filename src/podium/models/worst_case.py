@@ -51,8 +51,9 @@ async def bound(
 
 
 def _output(prompt_tokens: int, sampling: SamplingParams, facts: EngineFacts, default_max_tokens: int) -> int:
-    room = max(1, facts.max_model_len - prompt_tokens)
-    wanted = sampling.max_tokens if sampling.max_tokens is not None else default_max_tokens or room
+    room = max(1, facts.output_room(prompt_tokens))
+    default = facts.default_output_tokens or default_max_tokens or room
+    wanted = default if sampling.max_tokens is None else sampling.max_tokens
     return sampling.n * min(room, wanted)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -25,8 +24,8 @@ class AlertHistory:
         self._path = path
         self.problem = ""
 
-    def load(self, now: float) -> list[Episode]:
-        """The newest episodes, oldest first. Those that went on when the last controller ended, end at ``now``.
+    def load(self) -> list[Episode]:
+        """The newest episodes that have ended, and all that went on when the last controller ended; oldest first.
 
         Lines that cannot be read, such as one that was being written in a crash, are left out. A file that has grown
         is written anew with what is kept.
@@ -35,10 +34,8 @@ class AlertHistory:
         known: dict[tuple[str, float], Episode] = {}
         for episode in filter(None, map(_decoded, lines)):
             known[episode.alert.fingerprint, episode.fired_at] = episode
-        kept = [
-            episode if episode.ended_at is not None else replace(episode, ended_at=now, end="no data")
-            for episode in known.values()
-        ][-MOST_PAST:]
+        ended = [episode for episode in known.values() if episode.ended_at is not None][-MOST_PAST:]
+        kept = [*ended, *(episode for episode in known.values() if episode.ended_at is None)]
         if len(lines) > MOST_LINES:
             self._rewrite(kept)
         return kept

@@ -14,6 +14,8 @@ from podium.monitor.windows import Windows
 AlertState = Literal["ok", "pending", "firing", "no data"]
 End = Literal["resolved", "no data"]
 MOST_PAST = 200
+SETTLE_SECONDS = 60.0
+"""How long an alert from before a restart fires at least, when nothing can be told of it."""
 
 
 @dataclass(frozen=True)
@@ -46,17 +48,22 @@ class Episode:
 
 @dataclass
 class _Track:
-    """What is remembered of a rule about a subject. ``pending`` and ``broken`` are times of the steady clock."""
+    """What is remembered of a rule about a subject. ``pending`` and ``broken`` are times of the steady clock.
+
+    ``resumed``: it fired before a restart, and nothing that was learnt since then says that it is over.
+    """
 
     alert: Alert
     pending: float | None = None
     broken: float | None = None
+    resumed: bool = False
 
 
 class AlertBook:
     """Judges all rules, and keeps what they led to. ``tell`` is called with each episode that begins or ends.
 
-    ``past`` are episodes from before, the oldest first.
+    ``past`` are episodes from before, the oldest first. Those that have not ended go on: nobody is told of them again,
+    and of their end when the rule says so over its whole window.
     """
 
     def __init__(
@@ -71,7 +78,13 @@ class AlertBook:
         self._tell = tell
         self._tracks: dict[tuple[str, str], _Track] = {}
         self._firing: dict[tuple[str, str], Episode] = {}
-        self._past: deque[Episode] = deque(past, maxlen=most_past)
+        self._past: deque[Episode] = deque(maxlen=most_past)
+        self._began: float | None = None
+        for episode in past:
+            if episode.ended_at is None:
+                self._resume(episode)
+            else:
+                self._past.append(episode)
 
     @property
     def alerts(self) -> list[Alert]:
@@ -90,9 +103,22 @@ class AlertBook:
 
     def evaluate(self, windows: Windows, targets: Sequence[Watched], *, now: float, wall: float) -> None:
         """Judge everything. ``now`` is a clock that never goes back, ``wall`` the time of day for people."""
+        self._began = now if self._began is None else self._began
+        seen: set[tuple[str, str]] = set()
         for rule in self._rules:
             for reading in rule.read(windows, targets):
+                seen.add((rule.name, reading.subject))
                 self._judge(rule, reading, now, wall)
+        for key in set(self._firing) - seen:  # a subject that there is no more
+            if now - self._began >= SETTLE_SECONDS:
+                self._end(key, "no data", wall)
+                del self._tracks[key]
+
+    def _resume(self, episode: Episode) -> None:
+        alert = episode.alert
+        key = (alert.rule, alert.subject)
+        self._firing[key] = episode
+        self._tracks[key] = _Track(replace(alert, state="firing"), resumed=True)
 
     def _judge(self, rule: Rule, reading: Reading, now: float, wall: float) -> None:
         key = (rule.name, reading.subject)
@@ -111,14 +137,23 @@ class AlertBook:
 
     def _next(self, rule: Rule, track: _Track, reading: Reading, now: float) -> AlertState:
         if reading.finding == "broken":
-            track.broken = now
+            track.broken, track.resumed = now, False
             track.pending = now if track.pending is None else track.pending
             held = now - track.pending >= rule.for_seconds
             return "firing" if held or track.alert.state == "firing" else "pending"
+        if track.resumed and self._is_settling(rule, reading, now):
+            return "firing"
+        track.resumed = False
         if track.alert.state == "firing" and track.broken is not None and now - track.broken < rule.keep_seconds:
             return "firing"
         track.pending = track.broken = None
         return "no data" if reading.finding == "no data" else "ok"
+
+    def _is_settling(self, rule: Rule, reading: Reading, now: float) -> bool:
+        """Whether too little time has passed since the start to believe that an alert from before is over."""
+        assert self._began is not None  # noqa: S101 - this is a bug: it is being judged
+        least = rule.window_seconds if reading.finding == "fine" else max(rule.window_seconds, SETTLE_SECONDS)
+        return now - self._began < least
 
     def _begin(self, key: tuple[str, str], alert: Alert, wall: float) -> None:
         self._firing[key] = episode = Episode(alert, fired_at=wall)

@@ -1,7 +1,7 @@
 """What is kept: every figure of every subject, and the row of the rings in which it stands.
 
-A subject is everything together, an environment, or a model. Rows are bounded: a model that finds no room has no
-history of its own, and counts in the figures of everything all the same.
+A subject is everything together, an environment, or a model; a GPU has levels of now, and no history. Rows are
+bounded: a model that finds no room has no history of its own, and counts in the figures of everything all the same.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 from podium.telemetry.table import DURATION_BUCKETS, FIRST_TOKEN_BUCKETS, PER_TOKEN_BUCKETS
 
-Scope = Literal["all", "environment", "model"]
+Scope = Literal["all", "environment", "model", "gpu"]
 Kind = Literal["counter", "sum", "max"]
 """How a figure adds up: increments are summed; levels are summed over replicas, or the highest one counts."""
 
@@ -46,6 +46,15 @@ FIGURES: dict[Scope, dict[str, Kind]] = {
         "retry_overflow": "counter",
         "gpu_used_bytes": "sum",
         "gpu_size_bytes": "sum",
+        "gpu_utilization": "max",
+        "gpu_joules": "counter",
+        "gpu_xid_errors": "counter",
+        "unanswered": "counter",
+        "store_open": "max",
+        "rejections": "counter",
+        "rollout_waiting_seconds": "max",
+        "messages_lost": "counter",
+        "models_left_out": "max",
     },
     "environment": {
         "good": "counter",
@@ -61,6 +70,7 @@ FIGURES: dict[Scope, dict[str, Kind]] = {
         "good": "counter",
         "bad": "counter",
         "excluded": "counter",
+        "stream_errors": "counter",
         "prompt_tokens": "counter",
         "output_tokens": "counter",
         "cache_hits": "counter",
@@ -72,10 +82,14 @@ FIGURES: dict[Scope, dict[str, Kind]] = {
         "queue_limit": "sum",
         "memory_bytes": "sum",
         "ready": "sum",
+        "failed": "sum",
         "kv_ratio": "max",
         "stalled_seconds": "max",
     },
+    "gpu": {},
 }
+SINCE: frozenset[str] = frozenset({"stalled_seconds", "rollout_waiting_seconds"})
+"""Figures that are told as times of day, and are kept as how long ago that was."""
 EVERYTHING = "everything"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
 import httpx
@@ -12,7 +12,9 @@ from podium.config.access import is_loopback
 from podium.gateway.admin import Gateways
 from podium.monitor.catalog import EVERYTHING, FIGURES, Catalog, Key
 from podium.monitor.exposition import MOST_BYTES, Garbage
-from podium.monitor.meaning import ENVOY_FILTER, of_envoy, of_replica
+from podium.monitor.meaning import ENVOY_FILTER, of_controller, of_envoy, of_replica
+from podium.monitor.recent import MOST_BYTES as MOST_RECENT_BYTES
+from podium.monitor.recent import RecentSource
 from podium.monitor.target import Fetch, ScrapeRefused, Target
 
 SCRAPE_SECONDS = 0.9
@@ -36,17 +38,23 @@ def replica_target(
         name=name,
         environment=environment,
         address=address,
-        fetch=_over_http(client, f"{address}/metrics", key if _is_here(address) else None),
+        fetch=_over_http(client, f"{address}/metrics", key if _is_here(address) else None, MOST_BYTES),
         meaning=lambda series, labels: of_replica(environment, series, labels),
         catalog=catalog,
         always=tuple(always),
     )
 
 
+def recent_source(name: str, address: str, *, client: httpx.AsyncClient, key: str | None = None) -> RecentSource:
+    """The recent requests of the replica at ``address``; ``key`` as in ``replica_target``."""
+    shown = key if _is_here(address) else None
+    return RecentSource(name, _over_http(client, f"{address}/requests/recent", shown, MOST_RECENT_BYTES))
+
+
 def envoy_target(admin: Gateways, environments: Sequence[str], *, catalog: Catalog) -> Target:
     """The gateway. What it leaves out of its answer has not happened yet."""
     always = [Key("all", EVERYTHING, figure) for figure in ("gateway_requests", "gateway_errors")]
-    always += [Key("all", EVERYTHING, figure) for figure in ("retries", "retry_overflow")]
+    always += [Key("all", EVERYTHING, figure) for figure in ("retries", "retry_overflow", "unanswered")]
     for environment in environments:
         counters = [figure for figure in ("attempts", "failed_attempts") if figure in FIGURES["environment"]]
         always += [Key("environment", environment, figure) for figure in counters]
@@ -61,11 +69,21 @@ def envoy_target(admin: Gateways, environments: Sequence[str], *, catalog: Catal
     return Target("gateway", "", "its admin socket", fetch, of_envoy, catalog, tuple(always))
 
 
+def own_target(exposition: Callable[[], bytes], *, catalog: Catalog) -> Target:
+    """This controller, whose page is made on the spot."""
+
+    async def fetch() -> bytes:
+        return exposition()
+
+    always = (Key("all", EVERYTHING, "messages_lost"),)  # without a receiver there is no series of one
+    return Target("controller", "", "this process", fetch, of_controller, catalog, always)
+
+
 def _is_here(address: str) -> bool:
     return is_loopback(urlsplit(address).hostname or "")
 
 
-def _over_http(client: httpx.AsyncClient, url: str, key: str | None) -> Fetch:
+def _over_http(client: httpx.AsyncClient, url: str, key: str | None, most_bytes: int) -> Fetch:
     headers = {} if key is None else {"authorization": f"Bearer {key}"}
 
     async def fetch() -> bytes:
@@ -75,8 +93,8 @@ def _over_http(client: httpx.AsyncClient, url: str, key: str | None) -> Fetch:
             found = bytearray()
             async for piece in answer.aiter_bytes():
                 found += piece
-                if len(found) > MOST_BYTES:
-                    raise Garbage(f"more than {MOST_BYTES} bytes")
+                if len(found) > most_bytes:
+                    raise Garbage(f"more than {most_bytes} bytes")
             return bytes(found)
 
     return fetch

@@ -35,7 +35,24 @@ _EVERYTHING_FIGURES = {
     table.REQUESTS_IN_FLIGHT.name: "in_flight",
     table.GPU_MEMORY_USED.name: "gpu_used_bytes",
     table.GPU_MEMORY_SIZE.name: "gpu_size_bytes",
+    table.GPU_UTILIZATION.name: "gpu_utilization",
+    table.GPU_ENERGY.name: "gpu_joules",
+    table.GPU_XID_ERRORS.name: "gpu_xid_errors",
+    table.STORE_OPEN.name: "store_open",
 }
+_CONTROLLER_FIGURES = {
+    table.GATEWAY_REJECTIONS.name: "rejections",
+    table.ROLLOUT_WAITING_SINCE.name: "rollout_waiting_seconds",
+    table.MODELS_LEFT_OUT.name: "models_left_out",
+}
+_GPU_FIGURES = {
+    table.GPU_MEMORY_USED.name: "used_bytes",
+    table.GPU_MEMORY_SIZE.name: "size_bytes",
+    table.GPU_UTILIZATION.name: "utilization",
+    table.GPU_ENERGY.name: "joules",
+}
+MOST_GPUS = 64
+"""Of one replica; a page that names more is not believed."""
 _CLUSTER_FIGURES = {
     "envoy_cluster_upstream_rq_total": "attempts",
     "envoy_cluster_upstream_rq_active": "active",
@@ -45,9 +62,11 @@ _CLUSTER_FIGURES = {
 _RETRY_FIGURES = {
     "envoy_cluster_upstream_rq_retry": "retries",
     "envoy_cluster_upstream_rq_retry_overflow": "retry_overflow",
+    "envoy_cluster_upstream_cx_none_healthy": "unanswered",
 }
 ENVOY_FILTER = (
-    r"^cluster\..*\.(upstream_rq_(total|5xx|active|retry|retry_overflow)|membership_(healthy|total))$"
+    r"^cluster\..*\.(upstream_rq_(total|5xx|active|retry|retry_overflow)|upstream_cx_none_healthy"
+    r"|membership_(healthy|total))$"
     r"|^http\..*\.downstream_rq_(total|5xx)$"
 )
 """The only statistics that Envoy is asked for."""
@@ -64,10 +83,21 @@ def of_replica(environment: str, name: str, labels: Mapping[str, str]) -> tuple[
         return (Key("model", model, _HISTOGRAMS[name], float(labels.get("le", "nan"))),)
     if name in _MODEL_FIGURES:
         return (Key("model", model, _MODEL_FIGURES[name]),)
-    if name == table.MODEL_STATE.name and labels.get("state") == "ready":
-        return (Key("model", model, "ready"),)
+    if name == table.MODEL_STATE.name:
+        return (Key("model", model, labels["state"]),) if labels.get("state") in {"ready", "failed"} else ()
+    return _gpu(name, labels.get("gpu", "")) if name in _GPU_FIGURES else _of_all(name, labels)
+
+
+def _of_all(name: str, labels: Mapping[str, str]) -> tuple[Key, ...]:
     counts = name in _EVERYTHING_FIGURES and labels.get("route") not in PROBE_ROUTES
     return (_everything(_EVERYTHING_FIGURES[name]),) if counts else ()
+
+
+def of_controller(name: str, labels: Mapping[str, str]) -> tuple[Key, ...]:
+    """Figures that a series of the controller itself counts in."""
+    if name == table.WEBHOOK_DELIVERIES.name:
+        return (_everything("messages_lost"),) if labels.get("result") != "delivered" else ()
+    return (_everything(_CONTROLLER_FIGURES[name]),) if name in _CONTROLLER_FIGURES else ()
 
 
 def of_envoy(name: str, labels: Mapping[str, str]) -> tuple[Key, ...]:
@@ -96,6 +126,8 @@ def _requests(environment: str, labels: Mapping[str, str]) -> Iterator[Key]:
     )  # fmt: skip
     for scope, subject in subjects:
         yield Key(scope, subject, figure)
+    if outcome == "stream_error":
+        yield Key("model", labels.get("model", ""), "stream_errors")
 
 
 def _cache(labels: Mapping[str, str]) -> Iterator[Key]:
@@ -104,6 +136,12 @@ def _cache(labels: Mapping[str, str]) -> Iterator[Key]:
         yield Key("model", model, "cache_hits")
     elif status == "miss":
         yield Key("model", model, "cache_misses")
+
+
+def _gpu(name: str, number: str) -> tuple[Key, ...]:
+    if not number.isdecimal() or int(number) >= MOST_GPUS:
+        return ()
+    return _everything(_EVERYTHING_FIGURES[name]), Key("gpu", number, _GPU_FIGURES[name])
 
 
 def _everything(figure: str) -> Key:

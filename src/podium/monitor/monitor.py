@@ -6,10 +6,10 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import structlog
 
-from podium.monitor.alert_history import AlertHistory
 from podium.monitor.alerts import AlertBook
 from podium.monitor.catalog import Catalog, Key
 from podium.monitor.rings import Rings
@@ -31,9 +31,18 @@ class Problem:
     sentence: str
 
 
+class Kept(Protocol):
+    """A file of the monitor's."""
+
+    @property
+    def problem(self) -> str:
+        """Why it does not hold what it should; empty while it does."""
+
+
 class Monitor:
     """What is known of ``targets``, kept by ``catalog``. ``run`` keeps it up to date.
 
+    ``own`` is this process, which is asked like a target and not listed. ``kept`` are files that say what is wrong.
     ``clock`` never goes back; ``wall_clock`` is the time of day. Figures are put down by ``clock``, so that a jump of
     the time of day moves none of them, and is told.
     """
@@ -46,7 +55,8 @@ class Monitor:
         *,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
-        history: AlertHistory | None = None,
+        kept: Sequence[Kept] = (),
+        own: Target | None = None,
     ) -> None:
         self.targets = tuple(targets)
         self.alerts = alerts
@@ -59,7 +69,8 @@ class Monitor:
         self._started = clock()
         self._written: float | None = None
         self._offset = wall_clock() - clock()
-        self._history = history
+        self._kept = tuple(kept)
+        self._asked = (*self.targets, *(() if own is None else (own,)))
         self._jump: tuple[float, float] | None = None
 
     async def run(self) -> None:
@@ -71,7 +82,7 @@ class Monitor:
 
     async def round(self) -> None:
         """Ask every target at the same time, and judge what they say. A target that fails leaves a gap."""
-        learnt = await asyncio.gather(*(target.scrape() for target in self.targets))
+        learnt = await asyncio.gather(*(target.scrape() for target in self._asked))
         now, wall = self._clock(), self._wall_clock()
         self._watch_the_clock(now, wall)
         second = int(now)
@@ -102,8 +113,7 @@ class Monitor:
         if self._catalog.left_out:
             names = ", ".join(self._catalog.left_out)
             found.append(Problem("memory", f"no room for a history of {names}; they count in the totals"))
-        if self._history is not None and self._history.problem:
-            found.append(Problem("history", self._history.problem))
+        found += [Problem("disk", kept.problem) for kept in self._kept if kept.problem]
         return found
 
     def _together(self, learnt: Sequence[dict[Key, float]]) -> dict[int, float]:

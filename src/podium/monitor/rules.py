@@ -18,6 +18,7 @@ RECENT_SECONDS = 300
 CACHE_SECONDS = 900
 RETRY_SECONDS = 60
 RESTART_SECONDS = 900
+HEALTHY_SECONDS = 3000
 MOST_RESTARTS = 2
 MOST_QUEUE_RATIO = 0.9
 
@@ -54,29 +55,63 @@ class Reading:
 
 @dataclass(frozen=True)
 class Rule:
-    """One alert. It fires when the finding is ``broken`` for ``for_seconds``, and ends ``keep_seconds`` after it."""
+    """One alert. It fires when the finding is ``broken`` for ``for_seconds``, and ends ``keep_seconds`` after it.
+
+    ``window_seconds``: how far it looks back. For so long after a start it cannot say that anything is over.
+    """
 
     name: str
     severity: Severity
     read: Callable[[Windows, Sequence[Watched]], Iterable[Reading]]
     for_seconds: float = 0.0
     keep_seconds: float = 0.0
+    window_seconds: float = 0.0
 
 
 def rules_of(given: Thresholds) -> tuple[Rule, ...]:
     """Every rule, with the thresholds that are configured."""
+    burns = [_burn_rule(given, burn) for burn in BURNS]
+    return (*_of_requests(given), *_of_engines(given), *_of_the_plane(given), *burns)
+
+
+def _of_requests(given: Thresholds) -> tuple[Rule, ...]:
+    held, recent = {"for_seconds": 120, "keep_seconds": 300}, {"window_seconds": RECENT_SECONDS}
+    slow = {"for_seconds": 300, "keep_seconds": 300, **recent}
     return (
-        Rule("HighErrorRate", "page", lambda w, _: _error_rates(w, given), for_seconds=120, keep_seconds=300),
-        Rule("HighLatencyP95", "page", lambda w, _: _latencies(w, given), for_seconds=300, keep_seconds=300),
-        Rule("GpuMemoryHigh", "ticket", lambda w, _: _gpu_memory(w, given), for_seconds=300),
-        Rule("CacheHitRateLow", "ticket", lambda w, _: _hit_rates(w, given), for_seconds=900),
-        Rule("ReplicaDown", "page", lambda _, targets: _targets(targets), for_seconds=given.down_seconds),
+        Rule("HighErrorRate", "page", lambda w, _: _error_rates(w, given), **held, **recent),
+        Rule("StreamErrors", "page", lambda w, _: _stream_errors(w, given), **held, **recent),
+        Rule("HighLatencyP95", "page", lambda w, _: _slow(w, given, END_TO_END), **slow),
+        Rule("HighTtftP95", "ticket", lambda w, _: _slow(w, given, FIRST_TOKEN), **slow),
+        Rule("HighTpotP95", "ticket", lambda w, _: _slow(w, given, EACH_TOKEN), **slow),
+        Rule("CacheHitRateLow", "ticket", lambda w, _: _hit_rates(w, given), 900, window_seconds=CACHE_SECONDS),
+    )
+
+
+def _of_engines(given: Thresholds) -> tuple[Rule, ...]:
+    return (
+        Rule("ReplicaDown", "page", lambda _, targets: _targets(targets), given.down_seconds),
         Rule("EngineStalled", "page", lambda w, _: _stalls(w, given)),
-        Rule("KvCacheFull", "ticket", lambda w, _: _kv_caches(w, given), for_seconds=300),
-        Rule("QueueSaturated", "ticket", lambda w, _: _queues(w), for_seconds=60),
-        Rule("WorkerRestarting", "page", lambda w, _: _restarts(w)),
-        Rule("RetryOverflow", "page", lambda w, _: _retries(w), keep_seconds=60),
-        *(_burn_rule(given, burn) for burn in BURNS),
+        Rule("ModelLoadFailed", "page", lambda w, _: _failed_loads(w), 60),
+        Rule("WorkerRestarting", "page", lambda w, _: _restarts(w), window_seconds=RESTART_SECONDS),
+        Rule("QueueSaturated", "ticket", lambda w, _: _queues(w), 60),
+        Rule("KvCacheFull", "ticket", lambda w, _: _kv_caches(w, given), 300, window_seconds=RECENT_SECONDS),
+        Rule("GpuMemoryHigh", "ticket", lambda w, _: _gpu_memory(w, given), 300, window_seconds=RECENT_SECONDS),
+        Rule("GpuXid", "page", lambda w, _: _counted(w, XIDS), window_seconds=XIDS.seconds),
+        Rule("StoreAway", "page", lambda w, _: _store(w), 60),
+    )
+
+
+def _of_the_plane(given: Thresholds) -> tuple[Rule, ...]:
+    """What the gateway and the controller tell of themselves."""
+    return (
+        Rule("RetryOverflow", "page", lambda w, _: _retries(w), keep_seconds=60, window_seconds=RETRY_SECONDS),
+        Rule(
+            "NoHealthyServer", "page", lambda w, _: _unanswered(w, given), keep_seconds=60, window_seconds=RETRY_SECONDS
+        ),
+        Rule("GatewayConfigRejected", "ticket", lambda w, _: _counted(w, NACKS), window_seconds=NACKS.seconds),
+        Rule("RolloutStuck", "ticket", lambda w, _: _rollout(w, given)),
+        Rule("WebhookFailing", "ticket", lambda w, _: _counted(w, LOST_MESSAGES), window_seconds=LOST_MESSAGES.seconds),
+        Rule("SeriesDropped", "ticket", lambda w, _: _series(w)),
     )
 
 
@@ -99,7 +134,8 @@ BURNS = (Burn("page", 14.4, 3600, 300), Burn("page", 6.0, 21600, 1800), Burn("ti
 
 
 def _burn_rule(given: Thresholds, burn: Burn) -> Rule:
-    return Rule(burn.name, burn.severity, lambda w, _: _burns(w, given, burn), keep_seconds=60)
+    seconds = burn.short_seconds
+    return Rule(burn.name, burn.severity, lambda w, _: _burns(w, given, burn), keep_seconds=60, window_seconds=seconds)
 
 
 def _error_rates(windows: Windows, given: Thresholds) -> Iterator[Reading]:
@@ -113,14 +149,42 @@ def _error_rates(windows: Windows, given: Thresholds) -> Iterator[Reading]:
                       known=known, count=count, least=given.min_requests, thing="requests in 5 minutes")  # fmt: skip
 
 
-def _latencies(windows: Windows, given: Thresholds) -> Iterator[Reading]:
+@dataclass(frozen=True)
+class Slow:
+    """A percentile that has a limit: of which histogram, in whose words, and the setting that limits it."""
+
+    figure: str
+    words: str
+    setting: str
+
+
+END_TO_END = Slow("e2e_seconds", "from arrival to end", "max_p95_seconds")
+FIRST_TOKEN = Slow("ttft_seconds", "to the first token", "max_ttft_p95_seconds")
+EACH_TOKEN = Slow("inter_token_seconds", "per output token", "max_tpot_p95_seconds")
+
+
+def _slow(windows: Windows, given: Thresholds, slow: Slow) -> Iterator[Reading]:
+    wanted = float(getattr(given, slow.setting))
     for model in windows.catalog.models:
-        p95, count = windows.quantile(0.95, model, "e2e_seconds", RECENT_SECONDS)
+        p95, count = windows.quantile(0.95, model, slow.figure, RECENT_SECONDS)
         known = windows.increase(Key("model", model, "good"), RECENT_SECONDS) is not None
-        limit = f"at most {given.max_p95_seconds:g} s are wanted"
-        told = f"the 95th percentile of {count:.0f} requests in 5 minutes is {p95 or 0:.3g} s; {limit}"
-        yield _judged(model, p95, p95 is not None and p95 > given.max_p95_seconds, told,
+        limit = f"at most {wanted:g} s are wanted"
+        told = f"the 95th percentile {slow.words} of {count:.0f} requests in 5 minutes is {p95 or 0:.3g} s; {limit}"
+        yield _judged(model, p95, p95 is not None and p95 > wanted, told,
                       known=known, count=count, least=given.min_requests, thing="requests in 5 minutes")  # fmt: skip
+
+
+def _stream_errors(windows: Windows, given: Thresholds) -> Iterator[Reading]:
+    for model in windows.catalog.models:
+        broken, good, bad = (Key("model", model, figure) for figure in ("stream_errors", "good", "bad"))
+        count = sum(windows.increase(key, RECENT_SECONDS) or 0.0 for key in (good, bad))
+        cut = windows.increase(broken, RECENT_SECONDS)
+        rate = None if cut is None or count <= 0 else cut / count
+        limit = f"at most {given.max_stream_error_rate:.1%} are wanted"
+        told = f"{rate or 0:.1%} of {count:.0f} requests in 5 minutes broke after their first byte; {limit}"
+        yield _judged(model, rate, rate is not None and rate > given.max_stream_error_rate, told,
+                      known=cut is not None, count=count, least=given.min_requests,
+                      thing="requests in 5 minutes")  # fmt: skip
 
 
 def _hit_rates(windows: Windows, given: Thresholds) -> Iterator[Reading]:
@@ -185,10 +249,73 @@ def _restarts(windows: Windows) -> Iterator[Reading]:
         yield _judged(model, count, (count or 0) > MOST_RESTARTS, told, known=count is not None)
 
 
+def _failed_loads(windows: Windows) -> Iterator[Reading]:
+    for model in windows.catalog.models:
+        failed = windows.latest(Key("model", model, "failed"))
+        told = f"it could not be loaded on {failed or 0:.0f} replicas"
+        yield _judged(model, failed, bool(failed), told if failed else "it is loaded, or nobody wants it",
+                      known=failed is not None)  # fmt: skip
+
+
+def _store(windows: Windows) -> Iterator[Reading]:
+    away = windows.latest(everything("store_open"))
+    told = "the shared store fails, and is not asked for a while: quotas are local shares, and the cache misses"
+    yield _judged("store", away, bool(away), told if away else "it answers", known=away is not None)
+
+
 def _retries(windows: Windows) -> Iterator[Reading]:
     count = windows.increase(everything("retry_overflow"), RETRY_SECONDS)
     told = f"{count or 0:.0f} failed requests in a minute were not tried again: too many retries ran at once"
     yield _judged("gateway", count, bool(count), told, known=count is not None)
+
+
+def _unanswered(windows: Windows, given: Thresholds) -> Iterator[Reading]:
+    """What came before a server was healthy for the first time is a start, whose own probes are among it."""
+    count = windows.increase(everything("unanswered"), RETRY_SECONDS)
+    keys = [Key("environment", name, "healthy") for name in windows.catalog.environments]
+    if count is not None and not any(windows.highest(key, HEALTHY_SECONDS, before=RETRY_SECONDS) for key in keys):
+        yield Reading("gateway", "too little", "no server has been healthy for a minute yet", count)
+        return
+    limit = f"{given.max_unanswered_requests} are the limit"
+    told = f"the gateway answered {count or 0:.0f} requests in a minute itself, because no server was healthy; {limit}"
+    yield _judged("gateway", count, (count or 0) > given.max_unanswered_requests, told, known=count is not None)
+
+
+@dataclass(frozen=True)
+class Never:
+    """Something that should never happen at all: a counter of everything, and the words for its increase."""
+
+    figure: str
+    seconds: int
+    subject: str
+    told: str
+
+
+XIDS = Never("gpu_xid_errors", 900, "gpu", "the driver told of {count:.0f} critical errors (XID) in 15 minutes")
+NACKS = Never(
+    "rejections", 300, "gateway",
+    "a gateway refused {count:.0f} configurations in 5 minutes, and goes on with the one before",
+)  # fmt: skip
+LOST_MESSAGES = Never("messages_lost", 900, "alerts", "{count:.0f} messages about alerts were lost in 15 minutes")
+
+
+def _counted(windows: Windows, never: Never) -> Iterator[Reading]:
+    count = windows.increase(everything(never.figure), never.seconds)
+    told = never.told.format(count=count or 0)
+    yield _judged(never.subject, count, bool(count), told, known=count is not None)
+
+
+def _rollout(windows: Windows, given: Thresholds) -> Iterator[Reading]:
+    waits = windows.latest(everything("rollout_waiting_seconds"))
+    stuck = waits is not None and waits > given.rollout_waiting_seconds
+    told = f"it has waited for {(waits or 0) / 60:.0f} minutes: for somebody to approve or abort it, or for the gateway"
+    yield _judged("rollout", waits, stuck, told if stuck else "none waits for long", known=waits is not None)
+
+
+def _series(windows: Windows) -> Iterator[Reading]:
+    count = windows.latest(everything("models_left_out"))
+    told = f"the series of {count or 0:.0f} models find no room in the monitor's memory: their alerts are not judged"
+    yield _judged("monitor", count, bool(count), told if count else "every model has room", known=count is not None)
 
 
 def _targets(targets: Sequence[Watched]) -> Iterator[Reading]:

@@ -9,8 +9,9 @@ from typing import Literal
 
 import httpx
 
-from podium.monitor.catalog import Catalog, Key
+from podium.monitor.catalog import SINCE, Catalog, Key
 from podium.monitor.exposition import ExpositionReader, Garbage
+from podium.monitor.gpus import Gpus
 
 State = Literal["unknown", "up", "stale", "down", "garbage", "refused"]
 """``unknown``: not asked yet. ``stale``: the newest scrape failed, an earlier one is not old. ``down``: no answer for
@@ -47,6 +48,7 @@ class Target:
     problem: str = ""
     answered_at: float | None = None
     levels: dict[Key, float] = field(default_factory=dict)
+    gpus: Gpus = field(default_factory=Gpus)
 
     def __post_init__(self) -> None:
         self._reader: ExpositionReader[tuple[Key, ...]] = ExpositionReader(self._of_interest)
@@ -77,7 +79,8 @@ class Target:
         return None if self.answered_at is None else self.clock() - self.answered_at
 
     def _of_interest(self, name: str, labels: Mapping[str, str]) -> tuple[Key, ...] | None:
-        return tuple(key for key in self.meaning(name, labels) if key in self.catalog) or None
+        wanted = self.meaning(name, labels)
+        return tuple(key for key in wanted if key in self.catalog or key.scope == "gpu") or None
 
     def _by_age(self) -> State:
         since = self.answered_at if self.answered_at is not None else self._first_asked
@@ -86,15 +89,17 @@ class Target:
     def _failed(self, state: State, problem: str) -> None:
         self.state, self.problem = state, problem
         self.levels = {}
+        self.gpus.forget()
 
     def _learn(self, found: list[tuple[tuple[Key, ...], float]]) -> dict[Key, float]:
         counters, levels = dict.fromkeys(self.always, 0.0), dict[Key, float]()
+        self.gpus.learn({key: value for keys, value in found for key in keys if key.scope == "gpu"}, self.clock())
         for keys, value in found:
-            for key in keys:
+            for key in (key for key in keys if key.scope != "gpu"):
                 kind = self.catalog.kinds[key]
                 if kind == "counter":
                     counters[key] = counters.get(key, 0.0) + value
-                elif key.figure == "stalled_seconds":
+                elif key.figure in SINCE:
                     levels[key] = max(levels.get(key, 0.0), self.wall_clock() - value)
                 elif kind == "sum":
                     levels[key] = levels.get(key, 0.0) + value

@@ -10,7 +10,8 @@ import numpy.typing as npt
 from podium.monitor.alerts import Alert, Episode, worst
 from podium.monitor.catalog import HISTOGRAMS, Key
 from podium.monitor.monitor import Monitor
-from podium.monitor.own_metrics import exposition
+from podium.monitor.own_metrics import ControlPlane, NoControlPlane, exposition
+from podium.monitor.recent import RecentWatch
 from podium.monitor.rules import BURNS
 from podium.monitor.target import Target
 from podium.monitor.webhooks import Deliveries
@@ -23,14 +24,20 @@ from podium.protocols.monitoring import (
     DashboardAnswer,
     EnvironmentSeries,
     EpisodeBody,
+    GpuBody,
+    GpusBody,
     HealthStatus,
     ModelBody,
     MonitoringHealth,
     Points,
     ProblemBody,
     ReplicaBody,
+    RequestsBody,
+    RequestSource,
+    SeenRequest,
     Span,
 )
+from podium.protocols.recent_requests import RecentRequest
 
 SPANS: dict[Span, Steps] = {
     "5m": Steps(count=150, seconds=2, window_seconds=10),
@@ -46,10 +53,20 @@ _QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 class MonitorView:
     """``Monitoring`` of ``podium.api.control.control``."""
 
-    def __init__(self, monitor: Monitor, deliveries: Deliveries | None = None, *, objective: float = 0.99) -> None:
+    def __init__(
+        self,
+        monitor: Monitor,
+        deliveries: Deliveries | None = None,
+        recent: RecentWatch | None = None,
+        *,
+        plane: ControlPlane | None = None,
+        objective: float = 0.99,
+    ) -> None:
         self._objective = objective
         self._monitor = monitor
         self._deliveries = deliveries or Deliveries(())
+        self._plane = plane or NoControlPlane()
+        self._recent = recent or RecentWatch()
 
     def health(self) -> MonitoringHealth:
         """Whether all is well, and what is not."""
@@ -70,7 +87,7 @@ class MonitorView:
 
     def metrics(self) -> bytes:
         """The monitor's own figures, in Prometheus's text format."""
-        return exposition(self._monitor, self._deliveries)
+        return exposition(self._monitor, self._deliveries, self._plane)
 
     def dashboard(self, span: Span) -> DashboardAnswer:
         """Everything that the page shows of the newest ``span``."""
@@ -97,6 +114,8 @@ class MonitorView:
             past=told.past,
             alerts=told.alerts,
             budget=_budget(windows, self._objective),
+            gpus=_gpus(monitor, steps),
+            requests=_requests(self._recent),
             kept_bytes=monitor.rings.nbytes,
         )
 
@@ -132,6 +151,7 @@ def _model(windows: Windows, name: str, steps: Steps) -> ModelBody:
         running_limit=windows.latest(Key("model", name, "running_limit")),
         queue_limit=windows.latest(Key("model", name, "queue_limit")),
         replicas_ready=windows.latest(Key("model", name, "ready")),
+        replicas_failed=windows.latest(Key("model", name, "failed")),
         worker_restarts=windows.increase(Key("model", name, "worker_restarts"), steps.span_seconds),
     )
 
@@ -180,6 +200,49 @@ def _replica(target: Target) -> ReplicaBody:
         problem=target.problem,
         age_seconds=None if age is None else round(age, 3),
         **levels,
+    )
+
+
+def _gpus(monitor: Monitor, steps: Steps) -> GpusBody:
+    windows = monitor.windows
+    used, size = (windows.level_points(everything(figure), steps) for figure in ("gpu_used_bytes", "gpu_size_bytes"))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = np.where(size > 0, used / size, np.nan)
+    now = [
+        GpuBody(
+            replica=target.name,
+            gpu=gpu.number,
+            used_bytes=gpu.used_bytes,
+            size_bytes=gpu.size_bytes,
+            utilization_ratio=gpu.utilization,
+            watts=None if gpu.watts is None else round(gpu.watts, 1),
+        )
+        for target in monitor.targets
+        for gpu in target.gpus.now
+    ]
+    return GpusBody(
+        memory_ratio=_points(ratio),
+        utilization_ratio=_points(windows.level_points(everything("gpu_utilization"), steps)),
+        watts=_points(windows.rate_points([everything("gpu_joules")], steps)),
+        now=now,
+    )
+
+
+def _requests(recent: RecentWatch) -> RequestsBody:
+    def seen(found: list[tuple[str, RecentRequest]]) -> list[SeenRequest]:
+        return [SeenRequest(replica=name, request=request) for name, request in found]
+
+    ages = [(source, source.age_seconds()) for source in recent.sources]
+    return RequestsBody(
+        window_seconds=recent.window_seconds,
+        slowest=seen(recent.slowest),
+        newest=seen(recent.newest),
+        sources=[
+            RequestSource(
+                replica=source.replica, problem=source.problem, age_seconds=None if age is None else round(age, 3)
+            )
+            for source, age in ages
+        ],
     )
 
 

@@ -52,6 +52,12 @@ class Windows:
         known = row[~np.isnan(row)]
         return float(known.min()) if known.size * 2 >= max(1, row.size) else None
 
+    def highest(self, key: Key, seconds: int, *, before: int) -> float | None:
+        """The highest level in a window that ended ``before`` seconds ago; None where it was never known in it."""
+        row = self._slots([key], seconds + before)[0][:-before]
+        known = row[~np.isnan(row)]
+        return float(known.max()) if known.size else None
+
     def latest(self, key: Key) -> float | None:
         """The level of the newest slot."""
         row = self._slots([key], 1)[0]

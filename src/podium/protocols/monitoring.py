@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from podium.protocols.recent_requests import RecentRequest
+
 Span = Literal["5m", "1h", "24h"]
 HealthStatus = Literal["healthy", "degraded", "unhealthy", "unknown"]
 Points = list[float | None]
@@ -107,6 +109,7 @@ class ModelBody(msgspec.Struct, frozen=True, kw_only=True):
     queue_limit: float | None
     replicas_ready: float | None
     worker_restarts: float | None
+    replicas_failed: float | None
 
 
 class EnvironmentSeries(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,6 +142,50 @@ class BudgetBody(msgspec.Struct, frozen=True, kw_only=True):
     windows: list[BudgetWindow]
 
 
+class GpuBody(msgspec.Struct, frozen=True, kw_only=True):
+    """One GPU as a replica tells it, now; null is what is not known. Replicas of one machine tell the same GPUs."""
+
+    replica: str
+    gpu: str
+    used_bytes: float | None
+    size_bytes: float | None
+    utilization_ratio: float | None
+    watts: float | None
+
+
+class GpusBody(msgspec.Struct, frozen=True, kw_only=True):
+    """All GPUs together over time (the part of memory in use, the busiest one, their power), and each of them now."""
+
+    memory_ratio: Points
+    utilization_ratio: Points
+    watts: Points
+    now: list[GpuBody]
+
+
+class SeenRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A request that ended at a replica."""
+
+    replica: str
+    request: RecentRequest
+
+
+class RequestSource(msgspec.Struct, frozen=True, kw_only=True):
+    """How well a replica's requests are known: told ``age_seconds`` ago (null: never), and why not since then."""
+
+    replica: str
+    problem: str
+    age_seconds: float | None
+
+
+class RequestsBody(msgspec.Struct, frozen=True, kw_only=True):
+    """Requests of all replicas together: the slowest of the last ``window_seconds`` (null: nobody told), the newest."""
+
+    window_seconds: float | None
+    slowest: list[SeenRequest]
+    newest: list[SeenRequest]
+    sources: list[RequestSource]
+
+
 class DashboardAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Answer of ``GET /monitoring/dashboard?span=5m|1h|24h``.
 
@@ -169,4 +216,6 @@ class DashboardAnswer(msgspec.Struct, frozen=True, kw_only=True):
     past: list[EpisodeBody]
     alerts: list[AlertBody]
     budget: BudgetBody
+    gpus: GpusBody
+    requests: RequestsBody
     kept_bytes: int

@@ -25,6 +25,7 @@ from podium.api.app import create_app
 from podium.api.backend import Backend
 from podium.api.connection import connections
 from podium.api.text_tasks import TextTasks
+from podium.batches.keeper import BatchKeeper
 from podium.config.models import Model
 from podium.config.server import Server
 from podium.config.settings import Settings
@@ -43,8 +44,11 @@ from podium.models.served import Surroundings
 from podium.models.token_classification import TokenClassifier
 from podium.models.uncounted import CopiesUncounted, Uncounted
 from podium.models.zero_shot import ZeroShotClassifier
+from podium.server.batching import batch_runner
 from podium.server.guards import Guards
+from podium.server.observers import Observers, otlp_export
 from podium.telemetry import logs
+from podium.telemetry.exposition import Formats
 from podium.telemetry.gpus import nvml_gpus
 from podium.telemetry.metrics import ServerMetrics
 
@@ -101,9 +105,20 @@ class PodiumServer:
             default_timeout_seconds=server.default_timeout_seconds,
         )
         one_shots = OneShots(self.models, quotas, default_timeout_seconds=server.default_timeout_seconds)
+        told = settings.telemetry
+        self._export = export = otlp_export(settings, version("podium"))
         metrics = ServerMetrics(
-            self.models.list, version=version("podium"), shared=guards.shared_state(), gpus=nvml_gpus()
+            self.models.list,
+            version=version("podium"),
+            shared=guards.shared_state(),
+            gpus=nvml_gpus(),
+            collectors=() if export is None else (export,),
+            formats=Formats(native_histograms=told.native_histograms, vllm_names=told.vllm_names),
+            sampled_only=export is not None,
         )
+        if export is not None:
+            export.send_metrics_of(metrics.registry)
+        batches = BatchKeeper(settings.batches) if settings.batches.folder else None
         backend = Backend(
             dispatcher=dispatcher,
             embedder=Embedder(one_shots),
@@ -123,12 +138,15 @@ class PodiumServer:
             metrics=metrics.exposition,
             draining=lambda: self._draining,
             started_at_monotonic_seconds=time.monotonic(),
-            observer=metrics,
+            observer=metrics if export is None else Observers(metrics, export),
+            batches=batches,
             version=version("podium"),
+            trace_ratio=0.0 if export is None else told.trace_ratio,
         )
         app = create_app(backend)
         self._traffic = _QuietServer(_uvicorn_config(app, server))
         self._inference = _inference_port(app, server)
+        self._batches = batch_runner(app, batches, server)
         self._admin = _QuietServer(_uvicorn_config(create_admin_app(backend), server))
 
     async def run(self, stop: asyncio.Event, started: asyncio.Future[Addresses] | None = None) -> None:
@@ -152,7 +170,9 @@ class PodiumServer:
     ) -> None:
         addresses = Addresses(traffic=_url(traffic), admin=_url(admin))
         inference = self._inference or contextlib.nullcontext()
-        async with self.models, inference, asyncio.TaskGroup() as group:
+        export = self._export or contextlib.nullcontext()
+        batches = self._batches or contextlib.nullcontext()
+        async with export, self.models, inference, batches, asyncio.TaskGroup() as group:
             traffic_task = group.create_task(self._traffic.serve(sockets=[traffic]), name="traffic port")
             group.create_task(self._admin.serve(sockets=[admin]), name="admin port")
             grpc = {} if self._inference is None else {"grpc": self._inference.address}
@@ -164,6 +184,8 @@ class PodiumServer:
             log.info("draining", deadline_seconds=self._server.drain_seconds)
             self._draining = True
             self._traffic.should_exit = True
+            if self._batches is not None:
+                group.create_task(self._batches.drain(self._server.drain_seconds), name="drain batches")
             if self._inference is not None:
                 await self._inference.drain(self._server.drain_seconds)
             await traffic_task  # probes answer (unready) until the last stream has ended

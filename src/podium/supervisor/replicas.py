@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from podium.access import api_keys
 from podium.config.gateway import Environment
@@ -14,6 +15,8 @@ from podium.supervisor.ports import free_ports
 from podium.supervisor.process import Command
 
 _HOST = "127.0.0.1"
+BATCHES_FOLDER = "podium-batches"
+"""Where files and batches are kept if no setting says so, beside the database of keys."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +65,13 @@ def plan_replicas(environments: Mapping[str, Environment]) -> list[Replica]:
 
 
 def for_environment(settings: Settings, environment: str) -> Settings:
-    """The settings as the replicas of an environment get them: its models are the models."""
-    return settings.model_copy(update={"models": settings.models_of(environment)})
+    """The settings as the replicas of an environment get them: its models are the models, and it runs its batches."""
+    batches = settings.batches
+    if not batches.folder and all(given.replicas for given in settings.gateway.environments.values()):
+        folder = Path(settings.access.database).expanduser().absolute().with_name(BATCHES_FOLDER)
+        batches = batches.model_copy(update={"folder": str(folder)})
+    batches = batches.model_copy(update={"servers": batches.servers or environment})
+    return settings.model_copy(update={"models": settings.models_of(environment), "batches": batches})
 
 
 def with_endpoints(settings: Settings, replicas: list[Replica], fronts: Mapping[str, str] | None = None) -> Settings:

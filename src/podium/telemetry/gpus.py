@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from types import ModuleType
+from typing import Any
 
 import structlog
 from prometheus_client.core import Metric as Family
@@ -26,6 +27,7 @@ class GpuReading:
     size_bytes: int | None = None
     utilization_ratio: float | None = None
     energy_joules: float | None = None
+    xid_errors: int | None = None
 
 
 ReadGpus = Callable[[], Sequence[GpuReading]]
@@ -35,6 +37,7 @@ _FIGURES: tuple[tuple[Callable[[], Family], Callable[[GpuReading], float | None]
     (table.GPU_MEMORY_SIZE.gauges, lambda gpu: gpu.size_bytes),
     (table.GPU_UTILIZATION.gauges, lambda gpu: gpu.utilization_ratio),
     (table.GPU_ENERGY.counters, lambda gpu: gpu.energy_joules),
+    (table.GPU_XID_ERRORS.counters, lambda gpu: gpu.xid_errors),
 )
 
 
@@ -67,10 +70,47 @@ def nvml_gpus() -> ReadGpus:
     except nvml.NVMLError as error:
         log.info("no GPU is watched", reason=str(error))
         return tuple
-    return lambda: [_reading(nvml, number) for number in range(nvml.nvmlDeviceGetCount())]
+    xids = XidErrors(nvml)
+    return lambda: [_reading(nvml, number, xids.count(number)) for number in range(nvml.nvmlDeviceGetCount())]
 
 
-def _reading(nvml: ModuleType, number: int) -> GpuReading:
+class XidErrors:
+    """Counts the critical errors (XID) that NVML tells as events, which it keeps until somebody asks."""
+
+    def __init__(self, nvml: ModuleType) -> None:
+        self._nvml = nvml
+        self._events: dict[int, Any] = {}
+        self._counts: dict[int, int] = {}
+
+    def count(self, number: int) -> int | None:
+        """Errors of a GPU since it was first asked about; None for one that tells no events. Never waits."""
+        if number not in self._events:
+            self._events[number] = self._registered(number)
+        if self._events[number] is None:
+            return None
+        while self._happened(number):
+            self._counts[number] = self._counts.get(number, 0) + 1
+        return self._counts.get(number, 0)
+
+    def _registered(self, number: int) -> Any:
+        nvml = self._nvml
+        try:
+            events = nvml.nvmlEventSetCreate()
+            gpu = nvml.nvmlDeviceGetHandleByIndex(number)
+            nvml.nvmlDeviceRegisterEvents(gpu, nvml.nvmlEventTypeXidCriticalError, events)
+        except nvml.NVMLError:  # a GPU, or a machine, that does not tell
+            return None
+        return events
+
+    def _happened(self, number: int) -> bool:
+        try:
+            self._nvml.nvmlEventSetWait_v2(self._events[number], 0)
+        except self._nvml.NVMLError:  # none, which NVML calls a timeout
+            return False
+        return True
+
+
+def _reading(nvml: ModuleType, number: int, xid_errors: int | None) -> GpuReading:
     def told(ask: Callable[[], float], scale: float = 1.0) -> float | None:
         try:
             return ask() * scale
@@ -86,4 +126,5 @@ def _reading(nvml: ModuleType, number: int) -> GpuReading:
         size_bytes=None if size is None else int(size),
         utilization_ratio=told(lambda: nvml.nvmlDeviceGetUtilizationRates(gpu).gpu, 0.01),
         energy_joules=told(lambda: nvml.nvmlDeviceGetTotalEnergyConsumption(gpu), _MILLI),
+        xid_errors=xid_errors,
     )

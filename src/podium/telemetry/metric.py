@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 Kind = Literal["gauge", "counter", "histogram"]
@@ -25,6 +25,7 @@ class Metric:
         labels: their values come from the configuration and from closed sets, never from a caller.
         buckets: upper bounds of a histogram; the infinite one is understood.
         shown: when it is there at all; empty: always.
+        vllm, otel: what vLLM and OpenTelemetry's conventions call the same; empty where they have no such metric.
     """
 
     name: str
@@ -34,6 +35,13 @@ class Metric:
     buckets: tuple[float, ...] = ()
     owner: Owner = "server"
     shown: str = ""
+    vllm: str = ""
+    otel: str = ""
+
+    @property
+    def family_name(self) -> str:
+        """Its name as the library's families have it: a counter's without ``_total``."""
+        return self.name.removesuffix("_total")
 
     @property
     def bucket(self) -> str:
@@ -53,10 +61,6 @@ class Metric:
     def gauge(self, registry: CollectorRegistry) -> Gauge:
         """A gauge that is set in this process, registered."""
         return Gauge(self.name, self.help, self.labels, registry=registry)
-
-    def histogram(self, registry: CollectorRegistry) -> Histogram:
-        """A histogram that observes in this process, registered."""
-        return Histogram(self.name, self.help, self.labels, buckets=self.buckets, registry=registry)
 
     def counters(self) -> CounterMetricFamily:
         """Counters whose values are read elsewhere at each scrape; add them with ``add_metric``."""

@@ -1,4 +1,4 @@
-"""The server's metrics: what is counted when, and the text exposition. Names, labels and buckets are in ``table``.
+"""The server's metrics: what is counted when. Names, labels and buckets are in ``table``, formats in ``exposition``.
 
 Requests are counted when they end; received = ended + in flight at every scrape. Label values come
 from the configuration and from closed sets, never from a caller.
@@ -7,19 +7,23 @@ from the configuration and from closed sets, never from a caller.
 # ruff: noqa: D102 - the protocols name attributes that their owners document
 from __future__ import annotations
 
-import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric as Family
 from prometheus_client.registry import Collector
 
 from podium.core.outcome import OUTCOMES
+from podium.core.trace_context import TraceContext
 from podium.telemetry import table
+from podium.telemetry.exposition import PLAIN, Formats, Page
 from podium.telemetry.gpus import GpuCollector, ReadGpus
+from podium.telemetry.histograms import Histograms
 from podium.telemetry.machine import MachineCollector
-from podium.telemetry.metric import Metric
+from podium.telemetry.model_labels import ModelLabels
+from podium.telemetry.model_state import ModelCollector, ModelGauges
 from podium.telemetry.shared_state import SharedState, SharedStateCollector
 
 
@@ -32,11 +36,18 @@ class Tokens(Protocol):
     def completion_tokens(self) -> int: ...
 
 
-class FinishedRequest(Protocol):
-    """What is counted of a request at its end; ``model`` is ``none`` when it was never resolved."""
+class OpenRequest(Protocol):
+    """What is counted of a request until its end. ``phase`` is of a closed set."""
 
     @property
     def route(self) -> str: ...
+    @property
+    def phase(self) -> str: ...
+
+
+class FinishedRequest(OpenRequest, Protocol):
+    """What is counted of a request at its end; ``model`` is ``none`` when it was never resolved."""
+
     @property
     def model(self) -> str: ...
     @property
@@ -48,78 +59,25 @@ class FinishedRequest(Protocol):
     @property
     def queue_seconds(self) -> float | None: ...
     @property
+    def prefill_seconds(self) -> float | None: ...
+    @property
+    def decode_seconds(self) -> float | None: ...
+    @property
     def ttft_seconds(self) -> float | None: ...
     @property
     def seconds_per_output_token(self) -> float | None: ...
     @property
     def e2e_seconds(self) -> float: ...
-
-
-class TokenCounts(Protocol):
-    """Output tokens of a model: ``sampled`` is the sum of the others."""
-
     @property
-    def sampled(self) -> int: ...
-    @property
-    def delivered(self) -> int: ...
-    @property
-    def discarded(self) -> int: ...
-    @property
-    def unread(self) -> int: ...
-
-
-class ModelGauges(Protocol):
-    """What is told of a model at each scrape."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def version(self) -> str: ...
-    @property
-    def state(self) -> str: ...
-    @property
-    def running(self) -> int: ...
-    @property
-    def waiting(self) -> int: ...
-    @property
-    def running_limit(self) -> int: ...
-    @property
-    def queue_limit(self) -> int: ...
-    @property
-    def restarts(self) -> int: ...
-    @property
-    def tokens(self) -> TokenCounts: ...
-    @property
-    def memory_bytes(self) -> int | None: ...
-    @property
-    def kv_cache_usage_ratio(self) -> float: ...
-    @property
-    def stalled_seconds(self) -> float: ...
-
-
-MODEL_STATES = ("unloaded", "loading", "warming", "ready", "draining", "failed")
-
-
-MODEL_GAUGES: tuple[tuple[Metric, Callable[[ModelGauges], float]], ...] = (
-    (table.MODEL_RUNNING, lambda model: model.running),
-    (table.MODEL_WAITING, lambda model: model.waiting),
-    (table.RUNNING_LIMIT, lambda model: model.running_limit),
-    (table.QUEUE_LIMIT, lambda model: model.queue_limit),
-    (table.KV_CACHE_USAGE, lambda model: model.kv_cache_usage_ratio),
-    (table.MODEL_MEMORY, lambda model: model.memory_bytes or 0),
-    (table.LAST_PROGRESS, lambda model: time.time() - model.stalled_seconds),
-    (table.TOKENS_UNREAD, lambda model: model.tokens.unread),
-)
-MODEL_COUNTERS: tuple[tuple[Metric, Callable[[ModelGauges], float]], ...] = (
-    (table.WORKER_RESTARTS, lambda model: model.restarts),
-    (table.TOKENS_SAMPLED, lambda model: model.tokens.sampled),
-    (table.TOKENS_DELIVERED, lambda model: model.tokens.delivered),
-    (table.TOKENS_DISCARDED, lambda model: model.tokens.discarded),
-)
+    def trace(self) -> TraceContext: ...
 
 
 class ServerMetrics:
-    """One process's metrics. ``models`` and ``gpus`` are called, and ``shared`` read, at each scrape."""
+    """One process's metrics. ``models`` and ``gpus`` are called, and ``shared`` read, at each scrape.
+
+    ``collectors`` are others whose families are shown too. ``sampled_only``: examples are of traces that are recorded
+    somewhere; else of any request, whose log line has the same id.
+    """
 
     def __init__(
         self,
@@ -128,43 +86,59 @@ class ServerMetrics:
         version: str,
         shared: SharedState | None = None,
         gpus: ReadGpus = tuple,
+        collectors: Iterable[Collector] = (),
+        formats: Formats = PLAIN,
+        sampled_only: bool = False,
     ) -> None:
-        self._registry = registry = CollectorRegistry()
-        registry.register(_ModelCollector(models))
-        registry.register(SharedStateCollector(shared or SharedState()))
-        registry.register(MachineCollector())
-        registry.register(GpuCollector(gpus))
+        self.registry = registry = CollectorRegistry()
+        self._formats = formats
+        self._sampled_only = sampled_only
+        self._labels = ModelLabels()
+        self._open = _OpenRequests()
+        parts: list[Collector] = [
+            ModelCollector(models, self._labels),
+            SharedStateCollector(shared or SharedState()),
+            MachineCollector(),
+            GpuCollector(gpus),
+            self._open,
+            _Folded(self._labels),
+        ]
         self._received = table.REQUESTS_RECEIVED.counter(registry)
-        self._in_flight = table.REQUESTS_IN_FLIGHT.gauge(registry)
         self._ended = table.REQUESTS.counter(registry)
         self._known: set[tuple[str, str, str]] = set()
-        self._duration = table.REQUEST_DURATION.histogram(registry)
-        self._first_token = table.TIME_TO_FIRST_TOKEN.histogram(registry)
-        self._per_token = table.TIME_PER_OUTPUT_TOKEN.histogram(registry)
-        self._queue = table.QUEUE_DURATION.histogram(registry)
+        self._duration = Histograms(table.REQUEST_DURATION)
+        self._of_model = _ModelHistograms()
+        for part in (*parts, self._duration, *self._of_model.all, *collectors):
+            registry.register(part)
         self._prompt_tokens = table.PROMPT_TOKENS.counter(registry)
         self._output_tokens = table.OUTPUT_TOKENS.counter(registry)
+        self._batch_lines = table.BATCH_LINES.counter(registry)
         table.BUILD_INFO.gauge(registry).labels(version).set(1)
 
-    def received(self, route: str) -> None:
-        """A request arrived."""
-        self._received.labels(route).inc()
-        self._in_flight.labels(route).inc()
+    def received(self, record: OpenRequest) -> None:
+        """A request arrived; its ``phase`` is read at each scrape until it ends."""
+        self._received.labels(record.route).inc()
+        self._open.add(record)
 
     def finished(self, record: FinishedRequest) -> None:
         """It ended, with exactly one outcome."""
-        model = (record.model, record.version)
-        self._in_flight.labels(record.route).dec()
+        model = self._labels.of(record.model, record.version)
+        self._open.remove(record)
         if (*model, record.route) not in self._known:
             self._know(*model, record.route)
         self._ended.labels(*model, record.route, record.outcome).inc()
-        self._duration.labels(*model, record.route).observe(record.e2e_seconds)
-        if record.queue_seconds is not None:
-            self._queue.labels(*model).observe(record.queue_seconds)
-        if record.outcome == "ok" and record.ttft_seconds is not None:
-            self._first_token.labels(*model).observe(record.ttft_seconds)
-        if record.outcome == "ok" and record.seconds_per_output_token is not None:
-            self._per_token.labels(*model).observe(record.seconds_per_output_token)
+        trace_id = None if self._sampled_only and not record.trace.sampled else record.trace.trace_id
+        self._duration.at(*model, record.route).observe(record.e2e_seconds, trace_id)
+        self._of_model.observe(model, record, trace_id)
+        self._count_tokens(model, record)
+
+    def background(self, record: FinishedRequest) -> None:
+        """A line of a batch was tried: it waits by design, so how long it took says nothing about the service."""
+        model = self._labels.of(record.model, record.version)
+        self._batch_lines.labels(*model, record.outcome).inc()
+        self._count_tokens(model, record)
+
+    def _count_tokens(self, model: tuple[str, str], record: FinishedRequest) -> None:
         self._prompt_tokens.labels(*model).inc(record.computed.prompt_tokens)
         self._output_tokens.labels(*model).inc(record.computed.completion_tokens)
 
@@ -174,26 +148,64 @@ class ServerMetrics:
         for outcome in OUTCOMES:
             self._ended.labels(model, version, route, outcome)
 
-    def exposition(self) -> bytes:
-        """Prometheus text format 0.0.4."""
-        return generate_latest(self._registry)
+    def exposition(self, accept: str = "") -> Page:
+        """The page in the format that the ``accept`` header asks for; see ``Formats``."""
+        return self._formats.page(self.registry, accept)
 
 
-class _ModelCollector(Collector):
-    """Reads model state when scraped, so a gauge can never be stale."""
+class _ModelHistograms:
+    """Durations by model. A queue is waited in by requests that end badly too; all else is of those that end well."""
 
-    def __init__(self, models: Callable[[], Iterable[ModelGauges]]) -> None:
-        self._models = models
+    def __init__(self) -> None:
+        self._queue = Histograms(table.QUEUE_DURATION)
+        self._of_good: tuple[tuple[Histograms, Callable[[FinishedRequest], float | None]], ...] = (
+            (Histograms(table.TIME_TO_FIRST_TOKEN), lambda record: record.ttft_seconds),
+            (Histograms(table.TIME_PER_OUTPUT_TOKEN), lambda record: record.seconds_per_output_token),
+            (Histograms(table.PREFILL_DURATION), lambda record: record.prefill_seconds),
+            (Histograms(table.DECODE_DURATION), lambda record: record.decode_seconds),
+        )
+        self.all = (self._queue, *(histograms for histograms, _ in self._of_good))
+
+    def observe(self, model: tuple[str, str], record: FinishedRequest, trace_id: str | None) -> None:
+        if record.queue_seconds is not None:
+            self._queue.at(*model).observe(record.queue_seconds, trace_id)
+        if record.outcome != "ok":
+            return
+        for histograms, seconds in self._of_good:
+            if (known := seconds(record)) is not None:
+                histograms.at(*model).observe(known, trace_id)
+
+
+class _OpenRequests(Collector):
+    """Requests that have not ended. A route and phase that had one once stays, at 0 when it has none."""
+
+    def __init__(self) -> None:
+        self._records: dict[int, OpenRequest] = {}
+        self._seen: set[tuple[str, str]] = set()
+
+    def add(self, record: OpenRequest) -> None:
+        self._records[id(record)] = record
+        self._seen.add((record.route, record.phase))
+
+    def remove(self, record: OpenRequest) -> None:
+        del self._records[id(record)]
 
     def collect(self) -> Iterator[Family]:
-        models = list(self._models())
-        for metric, value in (*MODEL_GAUGES, *MODEL_COUNTERS):
-            family = metric.family()
-            for model in models:
-                family.add_metric([model.name, model.version], value(model))
-            yield family
-        state = table.MODEL_STATE.gauges()
-        for model in models:
-            for known in MODEL_STATES:
-                state.add_metric([model.name, model.version, known], float(model.state == known))
-        yield state
+        counts = Counter((record.route, record.phase) for record in self._records.values())
+        self._seen.update(counts)
+        family = table.REQUESTS_IN_FLIGHT.gauges()
+        for place in sorted(self._seen):
+            family.add_metric(place, counts[place])
+        yield family
+
+
+class _Folded(Collector):
+    """How often a model's version was not told from others."""
+
+    def __init__(self, labels: ModelLabels) -> None:
+        self._labels = labels
+
+    def collect(self) -> Iterator[Family]:
+        family = table.SERIES_DROPPED.counters()
+        family.add_metric([], self._labels.folded)
+        yield family

@@ -20,7 +20,12 @@ _MODEL = ("model", "version")
 # -- requests, counted when they end ---------------------------------------------------------------------------
 
 REQUESTS_RECEIVED = Metric("podium_requests_received_total", "counter", "Requests that arrived.", ("route",))
-REQUESTS_IN_FLIGHT = Metric("podium_requests_in_flight", "gauge", "Requests not ended yet.", ("route",))
+REQUESTS_IN_FLIGHT = Metric(
+    "podium_requests_in_flight",
+    "gauge",
+    "Requests not ended yet, by how far they are: `admit`, `queue`, `run` or `flush`.",
+    ("route", "phase"),
+)
 REQUESTS = Metric(
     "podium_requests_total",
     "counter",
@@ -33,6 +38,8 @@ REQUEST_DURATION = Metric(
     "From arrival to end.",
     (*_MODEL, "route"),
     buckets=DURATION_BUCKETS,
+    vllm="vllm:e2e_request_latency_seconds",
+    otel="gen_ai.server.request.duration",
 )
 TIME_TO_FIRST_TOKEN = Metric(
     "podium_time_to_first_token_seconds",
@@ -40,6 +47,8 @@ TIME_TO_FIRST_TOKEN = Metric(
     "From arrival to the first token; of requests that ended well.",
     _MODEL,
     buckets=FIRST_TOKEN_BUCKETS,
+    vllm="vllm:time_to_first_token_seconds",
+    otel="gen_ai.server.time_to_first_token",
 )
 TIME_PER_OUTPUT_TOKEN = Metric(
     "podium_time_per_output_token_seconds",
@@ -47,25 +56,60 @@ TIME_PER_OUTPUT_TOKEN = Metric(
     "Mean gap between tokens of one request that ended well.",
     _MODEL,
     buckets=PER_TOKEN_BUCKETS,
+    vllm="vllm:request_time_per_output_token_seconds",
+    otel="gen_ai.server.time_per_output_token",
+)
+INTER_TOKEN_LATENCY = Metric(
+    "podium_inter_token_latency_seconds",
+    "histogram",
+    "Each gap between two pieces of one answer, as they come from the engine.",
+    _MODEL,
+    buckets=PER_TOKEN_BUCKETS,
+    vllm="vllm:inter_token_latency_seconds",
 )
 QUEUE_DURATION = Metric(
     "podium_queue_duration_seconds",
     "histogram",
-    "Wait for the running batch.",
+    "Wait for the running batch; of requests that got in.",
     _MODEL,
     buckets=FIRST_TOKEN_BUCKETS,
+    vllm="vllm:request_queue_time_seconds",
+)
+PREFILL_DURATION = Metric(
+    "podium_prefill_duration_seconds",
+    "histogram",
+    "From the place in the batch to the first token; of computed answers that ended well, not of kept or shared ones.",
+    _MODEL,
+    buckets=FIRST_TOKEN_BUCKETS,
+    vllm="vllm:request_prefill_time_seconds",
+)
+DECODE_DURATION = Metric(
+    "podium_decode_duration_seconds",
+    "histogram",
+    "From the first token to the last; of computed answers that ended well, not of kept or shared ones.",
+    _MODEL,
+    buckets=DURATION_BUCKETS,
+    vllm="vllm:request_decode_time_seconds",
 )
 PROMPT_TOKENS = Metric(
     "podium_prompt_tokens_total",
     "counter",
     "Prompt tokens that an engine computed; not those of kept or shared answers.",
     _MODEL,
+    vllm="vllm:prompt_tokens_total",
 )
 OUTPUT_TOKENS = Metric(
     "podium_output_tokens_total",
     "counter",
     "Tokens that an engine computed; not those of kept or shared answers.",
     _MODEL,
+    vllm="vllm:generation_tokens_total",
+)
+BATCH_LINES = Metric(
+    "podium_batch_lines_total",
+    "counter",
+    "Lines of batches that were asked, each with one outcome, those asked again included; they are no requests.",
+    (*_MODEL, "outcome"),
 )
 TOKENS_SAMPLED = Metric(
     "podium_output_tokens_sampled_total",
@@ -88,16 +132,24 @@ MODEL_RUNNING = Metric(
     "gauge",
     "Sequences in the running batch.",
     _MODEL,
+    vllm="vllm:num_requests_running",
 )
 MODEL_WAITING = Metric(
     "podium_model_waiting_requests",
     "gauge",
     "Requests in the admission queue.",
     _MODEL,
+    vllm="vllm:num_requests_waiting",
 )
 RUNNING_LIMIT = Metric("podium_running_limit_sequences", "gauge", "Most sequences in the running batch.", _MODEL)
 QUEUE_LIMIT = Metric("podium_queue_limit_requests", "gauge", "Most requests in the admission queue.", _MODEL)
-KV_CACHE_USAGE = Metric("podium_kv_cache_usage_ratio", "gauge", "KV cache in use, 0 to 1.", _MODEL)
+KV_CACHE_USAGE = Metric(
+    "podium_kv_cache_usage_ratio",
+    "gauge",
+    "KV cache in use, 0 to 1.",
+    _MODEL,
+    vllm="vllm:kv_cache_usage_perc",
+)
 MODEL_MEMORY = Metric("podium_model_memory_bytes", "gauge", "Resident memory of the worker.", _MODEL)
 LAST_PROGRESS = Metric(
     "podium_engine_last_progress_timestamp_seconds",
@@ -107,6 +159,19 @@ LAST_PROGRESS = Metric(
 )
 WORKER_RESTARTS = Metric("podium_worker_restarts_total", "counter", "Workers replaced.", _MODEL)
 MODEL_STATE = Metric("podium_model_state", "gauge", "1 for the present state.", (*_MODEL, "state"))
+SERIES_DROPPED = Metric(
+    "podium_metrics_series_dropped_total",
+    "counter",
+    "Times that a model's version was counted as `other`, because more than 64 were known.",
+)
+OTLP_EXPORTS = Metric(
+    "podium_otlp_exports_total",
+    "counter",
+    "Traces of requests, and pages of metrics, by what became of them: `sent`, `failed`, or `dropped` because too many "
+    "waited.",
+    ("signal", "result"),
+    shown="with `telemetry.otlp_endpoint`",
+)
 BUILD_INFO = Metric("podium_build_info", "gauge", "Constant 1.", ("version",))
 
 # -- the machine, read at each scrape --------------------------------------------------------------------------
@@ -121,6 +186,13 @@ GPU_ENERGY = Metric(
     "podium_gpu_energy_joules_total",
     "counter",
     "Energy that the GPU used since its driver was loaded.",
+    ("gpu",),
+    shown=_GPU,
+)
+GPU_XID_ERRORS = Metric(
+    "podium_gpu_xid_errors_total",
+    "counter",
+    "Critical errors (XID) that the driver told of the GPU since the server began.",
     ("gpu",),
     shown=_GPU,
 )
@@ -172,6 +244,25 @@ WEBHOOK_DELIVERIES = Metric(
     "counter",
     "Messages for a receiver by what became of them.",
     ("receiver", "result"),
+    owner="monitor",
+)
+GATEWAY_REJECTIONS = Metric(
+    "podium_gateway_rejections_total",
+    "counter",
+    "Configurations that a gateway refused (NACK).",
+    owner="monitor",
+)
+ROLLOUT_WAITING_SINCE = Metric(
+    "podium_rollout_waiting_since_timestamp_seconds",
+    "gauge",
+    "Since when the rollout waits for somebody, or cannot take the canary's traffic away; seconds since 1970. When it "
+    "waits for nothing, the time of the scrape.",
+    owner="monitor",
+)
+MODELS_LEFT_OUT = Metric(
+    "podium_monitor_models_without_history",
+    "gauge",
+    "Models whose series find no room in the monitor's memory.",
     owner="monitor",
 )
 KEPT_BYTES = Metric("podium_monitor_kept_bytes", "gauge", "Size of the kept history.", owner="monitor")

@@ -56,7 +56,11 @@ ANSWERING = [
     "/hf/{model_name}/rerank",
     "/hf/{model_name}/predict",
     "/hf/{model_name}/info",
+    "/v1/batches",
+    "/v1/batches/{batch_id}",
+    "/v1/files/{file_id}",
 ]
+WITHOUT_JSON = ["/v1/files", "/v1/batches/{batch_id}/cancel"]
 STREAMING = ["/generate", "/v1/chat/completions", "/v1/completions"]
 
 
@@ -95,7 +99,7 @@ def test_every_operation_tells_its_errors_and_its_answer(path: str, method: str,
     assert ("422" in entry["responses"]) == (path in GENERATING)
     wanted = set(re.findall(r"\{(\w+)\}", path))
     assert wanted <= {parameter["name"] for parameter in entry["parameters"]}
-    if method == "post":
+    if method == "post" and path not in WITHOUT_JSON:
         media = entry["requestBody"]["content"]["application/json"]
         schema = {**media["schema"], "components": DESCRIPTION["components"]}
         jsonschema.Draft202012Validator(schema).validate(media["example"])
@@ -132,7 +136,9 @@ def test_streams_are_described(path: str) -> None:
     assert "event" in content["text/event-stream"]["schema"]["description"]
 
 
-@pytest.mark.parametrize(("path", "method", "entry"), [entry for entry in OPERATIONS if entry[1] == "post"])
+@pytest.mark.parametrize(
+    ("path", "method", "entry"), [one for one in OPERATIONS if one[1] == "post" and one[0] not in WITHOUT_JSON]
+)
 def test_every_example_works(path: str, method: str, entry: dict[str, Any]) -> None:
     example = entry["requestBody"]["content"]["application/json"]["example"]
     answer = call(APP, method.upper(), re.sub(r"\{\w+\}", "demo", path), example)
@@ -145,7 +151,7 @@ def test_answers_match_their_schema(path: str) -> None:
     method = next(iter(item))
     body = item[method].get("requestBody", {}).get("content", {}).get("application/json", {}).get("example")
     schema = item[method]["responses"]["200"]["content"]["application/json"]["schema"]
-    answer = call(APP, method.upper(), path.replace("{model_name}", "demo"), body)
+    answer = call(APP, method.upper(), re.sub(r"\{\w+\}", "demo", path), body)
     jsonschema.Draft202012Validator({**schema, "components": DESCRIPTION["components"]}).validate(answer.json)
 
 

@@ -74,7 +74,7 @@ class Surface:
     def check(self) -> None:
         told = b"".join([answer.body for answer in self.answers]).decode()
         told += str([answer.headers for answer in self.answers])
-        counted = self.metrics.exposition().decode()
+        counted = self.metrics.exposition().body.decode()
         for secret in (KEY, IDEMPOTENCY_KEY, "canary-key"):
             assert secret not in told
             assert secret not in str(self.log.entries)

@@ -17,6 +17,7 @@ from podium.testing.simulator.behaviour import Behaviour
 from podium.testing.simulator.process import simulator
 from support.command import PODIUM, Command, environment, podium
 from support.deadline import until
+from support.noop_target import noop
 
 QUICK = ("--warm-up", "1s", "--duration", "3s", "--min-window", "1s", "--min-samples", "1", "--output-tokens", "6")
 
@@ -39,7 +40,7 @@ def test_a_run_prints_its_stamp_and_keeps_every_request(tmp_path: Path, capsys: 
     assert replaced.status == 1
     assert "never replaced" in replaced.err
     assert here("bench", "export", run, "--as", "csv").status == 0
-    assert len((tmp_path / "runs/a/csv.csv").read_text().splitlines()) == len(records) + 1
+    assert len((tmp_path / "runs/a/requests.csv").read_text().splitlines()) == len(records) + 1
 
 
 def test_in_band_errors_make_a_run_invalid_and_it_says_which(tmp_path: Path) -> None:
@@ -85,6 +86,42 @@ def test_ctrl_c_leaves_a_whole_report_of_what_was_measured(tmp_path: Path) -> No
     assert sum(record.outcome is Outcome.OK for record in records) > 50
 
 
+def test_whole_answers_are_measured_from_end_to_end_and_nothing_else_is_claimed(tmp_path: Path) -> None:
+    with noop() as url:
+        load_words = ("--concurrency", "2", "--requests", "40", "--api", "embeddings", "--inputs", "3")
+        ended = podium("bench", "run", "--url", url, *load_words, *QUICK, "--out", "a", "--json", cwd=tmp_path)
+    assert ended.status in {0, 20}, ended.err
+    records = load_records(tmp_path / "a")
+    assert {record.outcome for record in records} == {Outcome.OK}
+    assert all(record.first_token_at is None and record.last_token_at for record in records)
+    assert any("TTFT, TPOT and ITL are not defined" in note for note in json.loads(ended.out)["notes"])
+
+
+def test_ctrl_c_in_a_search_prints_and_writes_what_the_runs_until_then_say(tmp_path: Path) -> None:
+    with simulator(Behaviour(ttft=0.01, itl=0.002)) as server:
+        command = ("bench", "find-max", "--url", server.url, "--slo", "e2e p95 < 10s", "--json", "--out", "a")
+        quick = ("--start", "40", "--duration", "2s", "--warm-up", "1s", "--requests", "100", "--output-tokens", "4")
+        process = subprocess.Popen(
+            [*PODIUM, *command, *quick],
+            cwd=tmp_path,
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        with process:
+            until("a run to be over", (tmp_path / "a/run-01/result.json").exists, seconds=60)
+            known = len(server.truths())
+            until("the next one to send", lambda: len(server.truths()) > known + 5, seconds=60)
+            process.send_signal(signal.SIGINT)
+            out, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    printed: dict[str, Any] = json.loads(out)
+    assert printed["interrupted"]
+    assert printed == json.loads((tmp_path / "a/search.json").read_text())
+    assert printed["found"]["fails"] is None
+
+
 def test_wrong_options_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     target = ("--url", "http://127.0.0.1:9", "--model", "m", "--out", str(tmp_path / "a"))
     for arguments, words in (
@@ -95,6 +132,12 @@ def test_wrong_options_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[s
         (("--stages", "5"), "RATExSECONDS"),
         (("--rate", "1", "--objective", "speed=1"), "--objective speed=1"),
         (("--concurrency", "1", "--turns", "3"), "conversations need the chat dialect"),
+        (
+            ("--rate", "1", "--no-stream", "--objective", "ttft=1"),
+            "ttft: not defined for answers that are not streamed",
+        ),
+        (("--rate", "1", "--no-stream", "--cancel-share", "0.5"), "only answers that are streamed"),
+        (("--rate", "1", "--inputs", "2"), "several inputs need one of"),
     ):
         ended = Command(capsys)("bench", "run", *target, *arguments)
         assert ended.status in {1, 2}

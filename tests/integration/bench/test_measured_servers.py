@@ -15,10 +15,13 @@ import pytest
 from podium.bench.comparison.live import Served, run_interleaved
 from podium.bench.comparison.saved import are_interleaved, require_same_load, runs_in
 from podium.bench.local_server import LocalServer
+from podium.bench.local_stack import LocalStack
 from podium.bench.measured import Bench
 from podium.bench.plan import Bounds, Length, Load, RunPlan, Target, Workload
 from podium.bench.prompts import unproven
+from podium.bench.record import Outcome
 from podium.bench.result import load, load_records
+from podium.bench.sampling import load_samples
 from podium.bench.search.drive import find_max
 from podium.bench.search.history import Probe
 from podium.bench.search.next_step import Plan
@@ -108,6 +111,55 @@ def test_a_sweep_measures_each_load_on_each_configuration_and_survives_one_that_
     assert [(point.load, bool(point.run)) for point in found] == [("1 users", True), ("2 users", True), ("", False)]
     assert "the server to measure" in found[-1].refused
     assert load(tmp_path / "01-02").tags == {"max_batch_sequences": "1", "load": "2 users"}
+
+
+def test_a_sweep_over_replicas_measures_them_through_a_gateway_and_asks_each_for_its_figures(tmp_path: Path) -> None:
+    points = grid({"gateway.environments.blue.replicas": [2]})
+    loads = [Load(kind="closed", seconds=2.5, concurrency=4)]
+    found = sweep(Bench(tmp_path), PLAN, SETTINGS, points, loads, lambda *_: None, LocalStack)
+    assert [(point.run, point.refused) for point in found] == [("01-01", "")]
+    assert load(tmp_path / "01-01").tags == {"replicas": "2", "load": "4 users"}
+    samples = load_samples(tmp_path / "01-01")
+    served = [sample.output_tokens for sample in samples if sample.output_tokens is not None]
+    assert served[-1] > 8
+    assert {record.outcome for record in load_records(tmp_path / "01-01")} == {Outcome.OK}
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_ctrl_c_leaves_what_is_known_until_then(server: LocalServer, tmp_path: Path) -> None:
+    """Whoever is told of a run is interrupted in the middle of the whole, whichever of the four it is."""
+    open_loop = there(server, load=Load(kind="poisson", rate=10.0, seconds=1.0))
+    limits = Plan(start=20.0, least=10.0, most=40.0, most_runs=3)
+    objectives = [parse_objective("e2e p50 < 10ms")]
+    search = find_max(Bench(tmp_path / "search"), open_loop, objectives, limits, requests=10, told=_interrupt)
+    assert search.interrupted
+    assert [probe.rate for probe in search.history] == [20.0]
+    assert search.found.passes is None
+
+    def third(number: int, _: str) -> None:
+        if number == 3:
+            raise KeyboardInterrupt
+
+    served: Served = lambda: contextlib.nullcontext(server.url)  # noqa: E731 - shorter than a function
+    pairs = run_interleaved(Bench(tmp_path / "compare"), there(server), {"A": served, "B": served}, pairs=4, told=third)
+    assert [len(runs) for runs in pairs.values()] == [1, 1]
+
+    tuner = Tuner(
+        bench=Bench(tmp_path / "tune"),
+        plan=PLAN,
+        goal=Goal.THROUGHPUT,
+        objectives=[],
+        settings={},
+        model=SETTINGS["models"][0],
+        engine="echo",
+        told=_interrupt,
+    )
+    found = tuner.tune([DEFAULT, Candidate(changes={"max_batch_sequences": 2})], seconds=0.5, pairs=1)
+    assert found.interrupted
+    assert (found.recommended, found.proof) == (DEFAULT, None)
 
 
 def test_tuning_finds_the_configuration_that_serves_more_at_once(tmp_path: Path) -> None:

@@ -11,8 +11,9 @@ import pytest
 from podium.bench.dialects import DIALECTS
 from podium.bench.phases import phases_of
 from podium.bench.plan import Length, Target, Workload
-from podium.bench.preparation import words_for
+from podium.bench.preparation import ready, words_for
 from podium.bench.record import Outcome
+from podium.core.errors import InvalidRequest
 from podium.testing.server_process import ServerProcess, server_process
 from support.deadline import until
 from support.load_plans import plan_for, send
@@ -24,25 +25,41 @@ def server() -> Iterator[ServerProcess]:
         yield running
 
 
-def test_every_dialect_is_understood_prompts_are_exact_and_the_phases_add_up_to_the_end(server: ServerProcess) -> None:
-    for api in DIALECTS:
+@pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "whole"])
+def test_every_dialect_is_understood_prompts_are_exact_and_the_phases_add_up_to_the_end(
+    server: ServerProcess,
+    streamed: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    for api in (name for name, dialect in DIALECTS.items() if dialect.generates):
         plan = plan_for(
             server.traffic,
             requests=6,
             users=3,
-            target=Target(url=server.traffic, model="echo", dialect=api),
+            target=Target(url=server.traffic, model="echo", dialect=api, streamed=streamed),
             workload=Workload(prompt=Length(mean=60), output=Length(mean=5)),
         )
         sent = send(msgspec.structs.replace(plan, words=words_for(plan, "route")))
         assert [record.outcome for record in sent.records] == [Outcome.OK] * 6, sent.records[0].detail
         assert {record.prompt_tokens_reported for record in sent.records} == {60}
         assert {record.output_tokens_reported for record in sent.records} == {5}
+        assert all((record.first_token_at is not None) == streamed for record in sent.records)
         ids = {record.request_id for record in sent.records}
         log = server.log
         until("the log has every request", lambda: ids <= {entry.get("request_id") for entry in list(log)})  # noqa: B023
         found = phases_of(sent.records, [json.dumps(entry) for entry in list(log)])
         assert (found.joined, found.of) == (6, 6)
         assert found.worst_gap < 0.001
+
+
+def test_tensors_are_made_of_what_the_model_says_that_it_takes(server: ServerProcess) -> None:
+    target = Target(url=server.traffic, model="echo", dialect="infer", streamed=False)
+    work = Workload(prompt=Length(mean=20), inputs=2, extra={"parameters": {"max_tokens": 3}})
+    plan = ready(plan_for(server.traffic, requests=2, target=target, workload=work), "auto")
+    assert [(one.name, one.datatype, one.shape) for one in plan.target.tensors] == [("text_input", "BYTES", [-1])]
+    sent = send(plan)
+    assert [record.outcome for record in sent.records] == [Outcome.OK] * 2, sent.records[0].detail
+    with pytest.raises(InvalidRequest, match="told no inputs"):
+        ready(plan_for(server.traffic, target=msgspec.structs.replace(target, model="nobody")), "auto")
 
 
 def test_a_conversation_carries_its_answers(server: ServerProcess) -> None:

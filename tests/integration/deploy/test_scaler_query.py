@@ -41,7 +41,7 @@ def _scrape_of(monitor: dict[str, Any], target: str) -> dict[str, Any]:
         for each in endpoint["relabelings"]
     ]
     return {
-        "job_name": "podium/podium",
+        "job_name": f"{monitor['metadata']['namespace']}/{monitor['metadata']['name']}",
         "scrape_interval": "1s",
         "metrics_path": endpoint["path"],
         "static_configs": [{"targets": [target], "labels": pod}],
@@ -81,3 +81,39 @@ def test_the_query_finds_the_load_of_its_own_environment_and_of_no_other(product
             for caller in callers:
                 caller.join()
             assert prometheus.ask(_query(production, "podium-green")) == []
+
+
+def test_the_rendered_rules_find_the_scrapes_that_the_rendered_monitor_makes(production: Graph, tmp_path: Path) -> None:
+    """An alert on a job that no scrape has is quiet for ever."""
+    require_program("prometheus")
+    monitor = json.loads(json.dumps(dict(production.of("PodMonitor")[0].value)))
+    files = []
+    for rules in production.of("PrometheusRule"):
+        files.append(f"{rules.name}.yml")
+        (tmp_path / files[-1]).write_text(json.dumps(rules.at("spec")))
+    with server_process() as server:
+        scrape = _scrape_of(monitor, server.admin.removeprefix("http://"))
+        config = {"global": {"evaluation_interval": "1s"}, "rule_files": files, "scrape_configs": [scrape]}
+        with running_prometheus(config, tmp_path) as prometheus:
+            until("it is scraped", lambda: prometheus.ask(_query(production, "podium-blue")), seconds=30)
+            expressions = _alerts(production)
+            up = expressions["ReplicaDown"].partition(" ==")[0]
+            assert prometheus.ask(up) == [1.0]
+            assert prometheus.ask(expressions["NoServers"]) == []
+            blue, green = (expressions[f"ScalerQueryEmpty {name}"] for name in ("blue", "green"))
+            assert (prometheus.ask(blue), prometheus.ask(green)) == ([], [1.0])
+
+
+def _alerts(graph: Graph) -> dict[str, str]:
+    """Expressions by alert, and by environment where there is one for each."""
+    rules = [
+        rule
+        for item in graph.of("PrometheusRule")
+        for group in item.entries("spec", "groups")
+        for rule in group["rules"]
+    ]
+    return {
+        f"{rule['alert']} {rule['labels'].get('environment', '')}".strip(): rule["expr"]
+        for rule in rules
+        if "alert" in rule
+    }

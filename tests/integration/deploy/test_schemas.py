@@ -13,6 +13,8 @@ from podium.deploy.lint.graph import Item
 from support.crd_models import CUSTOM, check_custom
 from support.deployments import FULL, VARIETIES, sets_of
 
+CLAIMS = "ResourceClaimTemplate"
+BEFORE_CLAIMS = ("1.32", "1.33")  # which know an older version of that API
 VERSIONS = ("1.32", "1.33", "1.34", "1.35", "1.36", "1.37")
 
 
@@ -25,7 +27,7 @@ def _objects(folder: Path, name: str) -> list[Item]:
 @pytest.mark.parametrize("name", VARIETIES)
 def test_every_object_fits_the_official_schema(name: str, version: str, tmp_path: Path) -> None:
     for item in _objects(tmp_path, name):
-        if item.kind not in CUSTOM:
+        if item.kind not in CUSTOM and not (item.kind == CLAIMS and version in BEFORE_CLAIMS):
             kubernetes_validate.validate(dict(item.value), version, strict=True)
 
 

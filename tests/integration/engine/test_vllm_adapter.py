@@ -9,7 +9,9 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,9 @@ import jsonschema
 import pytest
 
 from podium.core.generation import Constraint
+from support.command import environment
 from support.deadline import until
+from support.ports import free_port
 from support.raw_worker import RawWorker
 
 pytestmark = [pytest.mark.vllm, pytest.mark.slow, pytest.mark.timeout(300)]
@@ -258,3 +262,26 @@ def test_a_frozen_engine_is_seen_as_a_long_step_and_a_dead_one_as_a_crash(fresh:
     assert [getattr(answers[key].refused, "code", None) for key in running] == ["engine_crashed"] * 3
     assert fresh.process.wait(timeout=30) != 0
     until("the engine's processes are gone", lambda: not fresh.group(), seconds=5)
+
+
+def test_a_copy_over_two_machines_answers_as_one(
+    python: str, checkpoints: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    """Half of the layers each; both read the same settings, and the second one goes when the first one has gone."""
+    folder, expected = checkpoints
+    engine = {**ENGINE, "pipeline_parallel": 2, "nodes": 2, "node_port": free_port()}
+    model = {"name": "llama", "source": str(folder / "llama"), "engine": engine, "python": python}
+    config = tmp_path / "podium.yaml"
+    config.write_text(json.dumps({"models": [model]}))
+    words = ["--config", config, "--first", socket.gethostname(), "--rank", "1", "--status", f"127.0.0.1:{free_port()}"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "podium.server.engine_node", *map(str, words)], env=environment()
+    ) as second:
+        try:
+            first = RawWorker(str(folder / "llama"), engine, python=python)
+            prompt, answer = expected["llama"]["prompts"][1], expected["llama"]["answers"][1]
+            assert first.generate(prompt, max_tokens=24, temperature=0.0, ignore_eos=True).tokens == answer["tokens"]
+            first.end()
+            assert second.wait(60) == 1
+        finally:
+            second.kill()

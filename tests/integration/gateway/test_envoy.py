@@ -57,6 +57,7 @@ def test_a_refusal_brings_envoys_words_and_leaves_everything_as_it_was() -> None
         before = one.discovery.snapshot
         with pytest.raises(GatewayRejected, match="unknown cluster 'nowhere'"):
             await one.discovery.push(to_an_unknown_cluster(one.topology))
+        assert one.discovery.rejections == 1
         assert one.discovery.snapshot is before
         assert one.discovery.confirmed
         assert await one.admin.is_live()

@@ -20,6 +20,7 @@ EXAMPLES = [
     for path, body in re.findall(r"curl http://127\.0\.0\.1:8080(\S+) .*? -d '(\{.*?\})'", block.body, re.DOTALL)
 ]
 TASKS = {
+    "translator": "text2text_generation",
     "minilm": "embed", "ranker": "rerank", "mood": "classify", "nli": "zero_shot", "names": "token_classification",
     "masks": "fill_mask", "reader": "question_answering",
 }  # fmt: skip
@@ -48,6 +49,7 @@ def answers() -> dict[str, object]:
 def test_an_example_is_answered_with_what_the_page_says(answers: dict[str, object], path: str) -> None:
     told = (ROOT / PAGE).read_text().partition(f"8080{path} ")[2].partition("\n## ")[0]
     members = {
+        "/v1/completions": ("usage", "prompt_tokens"),
         "/v1/rerank": ("results", "relevance_score"),
         "/v1/classify": ("labels", "probs"),
         "/v1/zero-shot-classification": ("labels", "scores"),

@@ -20,19 +20,20 @@ import yaml
 from podium.config.settings import Settings
 from podium.deploy.prometheus.files import rule_file
 from podium.monitor.alerts import AlertBook
-from podium.monitor.catalog import catalog_of
-from podium.monitor.meaning import of_replica
+from podium.monitor.catalog import Key, catalog_of
+from podium.monitor.meaning import of_controller, of_replica
 from podium.monitor.monitor import Monitor
 from podium.monitor.rules import rules_of
 from podium.monitor.target import ScrapeRefused, Target
 from podium.telemetry import table
+from podium.telemetry.metric import Metric
 from support.monitor import Clock
 from support.require import require_program
 
 INTERVAL = 5
 """Seconds between evaluations of the exported rules."""
-NO_TWIN_HERE = {"GpuMemoryHigh", "RetryOverflow"}
-"""The first is by GPU in one and by all GPUs in the other, the second reads the embedded verdict."""
+NO_TWIN_HERE = {"GpuMemoryHigh", "RetryOverflow", "NoHealthyServer"}
+"""The first is by GPU in one and by all GPUs in the other, the others read the embedded verdict."""
 
 _MODEL = 'model="m",version="1"'
 _ROUTE = 'route="/generate"'
@@ -44,7 +45,15 @@ _RESTARTS = f"{table.WORKER_RESTARTS.name}{{{_MODEL}}}"
 _PROGRESS = f"{table.LAST_PROGRESS.name}{{{_MODEL}}}"
 _KV = f"{table.KV_CACHE_USAGE.name}{{{_MODEL}}}"
 _WAITING, _LIMIT = (f"{metric.name}{{{_MODEL}}}" for metric in (table.MODEL_WAITING, table.QUEUE_LIMIT))
-_READY = f'{table.MODEL_STATE.name}{{{_MODEL},state="ready"}}'
+_READY, _FAILED = (f'{table.MODEL_STATE.name}{{{_MODEL},state="{state}"}}' for state in ("ready", "failed"))
+_CUT = f'{table.REQUESTS.name}{{{_MODEL},{_ROUTE},outcome="stream_error"}}'
+_STORE = f'{table.STORE_OPEN.name}{{purpose="cache"}}'
+_XIDS = f'{table.GPU_XID_ERRORS.name}{{gpu="0"}}'
+_LOST = f'{table.WEBHOOK_DELIVERIES.name}{{receiver="1 hooks.example",result="given_up"}}'
+_NACKS, _WAITS, _LEFT_OUT = (
+    f"{metric.name}{{}}" for metric in (table.GATEWAY_REJECTIONS, table.ROLLOUT_WAITING_SINCE, table.MODELS_LEFT_OUT)
+)
+_HISTOGRAMS = (table.REQUEST_DURATION, table.TIME_TO_FIRST_TOKEN, table.TIME_PER_OUTPUT_TOKEN)
 
 Spans = dict[str, list[tuple[float, float]]]
 """By alert: from when to when it fired, in seconds since the beginning."""
@@ -62,29 +71,37 @@ class Story:
     def tell(self) -> list[dict[str, float] | None]:
         """What the page says in each second; None: there is no page."""
         now = dict.fromkeys((_OK, _BAD, _HIT, _MISS, _RESTARTS, _KV, _WAITING), 0.0)
-        now |= {_LIMIT: 100.0, _READY: 1.0, **dict.fromkeys(_buckets(), 0.0)}
+        now |= dict.fromkeys((_CUT, _FAILED, _STORE, _XIDS, _LOST, _NACKS, _LEFT_OUT), 0.0)
+        now |= {_LIMIT: 100.0, _READY: 1.0, **dict.fromkeys(_buckets(*_HISTOGRAMS), 0.0)}
         told: list[dict[str, float] | None] = []
         for second in range(self.seconds):
-            now[_PROGRESS] = float(second)
+            now[_PROGRESS] = now[_WAITS] = float(second)
             self.happens(second, now)
             told.append(None if second in self.away else dict(now))
         return told
 
 
-def _buckets() -> dict[str, float]:
-    """Series of the histogram of durations, by upper bound."""
-    metric = table.REQUEST_DURATION
-    bounds = {f'{metric.bucket}{{{_MODEL},{_ROUTE},le="{float(edge)}"}}': float(edge) for edge in metric.buckets}
-    count = f"{metric.name}_count{{{_MODEL},{_ROUTE}}}"
-    return {**bounds, f'{metric.bucket}{{{_MODEL},{_ROUTE},le="+Inf"}}': float("inf"), count: float("inf")}
+def _buckets(*metrics: Metric) -> dict[str, float]:
+    """Series of histograms, by upper bound."""
+    found: dict[str, float] = {}
+    for metric in metrics:
+        at = f"{_MODEL},{_ROUTE}" if "route" in metric.labels else _MODEL
+        found |= {f'{metric.bucket}{{{at},le="{float(edge)}"}}': float(edge) for edge in metric.buckets}
+        found |= dict.fromkeys((f'{metric.bucket}{{{at},le="+Inf"}}', f"{metric.name}_count{{{at}}}"), float("inf"))
+    return found
 
 
 def ended(now: dict[str, float], *, ok: float, bad: float = 0.0, lasting: float = 0.1) -> None:
     """Requests of one second."""
     now[_OK] += ok
     now[_BAD] += bad
-    for series, bound in _buckets().items():
-        now[series] += ok + bad if lasting <= bound else 0.0
+    observed(now, table.REQUEST_DURATION, ok + bad, lasting)
+
+
+def observed(now: dict[str, float], metric: Metric, count: float, lasting: float) -> None:
+    """So many values of a histogram."""
+    for series, bound in _buckets(metric).items():
+        now[series] += count if lasting <= bound else 0.0
 
 
 def errors(second: int, now: dict[str, float]) -> None:
@@ -107,6 +124,24 @@ def troubles(second: int, now: dict[str, float]) -> None:
     now[_PROGRESS] = 1600.0 if 1600 <= second < 1640 else float(second)
 
 
+def more_troubles(second: int, now: dict[str, float]) -> None:
+    """Streams that break, tokens that come late, and what servers and the controller tell of themselves."""
+    is_cut = 300 <= second < 700
+    ended(now, ok=49 if is_cut else 50)
+    now[_CUT] += is_cut
+    observed(now, table.TIME_TO_FIRST_TOKEN, 5, 9.0 if 300 <= second < 1000 else 0.1)
+    observed(now, table.TIME_PER_OUTPUT_TOKEN, 5, 2.0 if 400 <= second < 1100 else 0.01)
+    now[_HIT] += 9
+    now[_MISS] += 1
+    now[_FAILED] = float(500 <= second < 700)
+    now[_STORE] = float(600 <= second < 800)
+    now[_LEFT_OUT] = 2.0 if second < 400 else 0.0
+    now[_XIDS] += second == 200
+    now[_LOST] += second == 350
+    now[_NACKS] += second in {900, 910}
+    now[_WAITS] = 300.0 if 300 <= second < 1400 else float(second)
+
+
 def little(second: int, now: dict[str, float]) -> None:
     """Everything fails, but hardly anybody asks."""
     ended(now, ok=0, bad=float(second % 60 == 0 and second < 900))
@@ -117,6 +152,11 @@ def well(_: int, now: dict[str, float]) -> None:
     ended(now, ok=5)
     now[_HIT] += 9
     now[_MISS] += 1
+
+
+def meaning(name: str, labels: Mapping[str, str]) -> tuple[Key, ...]:
+    """Of a page that a replica and a controller share."""
+    return of_replica("blue", name, labels) or of_controller(name, labels)
 
 
 def embedded(pages: list[dict[str, float] | None]) -> Spans:
@@ -131,7 +171,7 @@ def embedded(pages: list[dict[str, float] | None]) -> Spans:
         return "".join(f"{series} {value}\n" for series, value in current[0].items()).encode()
 
     target = Target(
-        "blue-1", "blue", "http://x", fetch, lambda name, labels: of_replica("blue", name, labels), catalog,
+        "blue-1", "blue", "http://x", fetch, meaning, catalog,
         clock=clock, wall_clock=lambda: clock.now - 0.5,
     )  # fmt: skip
     book = AlertBook(rules_of(Settings().monitor))
@@ -206,6 +246,21 @@ STORIES: Mapping[str, tuple[Story, set[str]]] = {
     "troubles": (
         Story(2100, troubles),
         {"HighLatencyP95", "CacheHitRateLow", "KvCacheFull", "QueueSaturated", "WorkerRestarting", "EngineStalled"},
+    ),
+    "more troubles": (
+        Story(2100, more_troubles),
+        {
+            "StreamErrors",
+            "HighTtftP95",
+            "HighTpotP95",
+            "ModelLoadFailed",
+            "StoreAway",
+            "SeriesDropped",
+            "GpuXid",
+            "WebhookFailing",
+            "GatewayConfigRejected",
+            "RolloutStuck",
+        },
     ),
     "little traffic": (Story(1200, little), set()),
     "away": (Story(900, well, away=range(300, 400)), {"ReplicaDown"}),

@@ -28,7 +28,7 @@ from podium.deploy.prometheus.panels import ROWS, WINDOW
 from podium.monitor.alerts import AlertBook
 from podium.monitor.catalog import catalog_of
 from podium.monitor.monitor import Monitor
-from podium.monitor.own_metrics import exposition
+from podium.monitor.own_metrics import NoControlPlane, exposition
 from podium.monitor.rules import rules_of
 from podium.monitor.webhooks import Deliveries
 from podium.telemetry.gpus import GpuReading
@@ -63,7 +63,7 @@ class Receiver:
 
 def made_page() -> bytes:
     """What a server with a GPU and a store shows, and what a controller shows, in one page."""
-    gpu = GpuReading(0, used_bytes=50, size_bytes=100, utilization_ratio=0.5, energy_joules=10.0)
+    gpu = GpuReading(0, used_bytes=50, size_bytes=100, utilization_ratio=0.5, energy_joules=10.0, xid_errors=0)
     server = ServerMetrics(list, version="1", shared=SharedState(stores=[Store()]), gpus=lambda: [gpu])
     deliveries = Deliveries(())
     deliveries.receivers = (Receiver(),)  # type: ignore[assignment]
@@ -71,8 +71,8 @@ def made_page() -> bytes:
     book = AlertBook(rules_of(GIVEN))
     monitor = Monitor([], catalog, book)
     book.evaluate(monitor.windows, [], now=1.0, wall=1.0)
-    wanted = ("podium_gpu", "podium_store", "podium_monitor", "podium_alert")
-    lines = server.exposition().splitlines() + exposition(monitor, deliveries).splitlines()
+    wanted = ("podium_gpu", "podium_store", "podium_monitor", "podium_alert", "podium_gateway", "podium_rollout")
+    lines = server.exposition().body.splitlines() + exposition(monitor, deliveries, NoControlPlane()).splitlines()
     return b"\n".join(line for line in lines if line.decode().startswith(wanted)) + b"\n"
 
 

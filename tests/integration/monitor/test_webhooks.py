@@ -19,8 +19,9 @@ import pytest
 
 from podium.config.monitor import Webhook
 from podium.core.errors import ConfigurationError
-from podium.monitor import webhooks
+from podium.monitor import messages, webhooks
 from podium.monitor.alerts import Alert, Episode
+from podium.monitor.outbox import Outbox
 from podium.monitor.webhooks import Deliveries, Receiver
 from support.deadline import soon
 from support.scripted_server import Received, ScriptedServer, reply
@@ -136,6 +137,99 @@ def test_one_that_hangs_delays_neither_the_rules_nor_the_others() -> None:
 
     with ScriptedServer(hang) as hanging, listening(200) as server:
         delivering(Webhook(url=address(hanging)), Webhook(url=address(server)), until=tell)
+
+
+def test_one_that_hangs_is_let_go_after_its_timeout_and_asked_again() -> None:
+    release = threading.Event()
+
+    def hang(connection: socket.socket, _: Received) -> None:
+        release.wait(30)
+        connection.close()
+
+    async def tell(deliveries: Deliveries) -> None:
+        deliveries.tell(FIRED)
+        await soon("it is asked a second time", lambda: len(hanging.posted) > 1)
+        release.set()
+
+    with ScriptedServer(hang) as hanging:
+        delivering(Webhook(url=address(hanging), timeout_seconds=0.2), until=tell)
+
+
+def test_what_was_not_taken_when_the_controller_ended_is_sent_by_the_next_one(tmp_path: Path) -> None:
+    """With the same name, so that a receiver that took it after all can tell."""
+    file = tmp_path / "alerts.jsonl.waiting"
+
+    async def live(server: ScriptedServer, over: Callable[[Receiver], bool], *episodes: Episode) -> None:
+        async with httpx.AsyncClient(trust_env=False) as client, asyncio.TaskGroup() as group:
+            receiver = Receiver(Webhook(url=address(server)), client, Outbox(file), first_pause_seconds=0.01)
+            for episode in episodes:
+                receiver.put(episode)
+            running = group.create_task(receiver.run(), name="receiver")
+            await soon("it has come so far", lambda: over(receiver))
+            running.cancel()
+
+    with listening(503) as server:
+        asyncio.run(live(server, lambda _: bool(server.posted), FIRED, ENDED))
+    assert [episode.ended_at for episode in Outbox(file).waiting(_name_at(file))] == [None, 1060.0]
+    with listening(200) as server:
+        file.write_bytes(file.read_bytes().replace(_name_at(file).encode(), _name_of(server).encode()))
+        asyncio.run(live(server, lambda receiver: receiver.counts.delivered == 2))
+        names = [post.headers["x-podium-delivery"] for post in server.posted]
+    assert names == [messages.delivery(FIRED), messages.delivery(ENDED)]
+    assert file.read_bytes() == b""
+
+
+def _name_at(file: Path) -> str:
+    """The receiver of the first message in an outbox."""
+    return str(json.loads(file.read_bytes().splitlines()[0])["receiver"])
+
+
+def _name_of(server: ScriptedServer) -> str:
+    """What an outbox calls a server; it stands in for the one before, at whose port nobody listens any more."""
+    return Receiver(Webhook(url=address(server)), httpx.AsyncClient()).name
+
+
+def test_one_that_says_when_to_come_back_is_not_asked_before() -> None:
+    asked: list[float] = []
+
+    async def take(_: httpx.Request) -> httpx.Response:
+        asked.append(time.monotonic())
+        return httpx.Response(200) if len(asked) > 1 else httpx.Response(429, headers={"retry-after": "1"})
+
+    async def run() -> None:
+        async with httpx.AsyncClient(transport=httpx.MockTransport(take)) as client, asyncio.TaskGroup() as group:
+            receiver = Receiver(Webhook(url="http://hook.example/"), client, first_pause_seconds=0.01)
+            receiver.put(FIRED)
+            running = group.create_task(receiver.run(), name="receiver")
+            await soon("it is delivered", lambda: receiver.counts.delivered)
+            running.cancel()
+
+    asyncio.run(run())
+    assert asked[1] - asked[0] >= 1.0
+
+
+def test_slacks_shape_has_a_line_and_a_coloured_block_and_mentions_nobody() -> None:
+    odd = Episode(Alert("ReplicaDown", "page", "<!channel>", "firing", 1.0, "a & b <https://x|y>", None), fired_at=1.0)
+    over = Episode(odd.alert, fired_at=1.0, ended_at=2.0, end="no data")
+
+    async def tell(deliveries: Deliveries) -> None:
+        deliveries.tell(odd)
+        deliveries.tell(over)
+        await soon("both are delivered", lambda: deliveries.receivers[0].counts.delivered == 2)
+
+    with listening(200) as server:
+        delivering(Webhook(url=address(server), kind="slack"), until=tell)
+        first, second = (post.body for post in server.posted)
+    assert first["text"] == "firing: ReplicaDown &lt;!channel&gt;"
+    assert second["text"] == "its data ended: ReplicaDown &lt;!channel&gt;"
+    (attachment,) = first["attachments"]
+    assert attachment["color"] != second["attachments"][0]["color"]
+    section, context = attachment["blocks"]
+    assert section["text"] == {
+        "type": "mrkdwn",
+        "text": "*firing: ReplicaDown &lt;!channel&gt;*\na &amp; b &lt;https://x|y&gt;",
+    }
+    assert "page" in context["elements"][0]["text"]
 
 
 def test_when_too_many_wait_the_rest_is_dropped_and_counted() -> None:

@@ -6,6 +6,7 @@ import itertools
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -251,3 +252,26 @@ def test_a_file_without_a_key_for_the_monitor_stops_the_program(tmp_path: Path, 
 def test_without_such_a_file_nobody_is_the_monitor() -> None:
     assert read_run_key("", "access.metrics_key_file") is None
     assert refused(keeper(), api_keys.mint().text)
+
+
+def test_who_was_known_earlier_has_the_rights_of_now() -> None:
+    _, record = new_key(roles=("infer", "admin"), priority=5)
+    earlier = Principal(tenant="acme", key_id=record.id, roles=frozenset({"infer"}))
+    assert keeper(record).renewed(earlier) == principal(record)
+    assert keeper(tokens=Tokens()).renewed(SOMEONE) == SOMEONE
+    assert keeper(anonymous="loopback").renewed(LOCAL) == LOCAL
+    assert keeper(anonymous="everywhere").renewed(STRANGER) == STRANGER
+
+
+@pytest.mark.parametrize("change", [{"revoked_at": NOW}, {"expires_at": NOW}, {"tenant": "other"}, {"id": "0" * 16}])
+def test_who_was_known_earlier_and_has_no_valid_key_any_more_is_refused(change: dict[str, Any]) -> None:
+    _, record = new_key()
+    asked = keeper(msgspec.structs.replace(record, **change))
+    with pytest.raises(Unauthenticated, match=gatekeeper.REFUSAL):
+        asked.renewed(principal(record))
+    with pytest.raises(Unauthenticated):
+        keeper(record).renewed(SOMEONE)
+    with pytest.raises(Unauthenticated):
+        keeper(record, anonymous="loopback").renewed(LOCAL)
+    with pytest.raises(Unavailable):
+        keeper(loaded=False).renewed(principal(record))

@@ -10,14 +10,14 @@ from podium.core.generation import Usage
 
 def test_the_time_to_the_first_token_begins_at_the_arrival_and_not_when_the_model_took_it() -> None:
     record = RequestRecord(request_id="r", usage=Usage(prompt_tokens=1, completion_tokens=5))
-    record.queue_seconds, record.first_token_seconds = 0.001, 0.002
-    record.begun_seconds, record.generated_seconds, record.e2e_seconds = 0.005, 0.021, 0.025
+    record.queued_at_seconds, record.running_at_seconds = 0.003, 0.004
+    record.begun_at_seconds, record.generated_at_seconds, record.e2e_seconds = 0.005, 0.021, 0.025
     assert record.ttft_seconds == 0.005
     assert record.seconds_per_output_token == pytest.approx(0.005)
     assert sum(record.phases().values()) == pytest.approx(record.e2e_seconds)
 
 
 def test_a_request_without_a_token_has_no_time_to_the_first() -> None:
-    record = RequestRecord(request_id="r", begun_seconds=0.005, e2e_seconds=0.025)
+    record = RequestRecord(request_id="r", generated_at_seconds=0.005, e2e_seconds=0.025)
     assert record.ttft_seconds is None
     assert record.seconds_per_output_token is None

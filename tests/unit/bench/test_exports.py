@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import csv
+import sys
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import msgspec
+import pyarrow.parquet as pq
 import pytest
 
 from podium.bench.exports import document, llm_d, requests_csv, vllm_bench
 from podium.bench.figures import counts_of, summarise
+from podium.bench.parquet import requests_parquet
 from podium.bench.plan import Load
+from podium.bench.record import Failure, RequestRecord
 from podium.bench.result import Invalidity, Provenance, Reason, RunResult
-from podium.core.errors import Conflict, InvalidRequest
+from podium.core.errors import Conflict, InvalidRequest, MissingExtra
 from support.load_plans import answered, plan_for
 
 PLAN = plan_for(
@@ -155,3 +159,25 @@ def test_requests_are_a_row_each_and_no_file_is_replaced(tmp_path: Path) -> None
         requests_csv(RECORDS, tmp_path / "requests.csv")
     with pytest.raises(Conflict):
         document("vllm", _result(), tmp_path / "requests.csv")
+
+
+def test_parquet_has_every_member_with_its_type_and_the_stamps_of_tokens(tmp_path: Path) -> None:
+    path = tmp_path / "requests.parquet"
+    one = msgspec.structs.replace(RECORDS[0], server_seconds={"queue": 0.25}, failure=Failure.STALLED)
+    requests_parquet([one, *RECORDS[1:]], path)
+    table = pq.read_table(path)
+    assert table.column_names == list(RequestRecord.__struct_fields__)
+    first, second = table.slice(0, 2).to_pylist()
+    assert first["token_at"] == pytest.approx([2.1, 2.15, 2.2])
+    assert (first["failure"], first["server_seconds"]) == ("stalled", [("queue", 0.25)])
+    assert (second["index"], second["failure"], second["warm_up"]) == (1, None, False)
+    assert str(table.schema.field("first_token_at").type) == "double"
+    with pytest.raises(Conflict):
+        requests_parquet(RECORDS, path)
+
+
+def test_parquet_without_its_library_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(MissingExtra, match=r"podium\[parquet\]"):
+        requests_parquet(RECORDS, tmp_path / "requests.parquet")
+    assert not (tmp_path / "requests.parquet").exists()

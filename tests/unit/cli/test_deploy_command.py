@@ -7,11 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import pytest
 import yaml
 
 from podium.deploy.lint.rules.table import RULES
+from podium.deploy.losses import LOSSES
 from support.command import Command
-from support.deployments import FULL, LARGE, SMALL, files_of
+from support.deployments import FULL, GATEWAYS, LARGE, SMALL, accepted, files_of
+
+ACCEPTED = [word for name in accepted("route") for word in ("--accept-loss", name)]
 
 
 def _configured(document: dict[str, Any]) -> None:
@@ -20,8 +24,9 @@ def _configured(document: dict[str, Any]) -> None:
 
 def test_kubernetes_writes_the_files_and_names_them(command: Command) -> None:
     _configured(FULL)
-    ended = command("deploy", "kubernetes", "--out", "k8s", "--profile", "cpu")
-    assert (ended.status, ended.err) == (0, "")
+    ended = command("deploy", "kubernetes", "--out", "k8s", "--profile", "cpu", *ACCEPTED)
+    assert ended.status == 0
+    assert ended.err.splitlines() == [f"warning: lost: {loss.name}: {loss.sentence}" for loss in LOSSES["route"]]
     assert ended.out.splitlines() == [f"k8s/{name}" for name in files_of(FULL)]
     assert all(Path(line).is_file() for line in ended.out.splitlines())
 
@@ -29,7 +34,8 @@ def test_kubernetes_writes_the_files_and_names_them(command: Command) -> None:
 def test_kubernetes_writes_nothing_when_a_relation_fails(command: Command) -> None:
     _configured(FULL)
     ended = command(
-        "deploy", "kubernetes", "--out", "k8s", "--profile", "cpu", "--set", "deploy.timing.grace_seconds=40"
+        *("deploy", "kubernetes", "--out", "k8s", "--profile", "cpu", *ACCEPTED),
+        *("--set", "deploy.timing.grace_seconds=40"),
     )
     assert ended.status == 2
     assert "does not hold: 40 against 10 + 300 + 20 = 330" in ended.err
@@ -40,7 +46,34 @@ def test_kubernetes_takes_a_flag_over_the_file_and_tells_programs(command: Comma
     _configured(LARGE)
     available = ("--set", "deploy.accelerators.available=3")
     ended = command("deploy", "kubernetes", "--out", "k8s", "--profile", "gpu", *available, "--json")
-    assert json.loads(ended.out) == {"folder": "k8s", "files": list(files_of(LARGE, "gpu"))}
+    files = list(files_of(LARGE, "gpu", accelerators={"available": 3}))
+    assert json.loads(ended.out) == {"folder": "k8s", "files": files, "losses": []}
+
+
+def test_what_a_route_loses_between_two_environments_is_refused_until_each_loss_of_safety_is_accepted(
+    command: Command,
+) -> None:
+    _configured(FULL)
+    words = ("deploy", "kubernetes", "--out", "k8s", "--profile", "cpu")
+    refused = command(*words, "--accept-loss", "shield")
+    assert refused.status == 2
+    assert "With weights of a route alone these would be lost:" in refused.err
+    assert "--accept-loss confirmed-weights --accept-loss verdict)" in refused.err
+    assert "deploy.splitter set to gateway" in refused.err
+    assert not Path("k8s").exists()
+    told = json.loads(command(*words, *ACCEPTED, "--json").out)
+    assert [loss["name"] for loss in told["losses"]] == [loss.name for loss in LOSSES["route"]]
+
+
+@pytest.mark.parametrize("document", [SMALL, GATEWAYS], ids=["one environment", "our own gateways"])
+def test_where_nothing_is_lost_nothing_is_told_or_accepted(document: dict[str, Any], command: Command) -> None:
+    _configured(document)
+    words = ("deploy", "kubernetes", "--out", "k8s", "--profile", "cpu")
+    ended = command(*words)
+    assert (ended.status, ended.err) == (0, "")
+    refused = command(*words, "--accept-loss", "shield")
+    assert refused.status == 2
+    assert "nothing is lost here" in refused.err
 
 
 def test_a_profile_must_be_named(command: Command) -> None:
@@ -49,7 +82,7 @@ def test_a_profile_must_be_named(command: Command) -> None:
 
 def test_check_finds_nothing_in_what_was_rendered(command: Command) -> None:
     _configured(FULL)
-    command("deploy", "kubernetes", "--out", "k8s", "--profile", "cpu")
+    command("deploy", "kubernetes", "--out", "k8s", "--profile", "cpu", *ACCEPTED)
     ended = command("deploy", "check", "k8s")
     assert (ended.status, ended.err) == (0, "")
     assert ended.out.startswith("findings: 0; sets: 3; ")

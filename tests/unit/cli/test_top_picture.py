@@ -10,13 +10,26 @@ from rich.console import Console
 
 from podium.cli.top import figures
 from podium.cli.top.picture import picture
-from podium.protocols.monitoring import BudgetBody, DashboardAnswer, EpisodeBody, ModelBody, ProblemBody, ReplicaBody
+from podium.protocols.monitoring import (
+    BudgetBody,
+    DashboardAnswer,
+    EpisodeBody,
+    GpuBody,
+    GpusBody,
+    ModelBody,
+    ProblemBody,
+    ReplicaBody,
+    RequestsBody,
+    SeenRequest,
+)
+from podium.protocols.recent_requests import RecentRequest
 
-UNKNOWN = [None, None]
+UNKNOWN: list[float | None] = [None, None]
 POINTS = ("good", "bad", "excluded", "ttft_p50", "ttft_p95", "ttft_p99", "inter_token_p50", "inter_token_p95",
           "inter_token_p99", "e2e_p50", "e2e_p95", "e2e_p99", "prompt_tokens", "output_tokens", "running", "waiting",
           "cache_hit_rate", "kv_ratio", "memory_bytes")  # fmt: skip
-LIMITS = {"running_limit": None, "queue_limit": None, "replicas_ready": None, "worker_restarts": None}
+LIMITS = {"running_limit": None, "queue_limit": None, "replicas_ready": None, "worker_restarts": None,
+          "replicas_failed": None}  # fmt: skip
 
 
 def model(**known: object) -> ModelBody:
@@ -29,6 +42,8 @@ def answer(**known: object) -> DashboardAnswer:
     usual = {
         "at": 0.0, "age_seconds": 0.4, "span": "5m", "step_seconds": 2, "count": 2, "status": "healthy",
         "kept_bytes": 1,
+        "gpus": GpusBody(memory_ratio=UNKNOWN, utilization_ratio=UNKNOWN, watts=UNKNOWN, now=[]),
+        "requests": RequestsBody(window_seconds=None, slowest=[], newest=[], sources=[]),
         "budget": BudgetBody(objective=0.99, left=None, windows=[]),
         **dict.fromkeys(series, UNKNOWN), **{name: [] for name in lists},
     }  # fmt: skip
@@ -77,6 +92,25 @@ def test_alerts_that_fire_stand_above_the_figures_and_ended_ones_below() -> None
     text = drawn(answer(models=[model()], firing=[fired], past=[past]))
     assert text.index("HighErrorRate gpt2") < text.index("req/s") < text.index("KvCacheFull gpt2")
     assert "its data ended after 1 min" in text
+
+
+def test_the_slowest_requests_are_told_by_the_name_of_their_trace() -> None:
+    slow = RecentRequest(
+        at=1.0, request_id="req-1", trace_id="4bf92f3577b34da6a3ce929d0e0e4736", route="/generate", model="gpt2",
+        version="1", status=200, outcome="ok", e2e_seconds=3.5, output_tokens=7,
+    )  # fmt: skip
+    plain = msgspec.structs.replace(slow, request_id="req-2", trace_id=None)
+    seen = [SeenRequest(replica="blue-1", request=one) for one in (slow, plain)]
+    text = drawn(answer(requests=RequestsBody(window_seconds=600.0, slowest=seen, newest=[], sources=[])))
+    assert row(text, "4bf92f3577b34da6a3ce929d0e0e4736")[1:] == ["3.5", "s", "-", "7", "gpt2", "blue-1", "ok"]
+    assert row(text, "req-2")[1:3] == ["3.5", "s"]
+
+
+def test_a_gpu_has_a_row_and_no_gpu_has_none() -> None:
+    gpu = GpuBody(replica="blue-1", gpu="0", used_bytes=4e9, size_bytes=8e9, utilization_ratio=0.5, watts=None)
+    gpus = GpusBody(memory_ratio=UNKNOWN, utilization_ratio=UNKNOWN, watts=UNKNOWN, now=[gpu])
+    assert row(drawn(answer(gpus=gpus)), "blue-1 0")[-2:] == ["50%", "-"]
+    assert "GPU" not in drawn(answer())
 
 
 def test_old_figures_are_called_old() -> None:

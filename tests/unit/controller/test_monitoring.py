@@ -4,29 +4,41 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 from podium.config.gateway import Environment, Gateway
 from podium.config.models import Model
 from podium.config.monitor import Monitor, Webhook
 from podium.config.settings import Settings
 from podium.controller.monitoring import Watch, watch_of
+from podium.controller.plane_facts import PlaneFacts
 from podium.controller.run_folder import RunFolder
 from podium.gateway.admin import EnvoyAdmin
+from podium.monitor.alerts import Alert, Episode
+from podium.monitor.own_metrics import ControlPlane, NoControlPlane
+from podium.monitor.windows import everything
+from podium.rollout.state import Phase, RolloutState
 from podium.supervisor.replicas import for_environment, plan_replicas, with_endpoints
 
 FAR = Environment(endpoints=("http://10.0.0.7:8000", "http://10.0.0.8:8000"), metrics=("http://10.0.0.7:8001",))
 OTHER = Model(name="other", source="none")
 
 
-def watch(settings: Settings, folder: RunFolder) -> Watch:
-    """The watch over what the supervisor would have started."""
+def watch(settings: Settings, folder: RunFolder, plane: ControlPlane | None = None, *, rounds: int = 0) -> Watch:
+    """The watch over what the supervisor would have started, after so many rounds."""
     for environment in settings.gateway.environments:
         text = for_environment(settings, environment).model_dump_json()
         folder.settings_of(environment).write_text(text, encoding="utf-8")
     seen = with_endpoints(settings, plan_replicas(settings.gateway.environments))
 
     async def enter() -> Watch:
-        async with EnvoyAdmin(folder.admin_socket) as admin, watch_of(seen, folder, admin) as found:
+        async with (
+            EnvoyAdmin(folder.admin_socket) as admin,
+            watch_of(seen, folder, admin, plane or NoControlPlane()) as found,
+        ):
+            for _ in range(rounds):
+                await found.monitor.round()
             return found
 
     return asyncio.run(enter())
@@ -36,12 +48,57 @@ def test_every_replica_with_known_metrics_and_the_gateway_are_watched(tmp_path: 
     environments = {"blue": Environment(replicas=2), "green": FAR}
     found = watch(Settings(gateway=Gateway(environments=environments)), RunFolder(tmp_path))
     assert [target.name for target in found.monitor.targets] == ["gateway", "blue-1", "blue-2", "green-1"]
+    assert [source.replica for source in found.recent.sources] == ["blue-1", "blue-2", "green-1"]
 
 
 def test_the_models_of_every_environment_have_figures(tmp_path: Path) -> None:
     environments = {"blue": Environment(replicas=1), "green": Environment(replicas=1, models=(OTHER,))}
     found = watch(Settings(gateway=Gateway(environments=environments)), RunFolder(tmp_path))
     assert found.monitor.windows.catalog.models == ("demo", "other")
+
+
+FIRED = Episode(Alert("HighErrorRate", "page", "m", "firing", 1000.0, "too many", 0.5), fired_at=1000.0)
+
+
+def test_what_fires_and_what_waits_goes_on_under_the_next_controller(tmp_path: Path) -> None:
+    hook = Webhook(url="http://127.0.0.1:9/secret-address", kind="slack")
+    file = tmp_path / "alerts.jsonl"
+    settings = Settings(monitor=Monitor(webhooks=(hook,), history_file=str(file)))
+    watch(settings, RunFolder(tmp_path)).monitor.alerts._begin(("HighErrorRate", "m"), FIRED.alert, 1000.0)
+    found = watch(settings, RunFolder(tmp_path))
+    assert found.monitor.alerts.firing == [FIRED]
+    assert found.deliveries.receivers[0]._waiting.qsize() == 1
+    found.deliveries.tell(FIRED)
+    assert found.deliveries.receivers[0]._waiting.qsize() == 1
+    assert b"secret-address" not in file.with_name("alerts.jsonl.waiting").read_bytes()
+
+
+def test_the_monitor_asks_its_own_controller_and_does_not_list_it(tmp_path: Path) -> None:
+    class Plane:
+        gateway_rejections = 3
+        rollout_waiting_since = 1.0
+
+    found = watch(Settings(), RunFolder(tmp_path), Plane(), rounds=1)
+    windows = found.monitor.windows
+    waited = windows.latest(everything("rollout_waiting_seconds"))
+    assert waited is not None
+    assert waited > 1e9
+    assert windows.latest(everything("models_left_out")) == 0
+    assert "controller" not in [target.name for target in found.monitor.targets]
+    assert b"podium_gateway_rejections_total 3.0" in found.view.metrics()
+
+
+def test_a_rollout_waits_since_it_was_held_or_since_its_traffic_should_be_gone() -> None:
+    history: Any = SimpleNamespace(state=RolloutState())
+    discovery: Any = SimpleNamespace(rejections=2)
+    facts = PlaneFacts(discovery, history, clock=lambda: 100.0)
+    assert (facts.gateway_rejections, facts.rollout_waiting_since) == (2, None)
+    history.state = RolloutState(phase=Phase.HELD, held_from=Phase.OBSERVING, phase_since=40.0)
+    assert facts.rollout_waiting_since == 40.0
+    history.state = RolloutState(phase=Phase.ABORTING, deadline=130.0)
+    assert facts.rollout_waiting_since is None
+    history.state = RolloutState(phase=Phase.ABORTING, deadline=70.0)
+    assert facts.rollout_waiting_since == 70.0
 
 
 def test_each_webhook_is_a_receiver(tmp_path: Path) -> None:

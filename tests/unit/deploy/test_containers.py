@@ -8,17 +8,13 @@ import shlex
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 import typer
-import yaml
 
 from podium.cli.main import app
 from podium.config.settings import Settings
-from podium.config.sources import load
 from podium.deploy import places
-from podium.deploy.kubernetes.redis import redis_arguments
 from podium.supervisor.stack import REPLICA_GRACE_SECONDS
 from support.source import ROOT
 
@@ -82,79 +78,71 @@ def test_the_ports_are_the_defaults(recipe: str) -> None:
     assert dict(_steps(recipe))["EXPOSE"] == f"{server.port} {server.admin_port}"
 
 
-def _compose() -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load((FOLDER / "compose.yaml").read_text())["services"]
-    return found
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_every_stage_that_is_an_image_is_pinned_by_tag_and_digest(recipe: str) -> None:
+    bases = [text.split()[0] for name, text in _steps(recipe) if name == "FROM"]
+    assert len(set(bases)) == 1
+    assert re.fullmatch(r"docker\.io/library/python:3\.11\.[0-9]+-slim-bookworm@sha256:[0-9a-f]{64}", bases[0])
 
 
-def test_every_file_that_compose_mounts_is_there_or_is_made_first() -> None:
-    made = {"./secrets/password", "./secrets/users.acl", "./secrets/metrics-key"}
-    mounted = {v.split(":")[0] for each in _compose().values() for v in each["volumes"] if v.startswith("./")}
-    assert made <= mounted
-    assert [path for path in sorted(mounted - made) if not (FOLDER / path).is_file()] == []
-    assert "/deploy/secrets/" in (ROOT / ".gitignore").read_text().splitlines()
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_folders_that_volumes_are_put_on_belong_to_the_user_that_serves(recipe: str) -> None:
+    """A new volume takes the owner of the folder in the image."""
+    made = next(text for name, text in _steps(recipe) if name == "RUN" and "install --directory" in text)
+    assert f"--owner {places.USER_ID} --group {places.USER_ID}" in made
+    assert {places.STATE_FOLDER, places.CACHE_FOLDER, Settings().deploy.weights.path} <= set(made.split())
 
 
-def test_compose_starts_redis_as_kubernetes_does() -> None:
-    redis = _compose()["redis"]
-    wanted = redis_arguments(512 * 1024**2, users=f"/etc/redis/users/{places.REDIS_USERS}", folder="/data")
-    pairs = dict(zip(wanted[1::2], wanted[2::2], strict=True))
-    given = dict(zip(redis["command"][1::2], redis["command"][2::2], strict=True))
-    assert given == {name: value for name, value in pairs.items() if name not in {"--port", "--save"}}
+UNITS = {"podium.service": "podium.yaml", "podium-gateway.service": "gateway.yaml"}
+EACH_UNIT = pytest.mark.parametrize("unit", UNITS)
+MOST_EXPOSURE = 2.5  # of 10; systemd calls less than 4 ok
 
 
-def test_compose_gives_a_server_time_to_end(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.chdir(tmp_path)
-    settings = load({}, FOLDER / "compose/podium.yaml", {}).settings
-    server = _compose()["server"]
-    assert int(server["stop_grace_period"].removesuffix("s")) >= settings.server.drain_seconds + REPLICA_GRACE_SECONDS
-    targets = {volume.split(":")[1] for volume in server["volumes"]}
-    assert settings.redis.password_file in targets
-    assert server["command"][-1] in targets
-    assert settings.server.cache_dir.startswith(places.CACHE_FOLDER)
-
-
-def test_compose_has_no_right_that_a_pod_has_not() -> None:
-    for service in _compose().values():
-        assert service["cap_drop"] == ["ALL"]
-        assert service["read_only"] is True
-        assert service["security_opt"] == ["no-new-privileges:true"]
-        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
-
-
-def test_prometheus_reads_the_admin_port() -> None:
-    scrape = yaml.safe_load((FOLDER / "compose/prometheus.yml").read_text())["scrape_configs"][0]
-    assert scrape["static_configs"] == [{"targets": [f"server:{Settings().server.admin_port}"]}]
-    mounted = {volume.split(":")[1] for volume in _compose()["prometheus"]["volumes"]}
-    assert scrape["authorization"]["credentials_file"] in mounted
-
-
-def _unit() -> dict[str, str]:
-    text = (FOLDER / "podium.service").read_text()
+def _unit(name: str) -> dict[str, str]:
+    text = (FOLDER / name).read_text()
     return dict(re.findall(r"^(\w+)=(.*)$", text, re.MULTILINE))
 
 
-def test_the_commands_exist() -> None:
-    command = typer.main.get_command(app)
-    for words in (_unit()["ExecStart"].split()[1:], _compose()["server"]["command"]):
-        found = command.commands[words[0]]  # type: ignore[attr-defined]
-        assert words[1] in {name for parameter in found.params for name in parameter.opts}
+@EACH_UNIT
+def test_the_command_of_a_unit_exists(unit: str) -> None:
+    _, name, option, file = _unit(unit)["ExecStart"].split()
+    found = typer.main.get_command(app).commands[name]  # type: ignore[attr-defined]
+    assert option in {option for parameter in found.params for option in parameter.opts}
+    assert file == f"/etc/podium/{UNITS[unit]}"
 
 
-def test_the_unit_waits_for_the_drain_and_signals_the_server_alone() -> None:
-    unit = _unit()
-    assert int(unit["TimeoutStopSec"]) >= Settings().server.drain_seconds + REPLICA_GRACE_SECONDS
-    assert unit["KillMode"] == "mixed"
-    assert unit["RestartPreventExitStatus"] == "2"
+@EACH_UNIT
+def test_a_unit_waits_for_the_drain_and_signals_its_program_alone(unit: str) -> None:
+    settings = Settings()
+    drains = {"podium.service": 0.0, "podium-gateway.service": settings.gateway.drain_seconds + 10.0}
+    least = drains[unit] + settings.server.drain_seconds + REPLICA_GRACE_SECONDS
+    assert int(_unit(unit)["TimeoutStopSec"]) >= least
+    assert _unit(unit)["KillMode"] == "mixed"
+    assert _unit(unit)["RestartPreventExitStatus"] == "2"
 
 
-def test_systemd_understands_the_unit(tmp_path: Path) -> None:
-    verify = shutil.which("systemd-analyze")
-    if verify is None:
+def _copied_unit(unit: str, folder: Path) -> str:
+    """The unit with a program that is here, because only its own parts are looked at."""
+    text = (FOLDER / unit).read_text().replace("/opt/podium/bin/podium", "/bin/true")
+    (folder / unit).write_text(text)
+    return unit
+
+
+def _analyzed(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    analyze = shutil.which("systemd-analyze")
+    if analyze is None:
         pytest.skip("systemd is not installed")
-    text = (FOLDER / "podium.service").read_text().replace("/opt/podium/bin/podium", "/bin/true")
-    (tmp_path / "podium.service").write_text(text)
-    done = subprocess.run(
-        [verify, "verify", "podium.service"], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert [line for line in done.stderr.splitlines() if "podium.service" in line] == []
+    return subprocess.run([analyze, *words], cwd=cwd, capture_output=True, text=True, check=False)
+
+
+@EACH_UNIT
+def test_systemd_understands_every_line_of_a_unit(unit: str, tmp_path: Path) -> None:
+    done = _analyzed("verify", _copied_unit(unit, tmp_path), cwd=tmp_path)
+    assert [line for line in done.stderr.splitlines() if unit in line] == []
+
+
+@EACH_UNIT
+def test_systemd_finds_a_unit_little_exposed(unit: str, tmp_path: Path) -> None:
+    words = ("security", "--offline=true", f"--threshold={MOST_EXPOSURE * 10:.0f}", _copied_unit(unit, tmp_path))
+    done = _analyzed(*words, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr

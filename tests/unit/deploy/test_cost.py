@@ -54,7 +54,7 @@ def test_accelerators_cost_what_the_table_says() -> None:
 
 
 def test_an_accelerator_without_a_price_is_refused_by_name() -> None:
-    mig: dict[str, Any] = {"accelerators": {**GPUS["accelerators"], "resource": "nvidia.com/mig-3g.40gb"}}
+    mig: dict[str, Any] = {"accelerators": {"available": 9, "resource": "nvidia.com/mig-3g.40gb"}}
     with pytest.raises(ConfigurationError, match=r"no price for nvidia\.com/mig-3g\.40gb, which podium-blue takes"):
         _cost(LARGE, "gpu", **mig)
 

@@ -22,6 +22,7 @@ from support.deployments import (
     LARGE,
     ONE,
     REDIS_IMAGE,
+    SPREAD,
     UNSCALED,
     WAYS,
     Document,
@@ -49,7 +50,7 @@ def test_every_object_fits_its_schema_and_the_check_finds_nothing(
             kubernetes_validate.validate(dict(item.value), "1.37", strict=True)
 
 
-@pytest.mark.parametrize("way", LOSSES)
+@pytest.mark.parametrize("way", ["argo", "flagger"])
 def test_a_loss_of_safety_is_refused_until_each_isaccepted(way: Way) -> None:
     *most, last = accepted(way)
     with pytest.raises(ConfigurationError, match=f"(?s){last}: .*--accept-loss {last}.*splitter") as refused:
@@ -121,6 +122,14 @@ REFUSED: list[tuple[str, Way, Document, str]] = [
 def test_what_could_not_run_there_is_refused(way: Way, extra: Document, said: str) -> None:
     with pytest.raises(ConfigurationError, match=said):
         progressive_files(way, document={**ONE, **extra})
+
+
+@pytest.mark.parametrize("way", ["argo", "flagger"])
+def test_a_copy_of_several_nodes_is_no_deployment(way: Way) -> None:
+    spread = {**ONE, "models": SPREAD["models"]}
+    deploy = {**UNSCALED, "accelerators": SPREAD["deploy"]["accelerators"]}
+    with pytest.raises(ConfigurationError, match=f"takes 2 nodes, and {way} rolls Deployments only"):
+        progressive_files(way, "gpu", spread, **deploy)
 
 
 def test_both_versions_need_their_gpus() -> None:

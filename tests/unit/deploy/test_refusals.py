@@ -10,7 +10,19 @@ import pytest
 from podium.core.errors import ConfigurationError
 from podium.deploy.inequality import Inequality
 from podium.deploy.plan import inequalities, plan_of
-from support.deployments import FOLDERS, FULL, GATEWAYS, GPUS, LARGE, OUTSIDE, SMALL, Document, settings_of
+from support.deployments import (
+    FOLDERS,
+    FULL,
+    GATEWAYS,
+    GPUS,
+    LARGE,
+    OUTSIDE,
+    OWN_WEIGHTS,
+    SMALL,
+    SPREAD,
+    Document,
+    settings_of,
+)
 
 
 def _merged(document: Document, extra: Document) -> Document:
@@ -31,6 +43,11 @@ def _timing(**given: Any) -> Document:
     return {"deploy": {"timing": given}}
 
 
+def _spread(engine: Document, **accelerators: Any) -> Document:
+    model = {"name": "big", "source": "/models/big", "engine": {"kind": "vllm", **engine}}
+    return {"models": [model], "deploy": {"accelerators": {"available": 512, **accelerators}}}
+
+
 QUICK: Document = {"server": {"load_seconds": 100.0}}
 NUMBERS: list[tuple[str, Document, Document, str, str]] = [
     ("grace below the drain", FULL, _timing(grace_seconds=40), "cpu",
@@ -42,9 +59,9 @@ NUMBERS: list[tuple[str, Document, Document, str, str]] = [
     ("startup below the server's own limit", SMALL, _timing(startup_seconds=900), "cpu",
      "startup_seconds >= 1 * server.load_seconds does not hold: 900 against 1800"),
     ("deadline within the startup", FULL, _timing(progress_deadline_seconds=600), "cpu",
-     "progress_deadline_seconds > startup_seconds does not hold: 600 against 3600"),
-    ("deadline at the end of the startup", FULL, _timing(progress_deadline_seconds=3600), "cpu",
-     "progress_deadline_seconds > startup_seconds does not hold: 3600 against 3600"),
+     "> weights.fetch_seconds + startup_seconds does not hold: 600 against 3600 + 3600 = 7200"),
+    ("deadline at the end of the startup", FULL, _timing(progress_deadline_seconds=7200), "cpu",
+     "progress_deadline_seconds > weights.fetch_seconds + startup_seconds does not hold: 7200 against 3600 + 3600"),
     ("a hang that is found too late", FULL, {"server": {"stall_seconds": 28.0}}, "cpu",
      "hang_seconds >= 2 * server.stall_seconds + probe period * failures does not hold: 60 against 56 + 10 = 66"),
     ("a scaler that is quicker than streams", FULL, {"deploy": {"autoscaling": {"scale_down_seconds": 60}}}, "cpu",
@@ -59,7 +76,21 @@ NUMBERS: list[tuple[str, Document, Document, str, str]] = [
     ("a model on more GPUs than a pod has", SMALL,
      {"models": [{"name": "big", "source": "/models/big", "engine": {"kind": "vllm", "tensor_parallel": 4}}],
       "deploy": GPUS}, "gpu",
-     "accelerators.per_replica >= tensor_parallel of model big does not hold: 2 against 4"),
+     "accelerators.per_replica >= tensor_parallel * pipeline_parallel of model big does not hold: 2 against 4"),
+    ("stages that have no GPUs", SMALL, _spread({"pipeline_parallel": 3}, per_replica=2), "gpu",
+     "accelerators.per_replica >= tensor_parallel * pipeline_parallel of model big does not hold: 2 against 3"),
+    ("a group whose GPUs are not there", SMALL, _spread({}, per_replica=16, per_node=8, available=47), "gpu",
+     "accelerators.available >= 16 * pods of blue + 16 * rollout surge does not hold: 47 against 32 + 16 = 48"),
+    ("a node that is not full", SMALL, _spread({}, per_replica=12, per_node=8), "gpu",
+     "accelerators.per_replica >= tensor_parallel * pipeline_parallel of model big does not hold: 12 against 16"),
+    ("GPUs of a node that nobody uses", SMALL, _spread({"tensor_parallel": 4}, per_replica=16, per_node=8), "gpu",
+     "tensor_parallel * pipeline_parallel of model big >= 2 nodes * accelerators.per_node does not hold: 4 against 16"),
+    ("layers over the network", SMALL, _spread({"tensor_parallel": 16}, per_replica=16, per_node=8), "gpu",
+     "accelerators.per_node >= tensor_parallel of model big does not hold: 8 against 16"),
+    ("slices that are joined", SMALL, _spread({}, per_replica=2, resource="nvidia.com/mig-3g.40gb"), "gpu",
+     "slices of a GPU that one model can use >= accelerators.per_replica does not hold: 1 against 2"),
+    ("a pod's disk that is too small", OWN_WEIGHTS, {"deploy": {"weights": {"size": "10Gi"}}}, "cpu",
+     "(GiB) + resources.temporary (GiB) does not hold: 20 against 10 + 12 + 2 = 24"),
     ("a gateway that leaves too soon", GATEWAYS, {"gateway": {"drain_seconds": 30.0}}, "cpu",
      "gateway.drain_seconds >= longest_stream_seconds does not hold: 30 against 300"),
     ("a first token later than the end", GATEWAYS, {"gateway": {"first_byte_seconds": 400.0}}, "cpu",
@@ -138,6 +169,9 @@ REASONS: list[tuple[str, Document, Document, str]] = [
      "environment blue has 99.5 % of traffic, and a VirtualService knows whole per cents"),
     ("a certificate for nobody", GATEWAYS, {"deploy": {"route": {"kind": "ingress", "tls_secret": "x"}}},
      "tls_secret is set without host_names"),
+    ("a folder for a pod's own volume", SMALL,
+     {"models": [{"name": "m", "source": "/models/m"}], "deploy": {"weights": {"kind": "init"}}},
+     "which nobody fetches into a pod's own volume"),
     ("a wall around what is needed", OUTSIDE, {"deploy": {"network": {"egress": []}}},
      "would keep pods from the engine of model far, redis.url"),
 ]  # fmt: skip
@@ -148,6 +182,23 @@ REASONS: list[tuple[str, Document, Document, str]] = [
 )
 def test_what_could_not_run_is_refused_with_what_to_do(document: Document, extra: Document, said: str) -> None:
     assert said in _refusal(document, extra)
+
+
+SPREADS: list[tuple[str, Document, str]] = [
+    ("two models on the nodes of one", {"models": [*SPREAD["models"], {"name": "b", "source": "/models/b"}]},
+     "works for exactly one model, with the engine vllm"),
+    ("an engine that cannot", {"models": [{"name": "b", "source": "/models/b", "engine": "transformers"}]},
+     "works for exactly one model, with the engine vllm"),
+    ("proxies between GPUs", {"deploy": {"mesh": {"kind": "linkerd"}}}, "would stand between the GPUs of one copy"),
+    ("weights on every node", {"deploy": {"weights": {"kind": "init"}}}, "every node would fetch the weights"),
+    ("nodes that nobody renders", {"models": [{"name": "b", "source": "/models/b", "engine": {"kind": "vllm",
+     "tensor_parallel": 4, "nodes": 4}}]}, "model b has engine.nodes 4, and a copy takes 2 here"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("extra", "said"), [case[1:] for case in SPREADS], ids=[case[0] for case in SPREADS])
+def test_what_cannot_be_spread_over_nodes_is_refused(extra: Document, said: str) -> None:
+    assert said in _refusal(SPREAD, extra, "gpu")
 
 
 def test_every_reason_is_told_at_once() -> None:
@@ -171,3 +222,7 @@ def test_a_relation_is_told_in_names_and_numbers() -> None:
     assert not failed.holds
     assert failed.failure() == "a >= b + c does not hold: 1.5 against 1 + 2 = 3; it breaks. Raise a."
     assert re.match(r"a >= b \+ c$", str(failed))
+
+
+def test_a_folder_of_batches_is_no_folder_of_pods() -> None:
+    assert "--set batches.folder=" in _refusal(SMALL, {"batches": {"folder": "/var/lib/batches"}})

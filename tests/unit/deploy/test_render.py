@@ -129,7 +129,8 @@ def test_the_metadata_address_is_never_allowed(tmp_path: Path) -> None:
 def test_the_job_has_a_container_for_each_download(tmp_path: Path) -> None:
     models = [{"name": name, "source": f"owner/{name}"} for name in ("a", "b", "c")]
     job = sets_of(tmp_path, {**FULL, "models": models})["weights"].of("Job")[0]
-    commands = [container.value["command"] for container in Workload(job).containers]
+    *pulls, _mark = Workload(job).containers
+    commands = [container.value["command"] for container in pulls]
     assert commands == [["podium", "models", "pull", f"owner/{name}"] for name in ("a", "b", "c")]
 
 

@@ -27,6 +27,12 @@ ALSO: dict[tuple[str, int], set[str]] = {
     ("selector-nothing", 3): {"network-unreachable"},
     ("scaler-unscraped", 0): {"query-label"},
     ("rollout-quota", 0): {"resources-toleration"},
+    ("resources-claim", 3): {"group-shared-memory"},
+    ("query-series", 0): {"scaler-unwatched"},
+    ("query-type", 0): {"scaler-unwatched"},
+    ("query-syntax", 0): {"scaler-unwatched"},
+    ("group-network", 0): {"port-policy"},
+    ("mesh-job", 0): {"mesh-network"},
 }
 
 
@@ -48,7 +54,7 @@ def test_nothing_is_found_in_what_we_render(name: str, tmp_path: Path) -> None:
 def test_every_rule_has_a_fault_that_it_finds() -> None:
     assert set(FAULTS) == {rule.id for rule in RULES}
     assert len({rule.id for rule in RULES}) == len(RULES)
-    assert len(CLASSES) == 13
+    assert len(CLASSES) == 16
 
 
 @pytest.mark.parametrize(("rule", "number"), CASES)
@@ -102,6 +108,28 @@ def test_enough_quota_is_no_finding(production: Graph) -> None:
     assert "rollout-quota" not in _found(roomy)
 
 
+def test_jobs_of_other_programs_are_theirs(production: Graph) -> None:
+    rules = {"groups": [{"name": "a", "rules": [{"alert": "NodeDown", "expr": 'up{job="node-exporter"} == 0'}]}]}
+    other = {"kind": "PrometheusRule", "metadata": {"name": "nodes", "namespace": "podium"}, "spec": rules}
+    assert check({"x": added(production, other)}) == []
+
+
+def _with_words(*args: str, gpus: int) -> Any:
+    def change(container: dict[str, Any]) -> None:
+        container["args"] = list(args)
+        for side in ("requests", "limits"):
+            container["resources"][side]["nvidia.com/gpu"] = gpus
+
+    return in_container(change)
+
+
+def test_sizes_of_parallelism_are_read_from_a_stranger_s_command_line(production: Graph) -> None:
+    words = ("--tensor-parallel-size", "4", "--pipeline-parallel-size=2")
+    assert "group-size" not in _found(_with_words(*words, gpus=8)(production))
+    (finding,) = [each for each in check({"x": _with_words(*words, gpus=4)(production)}) if each.rule == "group-size"]
+    assert finding.message == "8 GPUs for one copy, and 1 pods with 4 each"
+
+
 def test_the_longest_stream_of_others_is_taken_from_their_configuration(production: Graph) -> None:
     """Without our annotation the mounted podium.yaml tells how long a server drains."""
 
@@ -150,6 +178,21 @@ STRANGE: list[Any] = [
     {"kind": "PodDisruptionBudget", "spec": {"selector": {"matchExpressions": [{"key": "a", "operator": "Exists"}]}}},
     {"kind": "PrometheusRule", "spec": {"groups": [{"rules": [{}]}]}},
     {"kind": "PodMonitor", "spec": {"podMetricsEndpoints": [{"relabelings": None}]}},
+    {"kind": "ConfigMap", "metadata": {"labels": {"grafana_dashboard": "1"}},
+     "data": {"a": "[]", "b": '{"panels": 3}'}},
+    {"kind": "ConfigMap", "data": {"a.yaml": "podium: [", "b.yaml": "{pipeline: {inputs: podium, filters: 3}}",
+     "c.yaml": "{sources: podium, sinks: [], transforms: {a: b}}"}},
+    {"kind": "LeaderWorkerSet", "spec": {"leaderWorkerTemplate": {"size": "two", "workerTemplate": []}}},
+    {"kind": "LeaderWorkerSet", "spec": {"leaderWorkerTemplate": {"leaderTemplate": {"spec": {"containers": [
+     {"resources": {"claims": [1, {"name": None}]}}], "resourceClaims": "x"}}}}},
+    {"kind": "ResourceClaimTemplate", "spec": {"spec": {"devices": {"requests": [1, {"exactly": {"count": "x"}}]}}}},
+    {"kind": "Deployment", "spec": {"template": {"metadata": {"annotations": {"linkerd.io/inject": "enabled",
+     "config.linkerd.io/shutdown-grace-period": 3}}}}},
+    {"kind": "NetworkPolicy", "metadata": {"namespace": "podium"}, "spec": {"podSelector": {}, "ingress": [
+     {"ports": [{"port": ["x"]}, {"port": {}}]}], "egress": [{"ports": [{"port": []}]}]}},
+    {"kind": "Deployment", "metadata": {"namespace": "podium"}, "spec": {"template": {"metadata": {"annotations":
+     {"linkerd.io/inject": ["x"]}}, "spec": {"resourceClaims": [{"name": ["x"]}], "containers": [
+     {"resources": {"claims": [{"name": {}}], "limits": {"nvidia.com/gpu": ["x"]}}}]}}}},
     {"kind": "ResourceQuota", "spec": {"hard": {"requests.nvidia.com/gpu": "many"}}},
 ]  # fmt: skip
 

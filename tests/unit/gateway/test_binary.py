@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from podium.core.errors import ConfigurationError
-from podium.gateway.binary import envoy_binary
+from podium.gateway.binary import envoy_binary, envoy_version
 
 
 def script(path: Path, text: str) -> str:
@@ -37,3 +37,15 @@ def test_another_version_is_refused(tmp_path: Path, text: str) -> None:
 def test_a_program_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="ENVOY_PATH names no program"):
         asyncio.run(envoy_binary(str(tmp_path / "none")))
+
+
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [
+        ("echo envoy  version: abc/1.40.0/Clean/RELEASE/BoringSSL", "1.40.0"),
+        ("echo something else", ""),
+        ("exit 1", ""),
+    ],
+)
+def test_the_version_is_what_the_program_says(tmp_path: Path, text: str, version: str) -> None:
+    assert asyncio.run(envoy_version(Path(script(tmp_path / "envoy", text)))) == version

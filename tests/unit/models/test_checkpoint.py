@@ -88,6 +88,18 @@ def test_what_is_no_causal_language_model_is_refused_with_what_is_supported(
     assert "ForCausalLM" in _refusal(write_checkpoint(tmp_path, config), UnsupportedArchitecture)
 
 
+def test_two_sentencepiece_models_in_the_place_of_a_tokenizer_are_refused_for_what_they_are(tmp_path: Path) -> None:
+    folder = write_checkpoint(tmp_path, {"architectures": ["MarianMTModel"], "is_encoder_decoder": True})
+    (folder / "tokenizer.json").rename(folder / "source.spm")
+    assert "SentencePiece" in _refusal(folder, CheckpointInvalid)
+
+
+def test_an_encoder_decoder_reads_as_many_tokens_as_it_has_positions_for(tmp_path: Path) -> None:
+    config = {"architectures": ["T5ForConditionalGeneration"], "is_encoder_decoder": True, "n_positions": 512}
+    found = inspect(write_checkpoint(tmp_path, config))
+    assert (found.task, found.max_model_len) == ("text2text_generation", 512)
+
+
 def _remove(name: str) -> Callable[[Path], None]:
     return lambda folder: (folder / name).unlink()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import sys
 import textwrap
 from pathlib import Path
@@ -73,6 +74,14 @@ def test_a_result_is_kept_under_its_key(tmp_path: Path) -> None:
     assert (folder / "openvino_model.bin").read_text() == "f32"
     assert bench.folders() == [folder.name]
     assert not list(bench.cache.glob("*.log"))
+
+
+def test_an_encoder_decoder_is_not_converted_and_the_engine_that_runs_it_is_named(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, WRITES)
+    bench.checkpoint = dataclasses.replace(bench.checkpoint, task="text2text_generation")
+    with pytest.raises(UnsupportedArchitecture, match="transformers"):
+        asyncio.run(bench.convert())
+    assert not bench.cache.exists()
 
 
 def test_the_second_conversion_of_the_same_content_starts_nothing(tmp_path: Path) -> None:

@@ -34,6 +34,15 @@ def test_the_engine_follows_device_format_and_installation(
     assert choice.reason
 
 
+@pytest.mark.parametrize("has_gpu", [False, True])
+def test_encoder_decoders_run_on_transformers_whatever_else_is_there(*, has_gpu: bool) -> None:
+    machine = Machine(has_gpu, BASE | {"vllm", "transformers"})
+    choice = choose(AutoEngine(), is_openvino_ir=False, machine=machine, task="text2text_generation")
+    assert (choice.engine.kind, choice.reason.partition(" ")[0]) == ("transformers", "encoder-decoders")
+    with pytest.raises(MissingExtra, match=r"pip install 'podium\[hf\]'"):
+        choose(AutoEngine(), is_openvino_ir=False, machine=Machine(has_gpu, BASE), task="text2text_generation")
+
+
 def test_without_the_extra_the_command_that_mends_it_is_named() -> None:
     with pytest.raises(MissingExtra, match=r"pip install 'podium\[hf\]'"):
         choose(AutoEngine(), is_openvino_ir=False, machine=Machine(has_gpu=False, installed=BASE))

@@ -58,6 +58,20 @@ def test_causal_language_models_generate(tmp_path: Path) -> None:
     assert task_of(tmp_path, CONFIG) == ("generate", "LlamaForCausalLM")
 
 
+@pytest.mark.parametrize(
+    "architecture", ["T5ForConditionalGeneration", "MT5ForConditionalGeneration", "BartForConditionalGeneration",
+                     "MBartForConditionalGeneration", "MarianMTModel"]
+)  # fmt: skip
+def test_encoder_decoders_turn_text_into_text_and_nothing_else(tmp_path: Path, architecture: str) -> None:
+    config = {"architectures": [architecture]}
+    assert task_of(tmp_path, config) == ("text2text_generation", architecture)
+    for wanted in ("generate", "embed", "classify"):
+        with pytest.raises(UnsupportedArchitecture, match=f"cannot {wanted}"):
+            task_of(tmp_path, config, wanted)
+    with pytest.raises(UnsupportedArchitecture, match="cannot text2text_generation"):
+        task_of(tmp_path, CONFIG, "text2text_generation")
+
+
 def test_a_folder_of_sentence_transformers_embeds_whatever_its_architecture(tmp_path: Path) -> None:
     (tmp_path / "modules.json").write_text("[]")
     assert task_of(tmp_path, CONFIG) == ("embed", "LlamaForCausalLM")

@@ -33,45 +33,47 @@ def noted(path: Path, *episodes: Episode) -> AlertHistory:
 
 
 def test_an_alert_that_ended_is_there_after_a_restart(path: Path) -> None:
-    kept = noted(path, BEGUN, ENDED).load(now=100.0)
+    kept = noted(path, BEGUN, ENDED).load()
     assert kept == [ENDED]
     book = AlertBook(rules_of(Thresholds()), past=kept)
     assert book.past == [ENDED]
     assert book.firing == []
 
 
-def test_one_that_went_on_ends_with_the_restart_and_is_not_called_resolved(path: Path) -> None:
-    (kept,) = noted(path, BEGUN).load(now=100.0)
-    assert (kept.ended_at, kept.end) == (100.0, "no data")
+def test_one_that_went_on_goes_on_after_a_restart(path: Path) -> None:
+    kept = noted(path, ENDED, replace(BEGUN, fired_at=80.0)).load()
+    book = AlertBook(rules_of(Thresholds()), past=kept)
+    assert [episode.fired_at for episode in book.firing] == [80.0]
+    assert book.past == [ENDED]
 
 
 def test_a_torn_line_is_left_out(path: Path) -> None:
     noted(path, ENDED)
     with path.open("ab") as file:
         file.write(b'{"alert": {"ru')
-    assert AlertHistory(path).load(now=100.0) == [ENDED]
+    assert AlertHistory(path).load() == [ENDED]
 
 
 def test_without_a_file_there_is_no_history_and_nothing_is_written(path: Path) -> None:
     history = AlertHistory(path)
-    assert history.load(now=1.0) == []
+    assert history.load() == []
     assert not path.exists()
-    assert AlertHistory(None).load(now=1.0) == []
+    assert AlertHistory(None).load() == []
 
 
 def test_a_file_that_has_grown_is_written_anew(path: Path) -> None:
     many = [replace(ENDED, fired_at=float(number)) for number in range(MOST_LINES + 1)]
-    kept = noted(path, *many).load(now=1e9)
+    kept = noted(path, *many).load()
     assert kept == many[-MOST_PAST:]
     assert len(path.read_bytes().splitlines()) == MOST_PAST
-    assert AlertHistory(path).load(now=1e9) == kept
+    assert AlertHistory(path).load() == kept
 
 
 def test_a_full_disk_is_told_until_a_line_is_written_again() -> None:
     history = AlertHistory(Path("/dev/full"))
     history.note(BEGUN)
-    monitor = Monitor([], catalog_of(["blue"], ["m"]), AlertBook(()), history=history)
-    assert [problem.subject for problem in monitor.problems] == ["history"]
+    monitor = Monitor([], catalog_of(["blue"], ["m"]), AlertBook(()), kept=[history])
+    assert [problem.subject for problem in monitor.problems] == ["disk"]
     assert "No space left" in monitor.problems[0].sentence
     assert MonitorView(monitor).health().status == "degraded"
     history._path = Path("/dev/null")

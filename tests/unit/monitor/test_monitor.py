@@ -23,6 +23,7 @@ class Replica:
     def __init__(self) -> None:
         self.good = self.bad = 0
         self.away = False
+        self.joules: float | None = None
 
     async def __call__(self) -> bytes:
         if self.away:
@@ -30,7 +31,17 @@ class Replica:
         ended = f'podium_requests_total{{model="m",outcome="ok",route="/generate",version="1"}} {self.good}'
         failed = f'podium_requests_total{{model="m",outcome="server_error",route="/generate",version="1"}} {self.bad}'
         running = 'podium_model_running_sequences{model="m",version="1"} 2'
-        return f'podium_model_state{{model="m",state="ready",version="1"}} 1\n{ended}\n{failed}\n{running}\n'.encode()
+        ready = 'podium_model_state{model="m",state="ready",version="1"} 1'
+        return f"{ready}\n{ended}\n{failed}\n{running}\n{self.gpu()}".encode()
+
+    def gpu(self) -> str:
+        """A GPU that takes 200 W, where there is one."""
+        if self.joules is None:
+            return ""
+        self.joules += 200
+        told = {"memory_used_bytes": 60, "memory_size_bytes": 80, "utilization_ratio": 0.5}
+        told["energy_joules_total"] = self.joules
+        return "".join(f'podium_gpu_{name}{{gpu="0"}} {value}\n' for name, value in told.items())
 
 
 class Rounds:
@@ -165,6 +176,24 @@ def test_an_alert_that_pages_is_unhealthy_and_says_why() -> None:
     assert 'podium_monitor_alert_firing{rule="ReplicaDown",severity="page",subject="blue-1"} 1.0' in (
         MonitorView(rounds.monitor).metrics().decode()
     )
+
+
+def test_a_day_of_gpus_is_drawn_and_without_one_nothing_is_said() -> None:
+    rounds = Rounds()
+    rounds.round()
+    none = MonitorView(rounds.monitor).dashboard("5m").gpus
+    assert (none.now, set(none.memory_ratio + none.utilization_ratio + none.watts)) == ([], {None})
+    rounds.replicas[0].joules = 0.0
+    for _ in range(4):
+        rounds.round()
+    gpus = MonitorView(rounds.monitor).dashboard("5m").gpus
+    assert (gpus.memory_ratio[-1], gpus.utilization_ratio[-1], gpus.watts[-1]) == (0.75, 0.5, 200.0)
+    (gpu,) = gpus.now
+    assert (gpu.replica, gpu.gpu, gpu.used_bytes, gpu.watts) == ("blue-1", "0", 60, 200.0)
+    rounds.replicas[0].away = True
+    rounds.round()
+    (gpu,) = MonitorView(rounds.monitor).dashboard("5m").gpus.now
+    assert (gpu.used_bytes, gpu.watts) == (None, None)
 
 
 def test_models_without_room_are_named() -> None:

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from podium.monitor.catalog import Key, catalog_of
+from podium.monitor.gpus import GpuNow
 from podium.monitor.meaning import of_envoy, of_replica
 from podium.monitor.target import STALE_SECONDS, ScrapeRefused, Target
 from support.monitor import Clock, of_all, of_model
@@ -163,6 +164,30 @@ def test_a_failure_is_a_gap_and_has_a_name(scraped: Scraped, answer: str | Excep
     assert scraped.target.levels == {}
     scraped.scrape(ended(1))
     assert (scraped.target.state, scraped.target.problem) == ("up", "")
+
+
+def gpu(number: str, *, used: int = 40, joules: float = 100.0) -> str:
+    told = {"memory_used_bytes": used, "memory_size_bytes": 80, "utilization_ratio": 0.5, "energy_joules_total": joules}
+    return "".join(f'podium_gpu_{name}{{gpu="{number}"}} {value}\n' for name, value in told.items())
+
+
+def test_each_gpu_is_told_with_the_power_between_two_scrapes(scraped: Scraped) -> None:
+    scraped.scrape(SERVED + gpu("0") + gpu("1"))
+    found = scraped.scrape(SERVED + gpu("0", joules=350.0) + gpu("1", used=60))
+    assert scraped.target.gpus.now == [GpuNow("0", 40, 80, 0.5, 250.0), GpuNow("1", 60, 80, 0.5, 0.0)]
+    assert found is not None
+    assert (found[of_all("gpu_used_bytes")], found[of_all("gpu_joules")]) == (100, 250)
+
+
+def test_the_gpus_of_a_replica_that_is_away_are_still_there_and_nothing_is_known_of_them(scraped: Scraped) -> None:
+    scraped.scrape(SERVED + gpu("0"))
+    scraped.scrape(httpx.ConnectError("x"))
+    assert scraped.target.gpus.now == [GpuNow("0")]
+
+
+def test_a_page_with_a_flood_of_gpus_fills_no_memory(scraped: Scraped) -> None:
+    scraped.scrape(SERVED + "".join(gpu(name) for name in ("-1", "x", "64", "999999999999", "", "63")))
+    assert [one.number for one in scraped.target.gpus.now] == ["63"]
 
 
 def test_silence_is_first_stale_and_then_down(scraped: Scraped) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from podium.access.run_keys import read_run_key
+from podium.config.access import Access
+from podium.config.batches import Batches
 from podium.config.gateway import Environment, Gateway
 from podium.config.models import Model
 from podium.config.settings import Settings
@@ -89,3 +91,22 @@ def test_each_run_has_a_key_for_its_monitor_that_only_its_owner_can_read(tmp_pat
     assert folder.metrics_key.stat().st_mode & 0o777 == 0o600
     assert read_run_key(settings.access.metrics_key_file, "access.metrics_key_file")
     assert with_run_keys(settings, RunFolder(tmp_path / "elsewhere")) == settings
+
+
+def test_local_servers_share_a_folder_for_batches_beside_the_keys_unless_one_is_named(tmp_path: Path) -> None:
+    local = Settings(
+        access=Access(database=str(tmp_path / "podium.db")),
+        gateway=Gateway(environments={"blue": Environment(replicas=2), "green": Environment(replicas=1)}),
+    )
+    blue, green = (for_environment(local, name).batches for name in ("blue", "green"))
+    assert blue.folder == green.folder == str(tmp_path / "podium-batches")
+    assert (blue.servers, green.servers) == ("blue", "green")
+    named = local.model_copy(update={"batches": Batches(folder="/else/where", servers="all")})
+    assert for_environment(named, "blue").batches == named.batches
+
+
+def test_servers_elsewhere_share_no_folder_that_we_know_of() -> None:
+    mixed = Gateway(
+        environments={"blue": Environment(replicas=1), "green": Environment(endpoints=("http://10.0.0.7:8000",))}
+    )
+    assert not for_environment(Settings(gateway=mixed), "blue").batches.folder

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from podium.telemetry.gpus import GpuReading, nvml_gpus
+from typing import Any
+
+from podium.telemetry.gpus import GpuReading, XidErrors, nvml_gpus
 from podium.telemetry.metrics import ServerMetrics
 
 
 def scraped(*gpus: GpuReading) -> str:
-    return ServerMetrics(list, version="1", gpus=lambda: gpus).exposition().decode()
+    return ServerMetrics(list, version="1", gpus=lambda: gpus).exposition().body.decode()
 
 
 def test_each_gpu_has_its_series() -> None:
@@ -23,6 +25,46 @@ def test_what_a_gpu_does_not_tell_has_no_series() -> None:
     assert "podium_gpu_memory_used_bytes" in text
     assert "podium_gpu_utilization" not in text
     assert "podium_gpu_energy" not in text
+    assert "podium_gpu_xid" not in text
+
+
+class Nvml:
+    """The library's event calls: as many errors wait as a test says, and one GPU tells none."""
+
+    nvmlEventTypeXidCriticalError = 8  # noqa: N815 - the library's name
+
+    class NVMLError(Exception):
+        """Its only exception."""
+
+    def __init__(self) -> None:
+        self.waiting = 0
+
+    def nvmlEventSetCreate(self) -> str:  # noqa: N802
+        return "events"
+
+    def nvmlDeviceGetHandleByIndex(self, number: int) -> int:  # noqa: N802
+        return number
+
+    def nvmlDeviceRegisterEvents(self, gpu: int, kinds: int, events: str) -> None:  # noqa: N802
+        if (gpu, kinds, events) != (0, 8, "events"):
+            raise self.NVMLError
+
+    def nvmlEventSetWait_v2(self, events: str, timeout_ms: int) -> str:  # noqa: N802
+        if events != "events" or timeout_ms or not self.waiting:
+            raise self.NVMLError
+        self.waiting -= 1
+        return "an event"
+
+
+def test_critical_errors_are_counted_as_the_driver_tells_them() -> None:
+    nvml: Any = Nvml()
+    xids = XidErrors(nvml)
+    assert (xids.count(0), xids.count(1)) == (0, None)
+    nvml.waiting = 2
+    assert (xids.count(0), xids.count(0)) == (2, 2)
+    nvml.waiting = 1
+    assert xids.count(0) == 3
+    assert 'podium_gpu_xid_errors_total{gpu="0"} 3.0' in scraped(GpuReading(0, xid_errors=3))
 
 
 def test_without_a_gpu_nothing_is_said_of_gpus() -> None:

@@ -9,7 +9,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from podium.engine.token_flow import TokenFlow
-from podium.telemetry.metrics import MODEL_COUNTERS, MODEL_GAUGES, ServerMetrics
+from podium.telemetry.distribution import Distribution
+from podium.telemetry.metrics import ServerMetrics
+from podium.telemetry.model_state import MODEL_COUNTERS, MODEL_GAUGES
 
 
 @dataclass
@@ -26,12 +28,13 @@ class Model:
     queue_limit: int = 8
     restarts: int = 0
     tokens: TokenFlow = field(default_factory=lambda: TokenFlow(sampled=9, delivered=5, discarded=3, unread=1))
+    gaps: Distribution = field(default_factory=lambda: Distribution((0.1,)))
     memory_bytes: int | None = None
     kv_cache_usage_ratio: float = 0.25
 
 
 def scraped(model: Model) -> dict[str, float]:
-    text = ServerMetrics(lambda: [model], version="1").exposition().decode()
+    text = ServerMetrics(lambda: [model], version="1").exposition().body.decode()
     families = text_string_to_metric_families(text)
     return {sample.name: sample.value for family in families for sample in family.samples if "model" in sample.labels}
 

@@ -46,7 +46,7 @@ class Store:
 
 
 def scrape(shared: SharedState) -> Samples:
-    text = ServerMetrics(list, version="0", shared=shared).exposition().decode()
+    text = ServerMetrics(list, version="0", shared=shared).exposition().body.decode()
     return {
         (sample.name, frozenset(sample.labels.items())): sample.value
         for family in text_string_to_metric_families(text)
@@ -110,7 +110,7 @@ def test_the_values_are_those_of_the_moment() -> None:
     metrics = ServerMetrics(list, version="0", shared=SharedState(cache=cache, quotas=quotas, stores=[store]))
     metrics.exposition()
     cache.entries, quotas.degraded, store.failures = 9, True, 3
-    text = metrics.exposition().decode()
+    text = metrics.exposition().body.decode()
     assert "podium_cache_entries 9.0" in text
     assert "podium_quota_degraded 1.0" in text
     assert 'podium_store_calls_failed_total{purpose="ledger"} 3.0' in text

@@ -36,6 +36,6 @@ def test_the_code_names_a_metric_nowhere_else() -> None:
 
 def test_prometheus_finds_no_fault_with_the_page() -> None:
     promtool = require_program("promtool")
-    page = ServerMetrics(list, version="1").exposition()
+    page = ServerMetrics(list, version="1").exposition().body
     checked = subprocess.run([promtool, "check", "metrics"], input=page, capture_output=True, check=False)
     assert checked.returncode == 0, checked.stderr

@@ -11,9 +11,9 @@ from podium.api.control.control import Monitoring, control_of
 from podium.api.control.openapi import told
 from podium.api.direct_route import direct_router
 from podium.api.json_answer import PRIVATE, JsonAnswer
-from podium.api.metrics import CONTENT_TYPE
 from podium.core.errors import InvalidRequest, Unavailable
 from podium.protocols.monitoring import AlertsAnswer, DashboardAnswer, MonitoringHealth, Span
+from podium.telemetry.exposition import TEXT
 
 router = direct_router(tags=["Monitoring"])
 SPANS: tuple[Span, ...] = get_args(Span)
@@ -22,7 +22,7 @@ SPANS: tuple[Span, ...] = get_args(Span)
 @router.get("/monitoring/metrics", **told("The monitor's own figures", answer=None))
 async def metrics(request: Request) -> Response:
     """The monitor's own figures in Prometheus text; those of the servers are at their own ``/metrics``."""
-    return Response(_monitoring(request).metrics(), headers={**PRIVATE, "content-type": CONTENT_TYPE})
+    return Response(_monitoring(request).metrics(), headers={**PRIVATE, "content-type": TEXT})
 
 
 @router.get(

@@ -22,6 +22,7 @@ router = direct_router(tags=["Hugging Face"])
 
 _BY_TASK: dict[str, Callable[[Request, str], Awaitable[Response]]] = {
     "generate": generation.at_address,
+    "text2text_generation": generation.at_address,
     "embed": vectors.at_address,
     "rerank": scores.rerank,
     "classify": pipelines.classify,
@@ -32,6 +33,7 @@ _BY_TASK: dict[str, Callable[[Request, str], Awaitable[Response]]] = {
 }
 _PIPELINES = {
     "generate": "text-generation",
+    "text2text_generation": "text2text-generation",
     "embed": "feature-extraction",
     "rerank": "text-ranking",
     "classify": "text-classification",
@@ -82,7 +84,7 @@ async def info(request: Request, model_name: str) -> Response:
         max_input_length=status.max_model_len,
         max_total_tokens=status.max_model_len,
         max_stop_sequences=backend.server.limits.stops,
-        max_client_batch_size=1 if status.task == "generate" else MAX_INPUTS,
+        max_client_batch_size=1 if status.task in ("generate", "text2text_generation") else MAX_INPUTS,
         version=backend.version,
     )
     return JsonAnswer(answer, headers=PRIVATE)

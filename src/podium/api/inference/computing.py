@@ -73,6 +73,7 @@ async def rerank(asked: Asked) -> list[Tensor]:
 
 BY_TASK: dict[str, Callable[[Asked], Coroutine[Any, Any, list[Tensor]]]] = {
     "generate": generate,
+    "text2text_generation": generate,
     "embed": embed,
     "classify": classify,
     "rerank": rerank,

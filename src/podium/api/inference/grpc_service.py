@@ -15,11 +15,11 @@ import grpc.aio
 import msgspec
 from starlette.types import ASGIApp
 
+from podium.api.in_process import Header, LocalAnswer, Piece, ask
 from podium.api.inference.body import JSON_LENGTH
 from podium.api.inference.grpc_messages import MESSAGES, PACKAGE
 from podium.api.inference.grpc_stream import answer_stream
 from podium.api.inference.grpc_translate import infer_body, infer_message, model_path, repository_body
-from podium.api.inference.in_process import Header, LocalAnswer, Piece, ask
 from podium.core.errors import ConfigurationError, InvalidRequest
 
 SERVICE = f"{PACKAGE}.GRPCInferenceService"

@@ -12,10 +12,10 @@ from typing import Any
 
 import msgspec
 
+from podium.api.in_process import LocalAnswer, Piece
 from podium.api.inference.asked import parameters_of
 from podium.api.inference.grpc_messages import MESSAGES
 from podium.api.inference.grpc_translate import infer_body, infer_message, model_path, parameters_in
-from podium.api.inference.in_process import LocalAnswer, Piece
 from podium.core.errors import PodiumError
 from podium.core.tensors import Tensor, texts_of_raw
 

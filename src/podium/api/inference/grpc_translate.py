@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
+from podium.api.in_process import LocalAnswer
 from podium.api.inference.body import JSON_LENGTH
 from podium.api.inference.grpc_messages import MESSAGES
-from podium.api.inference.in_process import LocalAnswer
 from podium.core.errors import InvalidRequest
 
 

@@ -27,8 +27,10 @@ def _numbers(name: str, *shape: int) -> InferTensorMetadata:
     return InferTensorMetadata(name, "FP32", list(shape))
 
 
+_WRITING = Signature((_texts("text_input"),), (_texts("text_output"),))
 SIGNATURES: dict[str, Signature] = {
-    "generate": Signature((_texts("text_input"),), (_texts("text_output"),)),
+    "generate": _WRITING,
+    "text2text_generation": _WRITING,
     "embed": Signature((_texts("text"),), (_numbers("embedding", _FREE, _FREE),)),
     "classify": Signature((_texts("text"),), (_texts("label"), _numbers("probabilities", _FREE, _FREE))),
     "token_classification": Signature((_texts("text"),), (_texts("entities"),)),

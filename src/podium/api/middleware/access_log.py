@@ -9,25 +9,35 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from podium.api.backend import RequestObserver
-from podium.api.principal import known_principal
+from podium.api.principal import acts_for, known_principal
+from podium.api.recent_requests import RecentRequests
 from podium.api.record import RequestRecord, record_of
 from podium.core.identity import Principal
+from podium.core.phase import listen
 
 _log = structlog.get_logger("podium.access")
-_QUIET = frozenset({"/livez", "/readyz", "/startupz", "/metrics", "/health"})
+QUIET = frozenset({"/livez", "/readyz", "/startupz", "/metrics", "/health", "/requests/recent"})
+"""Asked all the time, by machines: their lines are of the level debug, and they have no trace."""
 
 
 class AccessLog:
-    """Writes the canonical line and tells the observer. Neither holds any text of a caller, nor a key.
+    """Writes the canonical line, tells the observer and ``recent``. None of them holds any text of a caller, nor a key.
 
     ``route_of`` maps a scope to a route's template; it is asked before anything else is done, so that
     ``received`` and ``finished`` always carry the same label.
     """
 
-    def __init__(self, app: ASGIApp, observer: RequestObserver, route_of: Callable[[Scope], str]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        observer: RequestObserver,
+        route_of: Callable[[Scope], str],
+        recent: RecentRequests,
+    ) -> None:
         self.app = app
         self.observer = observer
         self.route_of = route_of
+        self.recent = recent
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on; log and report it when it ends, however it ends."""
@@ -36,7 +46,10 @@ class AccessLog:
             return
         record = record_of(scope)
         record.route = self.route_of(scope)
-        self.observer.received(record.route)
+        listen(record.enter)
+        is_background = acts_for(scope) is not None
+        if not is_background:
+            self.observer.received(record)
 
         async def counted_send(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -52,7 +65,10 @@ class AccessLog:
         finally:
             _note_caller(record, known_principal(scope))
             record.e2e_seconds = time.monotonic() - record.started_monotonic_seconds
-            self.observer.finished(record)
+            tell = self.observer.background if is_background else self.observer.finished
+            tell(record)
+            if not is_background and record.route not in QUIET:
+                self.recent.note(record)
             _write(record)
 
 
@@ -62,7 +78,7 @@ def _note_caller(record: RequestRecord, caller: Principal | None) -> None:
 
 
 def _write(record: RequestRecord) -> None:
-    write = _log.debug if record.route in _QUIET else _log.info
+    write = _log.debug if record.route in QUIET else _log.info
     phases = {name: round(seconds, 6) for name, seconds in record.phases().items()}
     write(
         "request",

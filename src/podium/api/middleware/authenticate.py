@@ -9,10 +9,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from podium.api import shadow
 from podium.api.backend import Gatekeeper
-from podium.api.principal import attach
+from podium.api.principal import BACKGROUND_PRIORITY, acts_for, attach
 from podium.api.roles import PROBES, role_for
 from podium.core.errors import PermissionDenied
-from podium.core.identity import Role
+from podium.core.identity import Principal, Role
 
 _BEARER = "bearer"
 _BLANKS = " \t"  # RFC 9110; what else str.strip takes is part of the text here
@@ -23,7 +23,8 @@ class Authenticate:
 
     The caller's principal is attached to the request. ``route_of`` gives a request's route template,
     ``is_local`` whether it comes from this machine. ``open_paths`` are open to everyone, by their exact text. A copy
-    of somebody's request that the gateway made is that caller's, and counts nowhere.
+    of somebody's request that the gateway made is that caller's, and counts nowhere. Where this process asks itself for
+    somebody, that one's rights are looked up anew, and its class is the lowest.
     """
 
     def __init__(
@@ -61,13 +62,19 @@ class Authenticate:
         raise PermissionDenied("x-podium-shadow marks the gateway's own copies of requests; leave it out.")
 
     def _admit(self, scope: Scope, *, uncounted: bool) -> None:
-        principal = self.gatekeeper.identify(credentials_in(scope), local=self.is_local(scope))
+        principal = self._caller(scope)
         if uncounted:
             principal = msgspec.structs.replace(principal, uncounted=True, priority=shadow.COPY_PRIORITY)
         attach(scope, principal)
         role = role_for(self.route_of(scope), scope["method"])
         if role is not None and not principal.may(role):
             raise PermissionDenied(_refusal(role))
+
+    def _caller(self, scope: Scope) -> Principal:
+        earlier = acts_for(scope)
+        if earlier is None:
+            return self.gatekeeper.identify(credentials_in(scope), local=self.is_local(scope))
+        return msgspec.structs.replace(self.gatekeeper.renewed(earlier), priority=BACKGROUND_PRIORITY)
 
 
 def credentials_in(scope: Scope) -> list[str]:

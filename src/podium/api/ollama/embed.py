@@ -46,7 +46,7 @@ async def embed(request: Request) -> Response:
     asked = one_shot_request(request, model_name(body.model), inputs, param="input")
     async with stop_on_disconnect(request.receive):
         embedded = await backend.embedder.embed(asked, dimensions=body.dimensions)
-    note(request, embedded)
+    note(request, embedded, operation="embeddings")
     answer = OllamaEmbedding(
         model=body.model,
         embeddings=embedded.vectors.tolist(),

@@ -26,7 +26,7 @@ from podium.protocols.ollama import (
 
 router = direct_router(tags=["Ollama"])
 
-_CAPABILITIES = {"generate": ["completion"], "embed": ["embedding"]}
+_CAPABILITIES = {"generate": ["completion"], "text2text_generation": ["completion"], "embed": ["embedding"]}
 
 
 @router.get("/api/tags", **operation("List models as Ollama does", answer=OllamaModels))

@@ -42,7 +42,7 @@ async def embeddings(request: Request) -> Response:
     asked = task_request(request, body, inputs, param="input")
     async with stop_on_disconnect(request.receive):
         embedded = await backend.embedder.embed(asked, dimensions=body.dimensions)
-    note(request, embedded)
+    note(request, embedded, operation="embeddings")
     answer = EmbeddingList(
         data=_data(embedded.vectors, as_base64=body.encoding_format == "base64"),
         model=embedded.model,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 
@@ -29,13 +30,16 @@ def run_interleaved(
     """``pairs`` runs of each side in the order of ``interleaved``; both runs of a pair send the same requests.
 
     A run that the client spoiled is repeated, up to three times; that is no choice by its outcome, since the reasons
-    are the client's own. Raises ``Unavailable`` when the third is spoiled too.
+    are the client's own. Raises ``Unavailable`` when the third is spoiled too. Ctrl-C loses the run that goes on; what
+    comes back then is the pairs that were complete.
     """
     found: dict[Side, list[RunResult]] = {"A": [], "B": []}
-    for number, side in enumerate(interleaved(pairs, plan.seed)):
-        told(number, side)
-        found[side].append(_run(bench, seeded(plan, number // 2), sides[side], side, len(found[side]) + 1))
-    return found
+    with contextlib.suppress(KeyboardInterrupt):
+        for number, side in enumerate(interleaved(pairs, plan.seed)):
+            told(number, side)
+            found[side].append(_run(bench, seeded(plan, number // 2), sides[side], side, len(found[side]) + 1))
+    complete = min(map(len, found.values()))
+    return {side: runs[:complete] for side, runs in found.items()}
 
 
 def _run(bench: Bench, plan: RunPlan, served: Served, side: Side, number: int) -> RunResult:

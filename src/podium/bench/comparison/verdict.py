@@ -59,6 +59,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     detectable: float  # with 90 % probability such a change would have been found in every figure; inf: none
     differences: list[Difference]
     left_out: dict[str, str] = {}  # metrics without a comparison, and why
+    interrupted: bool = False  # fewer runs than were planned
 
 
 def compare(
@@ -92,6 +93,20 @@ def compare(
         detectable=_detectable(differences, min(len(a), len(b)), alpha),
         differences=differences,
         left_out=left_out,
+    )
+
+
+def undecided(runs: int, *, alpha: float, margin: float) -> Comparison:
+    """What is known after fewer runs of each side than can be compared: nothing."""
+    return Comparison(
+        verdict=Verdict.UNKNOWN,
+        test="none: too few runs",
+        runs_a=runs,
+        runs_b=runs,
+        alpha=alpha,
+        margin=margin,
+        detectable=math.inf,
+        differences=[],
     )
 
 

@@ -12,7 +12,7 @@ from podium.bench.page.scale import number_text, seconds_text, share_text
 from podium.bench.phases import MEANINGS, PHASES, Phases
 from podium.bench.record import FAILURE_MEANINGS, Failure
 from podium.bench.result import RunResult
-from podium.bench.summary import Distribution
+from podium.bench.summary import Distribution, Summary
 
 _PERCENTS = (50.0, 90.0, 95.0, 99.0)
 _MOST_DETAILS = 5
@@ -49,8 +49,7 @@ def headline(result: RunResult) -> str:
     figures = {
         "requests per second answered": number_text(summary.request_throughput),
         "output tokens per second": number_text(summary.output_throughput),
-        "TTFT p95, from the planned time": _seconds(summary.ttft_scheduled.at(95)),
-        "TPOT p50": _seconds(summary.tpot.at(50)),
+        **_usual_latencies(result.streamed, summary),
         "failed": f"{counts.failed} of {counts.offered}",
         "in flight on average": number_text(load.mean_in_flight),
     }
@@ -64,11 +63,20 @@ def headline(result: RunResult) -> str:
     blocks = "".join(f"<div><b>{escape(value)}</b><span>{escape(name)}</span></div>" for name, value in figures.items())
     head = ["", "samples", "mean", *(f"p{percent:g}" for percent in _PERCENTS), "p99 at most"]
     return f'<div class="figures">{blocks}</div>' + table(
-        head, [(name, *_latencies(found)) for name, found in summary.durations]
+        head, [(name, *_latencies(found, streamed=result.streamed)) for name, found in summary.durations]
     )
 
 
-def _latencies(found: Distribution) -> list[str]:
+def _usual_latencies(streamed: bool, summary: Summary) -> dict[str, str]:  # noqa: FBT001 - private
+    if streamed:
+        ttft, tpot = summary.ttft_scheduled.at(95), summary.tpot.at(50)
+        return {"TTFT p95, from the planned time": _seconds(ttft), "TPOT p50": _seconds(tpot)}
+    return {"end to end p95, from the planned time": _seconds(summary.e2e_scheduled.at(95))}
+
+
+def _latencies(found: Distribution, *, streamed: bool) -> list[str]:
+    if not streamed and not found.count:
+        return ["not defined", *[""] * (len(_PERCENTS) + 2)]
     upper = next((one.upper for one in found.percentiles if one.percent == 99), None)
     return [str(found.count), *(_seconds(v) for v in (found.mean, *(found.at(p) for p in _PERCENTS), upper))]
 

@@ -13,7 +13,7 @@ from podium.bench.page.chart import MOST_POINTS, Axis, Chart, Line
 from podium.bench.page.run_view import RunView
 from podium.bench.page.scale import seconds_text, share_text
 from podium.bench.record import Outcome, RequestRecord
-from podium.bench.sampling import Sample
+from podium.bench.sampling import Sample, tokens_per_second
 
 _SHARES = Axis("", share_text, span=(0.0, 1.0))
 _DURATION = Axis("", seconds_text, logarithmic=True)
@@ -71,7 +71,7 @@ def over_time(view: RunView) -> list[Chart]:
     return [
         _timed(view, "Requests", [flights, running, waiting]),
         _timed(view, "Requests per second", _rates(view)),
-        _timed(view, "Output tokens per second", [_tokens(view)]),
+        _timed(view, "Output tokens per second", [_tokens(view), _server_tokens(view)]),
         _timed(
             view, "Time to first token of each request", _first_tokens(view), Axis("", seconds_text, logarithmic=True)
         ),
@@ -95,12 +95,18 @@ def _rates(view: RunView) -> list[Line]:
     return [*lines, _per_second(view, "failed", [record.ended_at for record in failed])] if failed else lines
 
 
+def _server_tokens(view: RunView) -> Line:
+    start = view.started_unix
+    inside = [(at - start, rate) for at, rate in tokens_per_second(view.samples) if 0 <= at - start <= view.end]
+    return Line("delivered, as the server says", [at for at, _ in inside], [rate for _, rate in inside])
+
+
 def _tokens(view: RunView) -> Line:
     stamps: list[float | None] = []
     for record in view.records:
         counts = record.frame_tokens or [1] * len(record.token_at)
         stamps += [at for at, count in zip(record.token_at, counts, strict=True) for _ in range(count)]
-    return _per_second(view, "", stamps)
+    return _per_second(view, "received", stamps)
 
 
 def _per_second(view: RunView, name: str, stamps: Sequence[float | None]) -> Line:

@@ -47,6 +47,11 @@ class RunView:
         found = [value for record in self.measured if (value := of(record)) is not None]
         return np.sort(np.array(found, dtype=np.float64))
 
+    @property
+    def started_unix(self) -> float:
+        """Moment 0 of the run."""
+        return datetime.fromisoformat(self.result.provenance.started_at).timestamp()
+
     def moments(self) -> NDArray[np.float64]:
         """Points in time that a series is drawn at."""
         return np.linspace(0.0, max(self.end, 1e-3), _STEPS)
@@ -69,7 +74,7 @@ class RunView:
 
     def sampled(self, of: Callable[[Sample], float | None]) -> tuple[list[float], list[float | None]]:
         """A figure of the samples taken while the run went on."""
-        start = datetime.fromisoformat(self.result.provenance.started_at).timestamp() if self.samples else 0.0
+        start = self.started_unix
         kept = [sample for sample in self.samples if 0 <= sample.at - start <= self.end]
         return [sample.at - start for sample in kept], [of(sample) for sample in kept]
 

@@ -118,6 +118,11 @@ def _pooled(probes: Sequence[Probe]) -> list[Criterion]:
     return found
 
 
+def so_far(history: Sequence[Probe], plan: Plan, why: str) -> Found:
+    """The answer of a search that ends here, for the reason ``why``."""
+    return _found(history, plan, _states(history, plan), why)
+
+
 def _states(history: Sequence[Probe], plan: Plan) -> dict[float, State]:
     rates = sorted({probe.rate for probe in history})
     return {rate: state_at(_at(history, rate), plan, history) for rate in rates}

@@ -32,6 +32,7 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     best: Candidate
     proof: Proof | None
     recommended: Candidate
+    interrupted: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,14 +49,22 @@ class Tuner:
     told: Callable[[str], None]
 
     def tune(self, candidates: Sequence[Candidate], *, seconds: float, pairs: int) -> Tuning:
-        """Narrow ``candidates`` down from rungs of ``seconds``, then compare the best with the default in ``pairs``."""
+        """Narrow ``candidates`` down from rungs of ``seconds``, then compare the best with the default in ``pairs``.
+
+        Ctrl-C loses the run that goes on and keeps the trials that are over; nothing is recommended without a proof.
+        """
         trials: list[Trial] = []
-        while (rung := next_rung(candidates, trials, seconds)) is not None:
-            for number, candidate in enumerate(rung.candidates, start=1):
-                name = f"rung-{rung.number}/{number:02d}"
-                trials.append(self._trial(candidate, rung.number, name, rung.seconds))
+        proof, interrupted = None, False
+        try:
+            while (rung := next_rung(candidates, trials, seconds)) is not None:
+                for number, candidate in enumerate(rung.candidates, start=1):
+                    name = f"rung-{rung.number}/{number:02d}"
+                    trials.append(self._trial(candidate, rung.number, name, rung.seconds))
+            if winner(trials) != DEFAULT:
+                proof = self._prove(winner(trials), pairs)
+        except KeyboardInterrupt:
+            interrupted = True
         best = winner(trials)
-        proof = None if best == DEFAULT else self._prove(best, pairs)
         return Tuning(
             goal=self.goal,
             objectives=[one.text for one in self.objectives],
@@ -64,6 +73,7 @@ class Tuner:
             best=best,
             proof=proof,
             recommended=best if proof is not None and proof.better else DEFAULT,
+            interrupted=interrupted,
         )
 
     def _trial(self, candidate: Candidate, rung: int, name: str, seconds: float) -> Trial:
@@ -103,7 +113,7 @@ class Tuner:
                 target = msgspec.structs.replace(self.plan.target, url=server.url)
                 plan = seeded(msgspec.structs.replace(self.plan, target=target, load=load), number)
                 before = server.cpu_seconds()
-                measured = self.bench.measure(plan, name, {"candidate": candidate.name}, server.metrics_url)
+                measured = self.bench.measure(plan, name, {"candidate": candidate.name}, server.metrics_urls)
                 cpu, memory = server.cpu_seconds() - before, server.memory_bytes()
             if not measured.clients_fault:
                 return score(self.goal, measured.records, plan, self.objectives, cpu), cpu, memory

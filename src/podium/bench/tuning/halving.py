@@ -56,7 +56,7 @@ def ranked(trials: Sequence[Trial]) -> list[Trial]:
 
 def winner(trials: Sequence[Trial]) -> Candidate:
     """The best of the last rung that is not the default, or the default when nothing else was measured there."""
-    last = max(trial.rung for trial in trials)
+    last = max((trial.rung for trial in trials), default=0)
     for trial in ranked([trial for trial in trials if trial.rung == last]):
         if trial.candidate != DEFAULT and not trial.refused:
             return trial.candidate

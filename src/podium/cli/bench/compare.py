@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 
 from podium.bench.comparison.live import Served, run_interleaved
 from podium.bench.comparison.metrics import DEFAULT, metrics_named
 from podium.bench.comparison.power import noise_bound, pairs_needed
 from podium.bench.comparison.saved import are_interleaved, require_same_load, runs_in
-from podium.bench.comparison.verdict import Comparison, Verdict
+from podium.bench.comparison.verdict import FEWEST_RUNS, Comparison, Verdict, undecided
 from podium.bench.comparison.verdict import compare as judge
 from podium.bench.local_server import LocalServer
 from podium.bench.measured import Bench
@@ -75,10 +76,10 @@ def compare(
     """Compare two servers, or saved runs of them, by whole runs in turns.
 
     A run is one observation: its requests share warmth, queue and neighbours. Before the first run it is said how
-    many runs the change takes to be found; with saved runs nothing is sent.
+    many runs the change takes to be found; with saved runs nothing is sent. Ctrl-C compares the pairs until then.
 
     \b
-    Exit status: 0 not worse, 21 worse in some figure, 22 undecided (with --must-know).
+    Exit status: 0 not worse, 21 worse in some figure, 22 undecided (with --must-know), 130 interrupted.
 
     \b
     Examples:
@@ -92,12 +93,18 @@ def compare(
         raise Failure("--metric goodput needs an --objective, such as ttft=0.5", ExitCode.USAGE)
     if _saved(a) != _saved(b):
         raise Failure("A and B must both be saved runs, or both be servers", ExitCode.USAGE)
+    planned = 0
     if _saved(a):
         first, second = runs_in(Path(a)), runs_in(Path(b))
         require_same_load([*first, *second])
     else:
-        first, second = _measure(given, _pairs(pairs, noise, len(metrics), alpha))
-    found = judge(first, second, metrics, paired=are_interleaved(first, second), alpha=alpha, margin=margin)
+        planned = _pairs(pairs, noise, len(metrics), alpha)
+        first, second = _measure(given, planned)
+    if planned and len(first) < FEWEST_RUNS:
+        found = undecided(len(first), alpha=alpha, margin=margin)
+    else:
+        found = judge(first, second, metrics, paired=are_interleaved(first, second), alpha=alpha, margin=margin)
+    found = msgspec.structs.replace(found, interrupted=len(first) < planned)
     if as_json:
         output.document(found)
     else:
@@ -106,6 +113,8 @@ def compare(
 
 
 def _status(found: Comparison, *, must_know: bool) -> int:
+    if found.interrupted:
+        return ExitCode.INTERRUPTED
     if found.verdict is Verdict.WORSE:
         return ExitCode.WORSE
     unknown = any(one.verdict is Verdict.UNKNOWN for one in found.differences) or not found.differences

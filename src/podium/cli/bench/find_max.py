@@ -11,7 +11,7 @@ import msgspec
 import typer
 
 from podium.bench.measured import Bench
-from podium.bench.plan import RunPlan
+from podium.bench.plan import RunPlan, check
 from podium.bench.search.drive import Search
 from podium.bench.search.drive import find_max as search
 from podium.bench.search.history import Probe
@@ -19,6 +19,7 @@ from podium.bench.search.next_step import Plan, state_at
 from podium.bench.search.objective import parse_objective
 from podium.cli import output
 from podium.cli.bench import run_options as o
+from podium.cli.bench.inputs import metrics_urls
 from podium.cli.bench.live import watching
 from podium.cli.bench.load_options import folder_for, plan_of, prepared
 from podium.cli.durations import duration_text
@@ -67,7 +68,7 @@ def find_max(
     rate between the edges could not be told from the limit with runs of this length.
 
     \b
-    Exit status: 0 found, 22 when one edge is missing.
+    Exit status: 0 found, 22 when one edge is missing, 130 interrupted: the answer is what the runs until then say.
 
     \b
     Examples:
@@ -78,6 +79,7 @@ def find_max(
     objectives = [parse_objective(text) for text in slo]
     plan = Plan(start=start, least=least, most=most, tolerance=tolerance, confidence=confidence, most_runs=most_runs)
     run = plan_of(given, rate=start, requests=None, min_window="0", min_samples=1)
+    check(msgspec.structs.replace(run, objectives={one.name: one.seconds for one in objectives if one.seconds}))
     folder = folder_for(out, "find-max")
     run = prepared(run, tokenizer, asyncio.run)
 
@@ -86,12 +88,15 @@ def find_max(
         output.note(f"{probe.rate:.3g}/s for {planned.load.seconds:.0f} s: {state_at([probe], plan)} ({bad})")
 
     with watching(quiet=as_json) as watch:
-        found = search(Bench(folder, sys.argv, watch, metrics), run, objectives, plan, requests=requests, told=told)
+        bench = Bench(folder, sys.argv, watch, metrics_urls(given, run.target.url))
+        found = search(bench, run, objectives, plan, requests=requests, told=told)
     _save(folder, found)
     if as_json:
         output.document(found)
     else:
         _show(found, folder)
+    if found.interrupted:
+        return ExitCode.INTERRUPTED
     complete = found.found.passes is not None and found.found.fails is not None
     return ExitCode.OK if complete else ExitCode.UNDECIDED
 

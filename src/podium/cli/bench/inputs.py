@@ -12,9 +12,11 @@ from typing import Any
 import httpx
 import msgspec
 
+from podium.bench.dialects import DIALECTS
 from podium.bench.plan import OBJECTIVES, Bounds, Length, Load, RunPlan, Target, Timeouts, Workload
+from podium.bench.sampling import answers_with_figures
 from podium.bench.traces import read_trace
-from podium.cli.connection import key_from
+from podium.cli.connection import address, key_from
 from podium.cli.durations import seconds_in
 from podium.cli.exit_codes import ExitCode
 from podium.cli.failure import Failure
@@ -69,6 +71,7 @@ def plan_from(given: Mapping[str, Any]) -> RunPlan:
             url=url,
             model=given["model"] or first_model(url, headers, verify=ca or verify),
             dialect=given["api"],
+            streamed=given["stream"] and DIALECTS[given["api"]].streams,
             headers=headers,
             verify_tls=verify,
             ca_file=ca,
@@ -99,6 +102,18 @@ def target_url(url: str | None, config: Path | None) -> str:
     if not url.startswith(("http://", "https://")):
         raise Failure(f"--url {url}: an http:// or https:// address is needed", ExitCode.USAGE)
     return url.rstrip("/").removesuffix("/v1")
+
+
+def metrics_urls(given: Mapping[str, Any], url: str) -> list[str]:
+    """What ``--metrics`` names; else what answers with known figures at ``url``, or at a configured admin port."""
+    if given["metrics"] is not None:
+        return [] if given["metrics"] == "none" else [given["metrics"]]
+    candidates = [f"{url}/metrics"]
+    if given["url"] is None:
+        server = settings_from(given["config"]).settings.server
+        if server.admin_port and url == address(server.host, server.port):
+            candidates.append(f"{address(server.admin_host, server.admin_port)}/metrics")
+    return next(([known] for known in candidates if answers_with_figures(known)), [])
 
 
 def load_of(given: Mapping[str, Any]) -> Load:
@@ -142,6 +157,7 @@ def workload_of(given: Mapping[str, Any]) -> Workload:
         "shared_prefix_tokens": given["prefix_tokens"],
         "prefix_groups": given["prefix_groups"],
         "turns_per_conversation": given["turns"],
+        "inputs": given["inputs"],
         "ignore_eos": not given["natural_stop"],
         "cancel_share": given["cancel_share"],
         "cancel_after_tokens": given["cancel_after"],

@@ -10,6 +10,7 @@ import numpy as np
 from rich.table import Table
 
 from podium.bench.progress import Progress
+from podium.bench.sampling import Sample, tokens_per_second
 from podium.cli import output
 from podium.cli.durations import duration_text
 
@@ -44,8 +45,13 @@ def line(progress: Progress) -> str:
     return (
         f"{part}{progress.seconds:.0f} of {progress.of_seconds:.0f} s: {progress.begun} sent, {progress.ended} ended"
         f"{failed}, {progress.in_flight} in flight, {progress.ended_per_second:.1f}/s, first byte p50 "
-        f"{_ms(progress.first_bytes, 50)}"
+        f"{_ms(progress.first_bytes, 50)}{_server(progress)}"
     )
+
+
+def _server(progress: Progress) -> str:
+    words = beside(progress.samples).get("the server")
+    return f"; the server: {words}" if words else ""
 
 
 def picture(progress: Progress) -> Table:
@@ -62,7 +68,26 @@ def picture(progress: Progress) -> Table:
     grid.add_row("first byte", _three(progress.first_bytes))
     grid.add_row("end to end", _three(progress.e2es))
     grid.add_row("sent late by", _three(progress.delays))
+    for name, words in beside(progress.samples).items():
+        grid.add_row(name, words)
     return grid
+
+
+def beside(samples: Sequence[Sample]) -> dict[str, str]:
+    """What host and server said last; nothing of a server that says nothing."""
+    if not samples:
+        return {}
+    last = samples[-1]
+    found = {"this host": f"processors {last.cpu_ratio:.0%}, memory {last.memory_ratio:.0%}"}
+    rates = tokens_per_second(samples)
+    said = {
+        "running": None if last.running is None else f"{last.running:g}",
+        "waiting": None if last.waiting is None else f"{last.waiting:g}",
+        "KV cache": None if last.kv_cache_ratio is None else f"{last.kv_cache_ratio:.0%}",
+        "tokens/s": f"{rates[-1][1]:.0f}" if rates else None,
+    }
+    server = ", ".join(f"{name} {words}" for name, words in said.items() if words is not None)
+    return found | ({"the server": server} if server else {})
 
 
 def _three(samples: Sequence[float]) -> str:

@@ -7,10 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from podium.bench.plan import RunPlan, check
-from podium.bench.preparation import probe, words_for
+from podium.bench.preparation import probe, ready
 from podium.bench.record import FAILURE_MEANINGS, Outcome
 from podium.bench.result import new_folder
 from podium.cli.bench.inputs import plan_from
@@ -36,6 +34,8 @@ _NOT_OFFERED: dict[str, Any] = {
     "prompts": None,
     "chats": None,
     "turns": 1,
+    "stream": True,
+    "inputs": 1,
     "cancel_share": 0.0,
     "cancel_after": 8,
     "natural_stop": False,
@@ -60,8 +60,8 @@ def plan_of(given: Mapping[str, Any], **more: Any) -> RunPlan:
 
 def prepared(plan: RunPlan, tokenizer: str, run: Any) -> RunPlan:
     """The plan with prompts for its target. ``run`` carries a coroutine out. Raises ``Failure`` when nobody answers."""
-    ready = msgspec.structs.replace(plan, words=words_for(plan, tokenizer))
-    record = run(probe(ready))
+    whole = ready(plan, tokenizer)
+    record = run(probe(whole))
     if record.outcome is not Outcome.OK and record.failure is not None:
         detail = f" ({record.detail})" if record.detail else ""
         raise Failure(
@@ -69,7 +69,7 @@ def prepared(plan: RunPlan, tokenizer: str, run: Any) -> RunPlan:
             f"{FAILURE_MEANINGS[record.failure]}{detail}; nothing was measured",
             ExitCode.NOT_READY,
         )
-    return ready
+    return whole
 
 
 def folder_for(out: Path | None, what: str) -> Path:

@@ -5,21 +5,21 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
+from podium.bench.measured import with_samples
 from podium.bench.plan import RunPlan, check
-from podium.bench.preparation import probe, words_for
+from podium.bench.preparation import probe, ready
 from podium.bench.record import FAILURE_MEANINGS, Outcome, RequestRecord
 from podium.bench.result import RunResult, new_folder, save
 from podium.bench.run import Run
 from podium.bench.sampling import Sampling, save_samples
 from podium.cli import output
 from podium.cli.bench import run_options as o
-from podium.cli.bench.inputs import plan_from
+from podium.cli.bench.inputs import metrics_urls, plan_from
 from podium.cli.bench.live import watching
 from podium.cli.bench.summary_table import show_result
 from podium.cli.exit_codes import ExitCode
@@ -32,6 +32,8 @@ def run(
     url: UrlOption = None,
     model: o.ModelOption = None,
     api: o.ApiOption = "completions",
+    stream: o.StreamOption = True,
+    inputs: o.InputsOption = 1,
     concurrency: o.ConcurrencyOption = None,
     rate: o.RateOption = None,
     arrivals: o.ArrivalsOption = "poisson",
@@ -81,22 +83,24 @@ def run(
       podium bench run --rate 20 --duration 2m --objective ttft=0.5 --objective tpot=0.05
       podium bench run --concurrency 16 --api chat --turns 4 --prompt-tokens 200:50
       podium bench run --rate 5 --end-rate 50 --arrivals ramp --url http://127.0.0.1:8000 --model gpt2
+      podium bench run --concurrency 8 --api embeddings --inputs 16
       podium bench run --trace azure.csv --speed 10 --out runs/azure
     """
     given: dict[str, Any] = locals()
-    return _measure(plan_from(given), tokenizer, out or _free_folder(), metrics=metrics, as_json=as_json)
+    plan = plan_from(given)
+    found = metrics_urls(given, plan.target.url)
+    return _measure(plan, tokenizer, out or _free_folder(), metrics=found, as_json=as_json)
 
 
-def _measure(plan: RunPlan, tokenizer: str, folder: Path, *, metrics: str | None, as_json: bool) -> int:
+def _measure(plan: RunPlan, tokenizer: str, folder: Path, *, metrics: Sequence[str], as_json: bool) -> int:
     check(plan)
     new_folder(folder)
-    ready = msgspec.structs.replace(plan, words=words_for(plan, tokenizer))
+    whole = ready(plan, tokenizer)
     output.note(f"asking {plan.target.url} once, and measuring what this client reaches")
-    _need_an_answer(asyncio.run(probe(ready)), ready)
-    with watching(quiet=as_json) as watch:
-        job = Run(ready, name=folder.name, command=sys.argv, watch=watch)
-        with Sampling(metrics) as sampling:
-            result, records = asyncio.run(_until_done_or_interrupted(job))
+    _need_an_answer(asyncio.run(probe(whole)), whole)
+    with Sampling(metrics) as sampling, watching(quiet=as_json) as watch:
+        job = Run(whole, name=folder.name, command=sys.argv, watch=with_samples(watch, sampling))
+        result, records = asyncio.run(_until_done_or_interrupted(job))
     save(folder, result, records)
     save_samples(folder, sampling.samples)
     if as_json:

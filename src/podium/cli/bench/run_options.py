@@ -7,11 +7,23 @@ from typing import Annotated, Literal
 
 import typer
 
-Api = Literal["completions", "chat", "native"]
+Api = Literal["completions", "chat", "native", "embeddings", "rerank", "infer"]
 Arrivals = Literal["constant", "poisson", "gamma", "ramp", "spike"]
 
 ModelOption = Annotated[str | None, typer.Option("--model", help="Model to ask for; the first that the target lists.")]
-ApiOption = Annotated[Api, typer.Option("--api", help="What to speak: OpenAI's completions or chat, or /generate.")]
+ApiOption = Annotated[
+    Api,
+    typer.Option(
+        "--api",
+        help="What to speak: OpenAI's completions, chat or embeddings, /generate, /v1/rerank, or /v2 tensors (infer).",
+    ),
+]
+StreamOption = Annotated[
+    bool, typer.Option("--stream/--no-stream", help="Ask for whole answers; they have no TTFT, TPOT and ITL.")
+]
+InputsOption = Annotated[
+    int, typer.Option("--inputs", help="Texts of a request: embeddings, documents of a rerank, tensors.", min=1)
+]
 
 ConcurrencyOption = Annotated[
     int | None, typer.Option("--concurrency", help="Closed loop: users, each waiting for its answer.", min=1)
@@ -85,7 +97,7 @@ MetricsOption = Annotated[
     str | None,
     typer.Option(
         "--metrics",
-        help="The server's metrics, to have them in the report: http://127.0.0.1:8001/metrics.",
+        help="The server's metrics, for live view and report; found at the target if left out, `none` asks nobody.",
         metavar="URL",
     ),
 ]

@@ -17,7 +17,7 @@ def show_result(result: RunResult, folder: Path) -> None:
     _stamp(result)
     _counts(result)
     if result.summary is not None:
-        _figures(result.summary)
+        _figures(result.summary, streamed=result.streamed)
     for note in result.notes:
         output.note(note)
     output.line("")
@@ -58,7 +58,7 @@ def _calibrated(result: RunResult) -> str:
     return f"; {found.reached_per_second:.0f} requests/s against a no-op server"
 
 
-def _figures(summary: Summary) -> None:
+def _figures(summary: Summary, *, streamed: bool) -> None:
     load, window = summary.load, summary.window
     asked = "" if load.asked_per_second is None else f"{load.asked_per_second:.2f} asked, "
     sent = "" if load.delivered_per_second is None else f"{load.delivered_per_second:.2f} sent, "
@@ -74,10 +74,12 @@ def _figures(summary: Summary) -> None:
     output.facts(facts)
     output.line("")
     columns = ["milliseconds", "mean", "p50", "p90", "p95", "p99", "p99 at most"]
-    output.table(columns, [(name, *_row(found)) for name, found in summary.durations])
+    output.table(columns, [(name, *_row(found, streamed=streamed)) for name, found in summary.durations])
 
 
-def _row(found: Distribution) -> list[str]:
+def _row(found: Distribution, *, streamed: bool) -> list[str]:
+    if not streamed and not found.count:
+        return ["not defined", *[""] * 5]
     upper = next((entry.upper for entry in found.percentiles if entry.percent == 99), None)
     values = [found.mean, found.at(50), found.at(90), found.at(95), found.at(99), upper]
     return ["-" if value is None else f"{value * _MS:.2f}" for value in values]

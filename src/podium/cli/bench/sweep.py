@@ -13,6 +13,7 @@ import typer
 import yaml
 
 from podium.bench.local_server import LocalServer
+from podium.bench.local_stack import LocalStack
 from podium.bench.measured import Bench, Measured
 from podium.bench.plan import Load
 from podium.bench.sweep import Changes, Point, changed, grid
@@ -41,6 +42,10 @@ def sweep(
     model: Annotated[
         str | None, typer.Option("--model", help="Folder or hub id, instead of configured models.")
     ] = None,
+    replicas: Annotated[
+        str | None, typer.Option("--replicas", help="Servers behind a gateway of `podium up`: 1,2,4.")
+    ] = None,
+    gateway: Annotated[bool, typer.Option("--gateway", help="Measure through a gateway; --replicas has one.")] = False,
     api: o.ApiOption = "completions",
     duration: o.DurationOption = "60s",
     warm_up: o.WarmUpOption = "5s",
@@ -59,24 +64,31 @@ def sweep(
     """Measure every combination of server settings under every load.
 
     Each configuration is a server of its own, started and stopped here; `podium bench report` draws the pictures.
+    Ctrl-C keeps the runs that are over.
 
     \b
-    Exit status: 0 every run may be believed, 20 one may not or has no server.
+    Exit status: 0 every run may be believed, 20 one may not or has no server, 130 interrupted.
 
     \b
     Examples:
       podium bench sweep --rates 1,2,4,8
       podium bench sweep --vary models.0.engine.max_batch_tokens=64,256,1024 --concurrencies 1,8,32
+      podium bench sweep --replicas 1,2 --concurrencies 8,32
       podium bench sweep --vary cache.store=off,memory --vary models.0.engine.threads=1,2 --rates 4
     """
     given: dict[str, Any] = locals()
     loads = _loads(rates, concurrencies)
     base = _settings(model, config)
-    points = grid(dict(_varied(text) for text in vary or []))
+    varied = dict(_varied(text) for text in vary or [])
+    if replicas is not None:
+        stable = Settings.model_validate(base).gateway.stable_name
+        varied[f"gateway.environments.{stable}.replicas"] = [int(n) for n in _numbers(replicas, "--replicas")]
+    serve = LocalStack if gateway or replicas is not None else LocalServer
+    points = grid(varied)
     for changes in points:
         _check(changed(base, changes), changes)
     folder = folder_for(out, "sweep")
-    with LocalServer(changed(base, points[0])) as server:
+    with serve(changed(base, points[0])) as server:
         first = plan_of(given, url=server.url, model=None, config=None, **_first(loads[0]))
         plan = prepared(first, tokenizer, asyncio.run)
     every = [msgspec.structs.replace(load, seconds=plan.load.seconds) for load in loads]
@@ -87,7 +99,12 @@ def sweep(
         results.append((point, measured))
         output.note(f"{len(results)}: {_words(point.changes)}, {point.load or point.refused}")
 
-    found = run_sweep(Bench(folder, sys.argv), plan, base, points, every, told)
+    interrupted = False
+    try:
+        run_sweep(Bench(folder, sys.argv), plan, base, points, every, told, serve)
+    except KeyboardInterrupt:
+        interrupted = True
+    found = [point for point, _ in results]
     (folder / _FILE).write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
     if as_json:
         output.document(found)
@@ -96,6 +113,8 @@ def sweep(
             ["configuration", "load", "", "answered/s", "tokens/s", "TTFT p95", "run"], [_row(*r) for r in results]
         )
         output.note(f"pictures: podium bench report {folder}")
+    if interrupted:
+        return ExitCode.INTERRUPTED
     return ExitCode.OK if all(m is not None and m.result.valid for _, m in results) else ExitCode.INVALID_RUN
 
 

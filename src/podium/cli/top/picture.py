@@ -12,7 +12,7 @@ from rich.text import Text
 from podium.cli import output
 from podium.cli.durations import duration_text
 from podium.cli.top.figures import UNKNOWN, count, line, newest, rate, seconds, share, total
-from podium.protocols.monitoring import DashboardAnswer, EpisodeBody, ModelBody, ReplicaBody
+from podium.protocols.monitoring import DashboardAnswer, EpisodeBody, GpuBody, ModelBody, ReplicaBody, RequestsBody
 
 _STATUS = {"healthy": "bold green", "degraded": "bold yellow", "unhealthy": "bold red", "unknown": "bold magenta"}
 _STATE = {"up": "green", "stale": "yellow", "unknown": "magenta"}
@@ -25,6 +25,7 @@ _MODEL_COLUMNS = (
     "ready",
 )  # fmt: skip
 _MOST_PAST = 5
+_MOST_SLOWEST = 5
 
 
 def picture(answer: DashboardAnswer, address: str, *, columns: int = WIDE_COLUMNS) -> RenderableType:
@@ -44,6 +45,10 @@ def picture(answer: DashboardAnswer, address: str, *, columns: int = WIDE_COLUMN
         Text(),
         _servers(answer.replicas),
     ]
+    if answer.gpus.now:
+        parts += [Text(), _gpus(answer.gpus.now)]
+    if answer.requests.slowest:
+        parts += [Text(), _slowest(answer.requests)]
     if answer.past:
         parts += [Text(), Text("Ended", style="bold"), *(_ended(episode) for episode in answer.past[:_MOST_PAST])]
     return Group(*parts)
@@ -114,6 +119,23 @@ def _servers(replicas: Sequence[ReplicaBody]) -> Table:
         state = Text(replica.state, style=_STATE.get(replica.state, "red"))
         figures = (count(replica.running), count(replica.waiting), _bytes(replica.memory_bytes))
         table.add_row(replica.name, state, *figures, replica.problem)
+    return table
+
+
+def _gpus(gpus: Sequence[GpuBody]) -> Table:
+    table = _table(("GPU", "memory", "busy", "W"))
+    for gpu in gpus:
+        memory = f"{_bytes(gpu.used_bytes)}/{_bytes(gpu.size_bytes)}"
+        table.add_row(f"{gpu.replica} {gpu.gpu}", memory, share(gpu.utilization_ratio), count(gpu.watts))
+    return table
+
+
+def _slowest(requests: RequestsBody) -> Table:
+    table = _table(("slowest request", "took", "TTFT", "tokens", "model", "server", "outcome"))
+    for seen in requests.slowest[:_MOST_SLOWEST]:
+        one = seen.request
+        figures = (seconds(one.e2e_seconds), seconds(one.ttft_seconds), count(one.output_tokens))
+        table.add_row(one.trace_id or one.request_id, *figures, one.model, seen.replica, one.outcome)
     return table
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from podium.deploy import places
 from podium.deploy.environments import PlannedEnvironment
+from podium.deploy.kubernetes import groups
 from podium.deploy.kubernetes.manifest import Manifest, manifest
 from podium.deploy.plan import Plan
 from podium.telemetry import table
@@ -39,7 +40,7 @@ def _scaled_object(plan: Plan, environment: PlannedEnvironment) -> Manifest:
         name,
         plan.namespace,
         spec={
-            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
+            "scaleTargetRef": target(plan, environment),
             "minReplicaCount": environment.replicas,
             "maxReplicaCount": environment.max_replicas,
             "pollingInterval": _POLL_SECONDS,
@@ -48,6 +49,12 @@ def _scaled_object(plan: Plan, environment: PlannedEnvironment) -> Manifest:
             "triggers": [_trigger(plan, environment)],
         },
     )
+
+
+def target(plan: Plan, environment: PlannedEnvironment) -> dict[str, str]:
+    """What is scaled: pods, or groups of them."""
+    api, kind = (groups.API, groups.KIND) if plan.nodes > 1 else ("apps/v1", "Deployment")
+    return {"apiVersion": api, "kind": kind, "name": places.server_name(environment.name)}
 
 
 def _safe(environment: PlannedEnvironment) -> int:

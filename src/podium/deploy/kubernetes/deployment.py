@@ -7,6 +7,7 @@ from typing import Any
 from podium.config.deploy import PodResources
 from podium.deploy import places, timing
 from podium.deploy.environments import PlannedEnvironment
+from podium.deploy.kubernetes import accelerators, mesh, weights
 from podium.deploy.kubernetes.container import (
     CONTAINER_SECURITY,
     empty_volume,
@@ -17,6 +18,7 @@ from podium.deploy.kubernetes.container import (
 from podium.deploy.kubernetes.manifest import Manifest, manifest
 from podium.deploy.plan import Plan
 from podium.deploy.pod_settings import digest
+from podium.deploy.server_variables import server_variables
 
 _HISTORY = 5
 _ONE_MORE = {"maxUnavailable": 0, "maxSurge": 1}
@@ -24,13 +26,15 @@ _ONE_LESS = {"maxUnavailable": 1, "maxSurge": 0}
 
 
 def deployments(plan: Plan) -> list[Manifest]:
-    """All of them. None says how many pods there are: overlays and scalers do."""
-    return [_deployment(plan, each) for each in plan.environments]
+    """All of them; none where a copy of the server takes several nodes.
+
+    None says how many pods there are: overlays and scalers do.
+    """
+    return [_deployment(plan, each) for each in plan.environments] if plan.nodes == 1 else []
 
 
 def _deployment(plan: Plan, environment: PlannedEnvironment) -> Manifest:
     labels = places.labels("server", environment.name)
-    made_elsewhere = _secrets(plan)
     one_less = plan.settings.deploy.strategy == "recreate-one"
     return manifest(
         "apps/v1",
@@ -38,39 +42,48 @@ def _deployment(plan: Plan, environment: PlannedEnvironment) -> Manifest:
         places.server_name(environment.name),
         plan.namespace,
         labels=labels,
-        annotations={places.MADE_ELSEWHERE: " ".join(made_elsewhere)} if made_elsewhere else None,
+        annotations=secrets_elsewhere(plan),
         spec={
             "revisionHistoryLimit": _HISTORY,
             "progressDeadlineSeconds": plan.timings.progress_deadline_seconds,
             "strategy": {"type": "RollingUpdate", "rollingUpdate": _ONE_LESS if one_less else _ONE_MORE},
             "selector": {"matchLabels": labels},
-            "template": {"metadata": _pod_metadata(plan, labels), "spec": _pod(plan, environment, labels)},
+            "template": pod_template(plan, environment, labels, server_container(plan, environment)),
         },
     )
 
 
-def _secrets(plan: Plan) -> list[str]:
-    return [*([places.REDIS] if plan.own_redis else []), *([places.FILES_SECRET] if plan.has_files else [])]
+def secrets_elsewhere(plan: Plan) -> dict[str, str]:
+    """The annotation that names secrets which are in no file; empty without any."""
+    names = [*([places.REDIS] if plan.own_redis else []), *([places.FILES_SECRET] if plan.has_files else [])]
+    return {places.MADE_ELSEWHERE: " ".join(names)} if names else {}
 
 
-def _pod_metadata(plan: Plan, labels: dict[str, str]) -> dict[str, Any]:
+def pod_template(
+    plan: Plan, environment: PlannedEnvironment, labels: dict[str, str], container: dict[str, Any]
+) -> dict[str, Any]:
+    """A pod with the configuration, the weights and the GPUs of a server, around one container."""
     annotations = {
         places.CONFIG_HASH: digest(plan.config),
         places.LONGEST_STREAM: str(plan.timings.longest_stream_seconds),
+        **mesh.of_server(plan),
     }
-    return {"labels": labels, "annotations": annotations}
+    return {
+        "metadata": {"labels": labels, "annotations": annotations},
+        "spec": _pod(plan, environment, labels, container),
+    }
 
 
-def _pod(plan: Plan, environment: PlannedEnvironment, labels: dict[str, str]) -> dict[str, Any]:
-    gpu = plan.profile == "gpu"
-    accelerators = plan.settings.deploy.accelerators
-    tolerations = [{"key": accelerators.resource, "operator": "Exists", "effect": "NoSchedule"}]
+def _pod(
+    plan: Plan, environment: PlannedEnvironment, labels: dict[str, str], container: dict[str, Any]
+) -> dict[str, Any]:
     spread = {
         "maxSkew": 1,
         "topologyKey": "kubernetes.io/hostname",
         "whenUnsatisfiable": "ScheduleAnyway",
         "labelSelector": {"matchLabels": labels},
     }
+    before = weights.init_containers(plan, environment.image)
     return {
         "serviceAccountName": places.APPLICATION,
         "automountServiceAccountToken": False,
@@ -78,29 +91,47 @@ def _pod(plan: Plan, environment: PlannedEnvironment, labels: dict[str, str]) ->
         "securityContext": pod_security(),
         "terminationGracePeriodSeconds": plan.timings.grace_seconds,
         "topologySpreadConstraints": [spread],
-        **({"tolerations": tolerations} if gpu else {}),
-        "containers": [_container(plan, environment)],
+        **accelerators.of_pod(plan),
+        **({"initContainers": before} if before else {}),
+        "containers": [container],
         "volumes": _volumes(plan),
     }
 
 
-def _container(plan: Plan, environment: PlannedEnvironment) -> dict[str, Any]:
-    server, deploy = plan.settings.server, plan.settings.deploy
-    given = deploy.resources
-    gpus = {deploy.accelerators.resource: deploy.accelerators.per_replica} if plan.profile == "gpu" else {}
+def server_container(plan: Plan, environment: PlannedEnvironment) -> dict[str, Any]:
+    """The container that serves."""
+    server = plan.settings.server
+    ports = [
+        {"name": places.TRAFFIC_PORT, "containerPort": server.port, "protocol": "TCP"},
+        {"name": places.ADMIN_PORT, "containerPort": server.admin_port, "protocol": "TCP"},
+    ]
+    command = ["podium", "serve", "--config", f"{places.CONFIG_FOLDER}/{places.CONFIG_FILE}"]
+    hook = {"lifecycle": {"preStop": {"sleep": {"seconds": plan.timings.pre_stop_seconds}}}}
+    return model_container(plan, environment, "server", command, [], ports, hook)
+
+
+def model_container(
+    plan: Plan,
+    environment: PlannedEnvironment,
+    name: str,
+    command: list[str],
+    env: list[dict[str, Any]],
+    ports: list[dict[str, Any]],
+    more: dict[str, Any],
+) -> dict[str, Any]:
+    """A container with a model: the server, or on a further node the engine's share alone."""
+    given = plan.settings.deploy.resources
+    variables = server_variables(plan.settings.deploy.weights.path if plan.hub_ids else None)
     return {
-        "name": "server",
+        "name": name,
         "image": environment.image,
         "imagePullPolicy": "Always",
-        "command": ["podium", "serve", "--config", f"{places.CONFIG_FOLDER}/{places.CONFIG_FILE}"],
-        "env": [{"name": name, "value": value} for name, value in _environment(plan).items()],
-        "ports": [
-            {"name": places.TRAFFIC_PORT, "containerPort": server.port, "protocol": "TCP"},
-            {"name": places.ADMIN_PORT, "containerPort": server.admin_port, "protocol": "TCP"},
-        ],
+        "command": command,
+        "env": [*({"name": key, "value": value} for key, value in variables.items()), *env],
+        "ports": ports,
         **_probes(plan),
-        "lifecycle": {"preStop": {"sleep": {"seconds": plan.timings.pre_stop_seconds}}},
-        "resources": equal_resources(given.cpu, given.memory, given.ephemeral_storage, **gpus),
+        **more,
+        "resources": accelerators.of_container(plan, equal_resources(given.cpu, given.memory, given.ephemeral_storage)),
         "securityContext": CONTAINER_SECURITY,
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": _mounts(plan),
@@ -121,27 +152,6 @@ def _probes(plan: Plan) -> dict[str, Any]:
             "/readyz", timing.READINESS_PERIOD_SECONDS, timing.READINESS_TIMEOUT_SECONDS, timing.READINESS_FAILURES
         ),
     }
-
-
-def _environment(plan: Plan) -> dict[str, str]:
-    """What libraries take from the environment: where they may write, and that they stay offline."""
-    cache = places.CACHE_FOLDER
-    found = {
-        "HOME": places.TEMPORARY_FOLDER,
-        "USER": places.APPLICATION,  # some libraries name folders by it, and the user may have no entry in the image
-        "TMPDIR": places.TEMPORARY_FOLDER,
-        "XDG_CACHE_HOME": f"{cache}/xdg",
-        "NUMBA_CACHE_DIR": f"{cache}/numba",
-        "TRITON_CACHE_DIR": f"{cache}/triton",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "HF_HUB_OFFLINE": "1",
-        "HF_HUB_DISABLE_TELEMETRY": "1",
-        "DO_NOT_TRACK": "1",
-        "HF_HOME": f"{cache}/huggingface",
-    }
-    if plan.hub_ids:
-        found["HF_HOME"] = f"{plan.settings.deploy.weights.path}/{places.HUB_FOLDER}"
-    return found
 
 
 def _mounts(plan: Plan) -> list[dict[str, Any]]:
@@ -180,13 +190,15 @@ def _volumes(plan: Plan) -> list[dict[str, Any]]:
 
 
 def _weights(plan: Plan) -> dict[str, Any]:
+    if plan.fetches_by_pod:
+        return {"emptyDir": {"sizeLimit": plan.settings.deploy.weights.size}}
     if not plan.claims_weights:
         return {"image": {"reference": plan.settings.deploy.weights.image, "pullPolicy": "IfNotPresent"}}
     return {"persistentVolumeClaim": {"claimName": places.WEIGHTS, "readOnly": True}}
 
 
 def _shares_memory(plan: Plan) -> bool:
-    return plan.profile == "gpu" and plan.settings.deploy.accelerators.per_replica > 1
+    return plan.profile == "gpu" and plan.settings.deploy.accelerators.per_pod > 1
 
 
 def _shared_memory(given: PodResources) -> dict[str, Any]:

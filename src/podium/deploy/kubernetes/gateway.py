@@ -6,10 +6,12 @@ from typing import Any
 
 from podium.deploy import places
 from podium.deploy.gateway_settings import gateway_drain_seconds, listen_port
+from podium.deploy.kubernetes import mesh
 from podium.deploy.kubernetes.container import CONTAINER_SECURITY, empty_volume, equal_resources, pod_security
 from podium.deploy.kubernetes.manifest import Manifest, manifest
 from podium.deploy.plan import Plan
 from podium.deploy.pod_settings import digest
+from podium.deploy.server_variables import process_variables
 
 _HISTORY = 5
 _START_PERIOD_SECONDS = 2
@@ -26,6 +28,7 @@ def gateway_deployments(plan: Plan) -> list[Manifest]:
     annotations = {
         places.CONFIG_HASH: digest(_read_at_start(plan)),
         places.LONGEST_STREAM: str(plan.timings.longest_stream_seconds),
+        **mesh.of_gateway(plan, gateway_grace_seconds(plan)),
     }
     return [
         manifest(
@@ -53,12 +56,7 @@ def gateway_grace_seconds(plan: Plan) -> int:
 
 def process_environment() -> list[dict[str, str]]:
     """Where a process of ours without a model may write."""
-    found = {
-        "HOME": places.TEMPORARY_FOLDER,
-        "TMPDIR": places.TEMPORARY_FOLDER,
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-    return [{"name": name, "value": value} for name, value in found.items()]
+    return [{"name": name, "value": value} for name, value in process_variables().items()]
 
 
 def config_volume() -> dict[str, Any]:

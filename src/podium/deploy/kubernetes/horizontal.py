@@ -8,7 +8,7 @@ import yaml
 
 from podium.deploy import places
 from podium.deploy.environments import PlannedEnvironment
-from podium.deploy.kubernetes.autoscaling import GAUGES, WINDOW, behavior, threshold
+from podium.deploy.kubernetes.autoscaling import GAUGES, WINDOW, behavior, target, threshold
 from podium.deploy.kubernetes.manifest import Manifest, manifest
 from podium.deploy.plan import Plan
 
@@ -50,7 +50,7 @@ def _autoscaler(plan: Plan, environment: PlannedEnvironment) -> Manifest:
         },
     }
     spec = {
-        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
+        "scaleTargetRef": target(plan, environment),
         "minReplicas": environment.replicas,
         "maxReplicas": environment.max_replicas,
         "metrics": [metric],

@@ -48,4 +48,7 @@ def _of_gateways(plan: Plan) -> Manifest:
 
 
 def _monitor(plan: Plan, name: str, spec: dict[str, Any], **metadata: Any) -> Manifest:
-    return manifest("monitoring.coreos.com/v1", "PodMonitor", name, plan.namespace, **metadata, spec=spec)
+    labels = plan.settings.deploy.monitoring_labels
+    return manifest(
+        "monitoring.coreos.com/v1", "PodMonitor", name, plan.namespace, labels=labels, **metadata, spec=spec
+    )

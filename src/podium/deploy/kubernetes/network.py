@@ -5,12 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from podium.deploy import places
+from podium.deploy.kubernetes import mesh
 from podium.deploy.kubernetes.manifest import Manifest, manifest
 from podium.deploy.plan import Plan
 
 _BOTH = ["Ingress", "Egress"]
 _METADATA = {"4": "169.254.169.254/32", "6": "fd00:ec2::254/128"}  # of cloud machines: it hands out credentials
 _PRIVATE = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"]
+
+_HUB = {
+    "to": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": _PRIVATE}}],
+    "ports": [{"protocol": "TCP", "port": 443}],
+}
+"""HTTPS to public addresses: a policy knows no names."""
 
 
 def default_deny(plan: Plan) -> Manifest:
@@ -20,7 +27,7 @@ def default_deny(plan: Plan) -> Manifest:
 
 def network_policies(plan: Plan) -> list[Manifest]:
     """For the pods that stay."""
-    found = [_servers(plan)]
+    found = [_servers(plan), *([_groups(plan)] if plan.nodes > 1 else [])]
     if plan.own_gateways:
         found += [_gateways(plan), _controller(plan)]
     if plan.own_redis:
@@ -32,22 +39,44 @@ def network_policies(plan: Plan) -> list[Manifest]:
 
 def download_policy(plan: Plan) -> Manifest:
     """For the download job alone: names, and HTTPS to public addresses."""
-    everywhere = [{"to": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": _PRIVATE}}], "ports": [_tcp(443)]}]
-    egress = [_dns(plan), *everywhere]
+    egress = [_dns(plan), _HUB]
     return _policy(plan, places.WEIGHTS, places.labels("weights"), policyTypes=_BOTH, egress=egress)
 
 
 def _servers(plan: Plan) -> Manifest:
     network = plan.settings.deploy.network
     senders = _pods("gateway") if plan.own_gateways else _namespace(network.gateway_namespace)
-    ingress = [{"from": [senders], "ports": [_tcp(places.TRAFFIC_PORT)]}]
+    ingress = [{"from": [senders], "ports": [_tcp(places.TRAFFIC_PORT), *mesh.inbound(plan)]}]
     if plan.monitored:
         ingress.append({"from": [_namespace(network.monitoring_namespace)], "ports": [_tcp(places.ADMIN_PORT)]})
-    egress = [_dns(plan)]
+    egress = [_dns(plan), *mesh.egress(plan), *([_HUB] if plan.fetches_by_pod else [])]
     if plan.own_redis:
         egress.append({"to": [_pods("redis")], "ports": [_tcp("redis")]})
     egress += [{"to": [_block(given.network)], "ports": [_tcp(given.port)]} for given in network.egress]
     return _policy(plan, places.APPLICATION, places.labels("server"), policyTypes=_BOTH, ingress=ingress, egress=egress)
+
+
+def _groups(plan: Plan) -> Manifest:
+    """Pods of one copy reach each other on every port: the collective libraries choose theirs."""
+    both = {
+        "matchLabels": {"app.kubernetes.io/name": places.APPLICATION},
+        "matchExpressions": [
+            {"key": "app.kubernetes.io/component", "operator": "In", "values": ["server", "node"]},
+        ],
+    }
+    each_other = [{"podSelector": both}]
+    return manifest(
+        "networking.k8s.io/v1",
+        "NetworkPolicy",
+        f"{places.APPLICATION}-group",
+        plan.namespace,
+        spec={
+            "podSelector": both,
+            "policyTypes": _BOTH,
+            "ingress": [{"from": each_other}],
+            "egress": [_dns(plan), {"to": each_other}],
+        },
+    )
 
 
 def verdict_policies(plan: Plan) -> list[Manifest]:
@@ -72,12 +101,16 @@ def _gateways(plan: Plan) -> Manifest:
     network = plan.settings.deploy.network
     askers = [_pods("controller"), *([_namespace(network.monitoring_namespace)] if plan.monitored else [])]
     ingress = [
-        {"from": [_namespace(network.gateway_namespace), _pods("controller")], "ports": [_tcp(places.TRAFFIC_PORT)]},
+        {
+            "from": [_namespace(network.gateway_namespace), _pods("controller")],
+            "ports": [_tcp(places.TRAFFIC_PORT), *mesh.inbound(plan)],
+        },
         {"from": askers, "ports": [_tcp(places.ADMIN_PORT)]},
     ]
     egress = [
         _dns(plan),
-        {"to": [_pods("server")], "ports": [_tcp(places.TRAFFIC_PORT)]},
+        *mesh.egress(plan),
+        {"to": [_pods("server")], "ports": [_tcp(places.TRAFFIC_PORT), *mesh.inbound(plan)]},
         {"to": [_pods("controller")], "ports": [_tcp(places.DISCOVERY_PORT)]},
     ]
     labels = places.labels("gateway")

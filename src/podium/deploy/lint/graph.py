@@ -12,6 +12,8 @@ import yaml
 from podium.deploy.places import LONGEST_STREAM
 
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "Job", "Rollout")
+GROUPS = "LeaderWorkerSet"
+_GROUP_TEMPLATES = ("leaderTemplate", "workerTemplate")
 SCALERS = ("ScaledObject", "HorizontalPodAutoscaler")
 
 
@@ -120,14 +122,42 @@ class Container:
 
 @dataclass(frozen=True)
 class Workload:
-    """Something that makes pods."""
+    """Something that makes pods: of one kind, whose template is behind ``steps``."""
 
     item: Item
+    steps: tuple[str, ...] = ("spec", "template")
+
+    @property
+    def path(self) -> str:
+        """Where the template of its pods stands."""
+        return ".".join(self.steps)
 
     @property
     def template(self) -> Mapping[str, Any]:
         """The template of its pods."""
-        return self.item.mapping("spec", "template")
+        return self.item.mapping(*self.steps)
+
+    @property
+    def follows(self) -> bool:
+        """Whether its pods compute with a leader, and serve nobody by themselves."""
+        return self.steps[-1] == _GROUP_TEMPLATES[1]
+
+    @property
+    def pods_of_copy(self) -> int:
+        """How many of these pods there are for each copy."""
+        if not self.follows:
+            return 1
+        return max(0, number(self.item.at("spec", "leaderWorkerTemplate", "size"), 1) - 1)
+
+    @property
+    def surge(self) -> int:
+        """Pods beyond the number at rest, while a rollout runs."""
+        if self.item.kind == GROUPS:
+            update = ("spec", "rolloutStrategy", "rollingUpdateConfiguration")
+            return self.pods_of_copy * number(self.item.at(*update, "maxSurge"), 0)
+        if self.item.kind != "Deployment" or self.item.at("spec", "strategy", "type") == "Recreate":
+            return 0
+        return number(self.item.at("spec", "strategy", "rollingUpdate", "maxSurge"), 1)
 
     @property
     def pod(self) -> Mapping[str, Any]:
@@ -155,7 +185,7 @@ class Workload:
     @property
     def containers(self) -> list[Container]:
         """All of them, init containers too."""
-        base = "spec.template.spec"
+        base = f"{self.path}.spec"
         return [
             Container(value, f"{base}.{field}[{number}]", is_init=field == "initContainers")
             for field in ("initContainers", "containers")
@@ -198,8 +228,15 @@ class Graph:
 
     @cached_property
     def workloads(self) -> list[Workload]:
-        """Everything that makes pods."""
-        return [Workload(item) for item in self.of(*WORKLOADS)]
+        """Everything that makes pods. A group of a leader and others makes two kinds."""
+        return [
+            *(Workload(item) for item in self.of(*WORKLOADS)),
+            *(
+                Workload(item, ("spec", "leaderWorkerTemplate", template))
+                for item in self.of(GROUPS)
+                for template in _GROUP_TEMPLATES
+            ),
+        ]
 
     def selected(self, selector: Mapping[str, Any], namespace: str) -> list[Workload]:
         """The workloads whose pods a label selector means."""
@@ -234,16 +271,18 @@ class Graph:
             for scaler in self.scalers_of(workload)
         ]
         given = [count for count in scaled if isinstance(count, int)]
-        return max(given) if given else (1 if workload.replicas is None else workload.replicas)
+        copies = max(given) if given else (1 if workload.replicas is None else workload.replicas)
+        return copies * workload.pods_of_copy
 
     def longest_stream_seconds(self, workload: Workload) -> float:
         """What the pods promise not to cut: by their annotation, else by a mounted podium.yaml; 0 when unknown."""
         said = workload.annotations.get(LONGEST_STREAM)
         if said is not None and str(said).isdigit():
             return float(said)
-        return max((_drain_seconds(text) for text in self._mounted_texts(workload)), default=0.0)
+        return max((_drain_seconds(text) for text in self.mounted_texts(workload)), default=0.0)
 
-    def _mounted_texts(self, workload: Workload) -> Iterator[str]:
+    def mounted_texts(self, workload: Workload) -> Iterator[str]:
+        """What its pods mount of ConfigMaps."""
         for volume in workload.volumes.values():
             config = self.find("ConfigMap", at(volume, "configMap", "name"), workload.item.namespace)
             if config is not None:

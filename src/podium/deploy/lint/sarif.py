@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from podium.deploy.lint.finding import Finding
-from podium.deploy.lint.rules.table import RULES
+from podium.deploy.lint.finding import Finding, Rule
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
-def sarif(findings: Iterable[Finding], version: str) -> dict[str, Any]:
-    """One run with all rules, and a result for each finding."""
-    rules = [
+def sarif(findings: Iterable[Finding], version: str, rules: Sequence[Rule]) -> dict[str, Any]:
+    """One run with the rules that were looked at, and a result for each finding."""
+    described = [
         {
             "id": rule.id,
             "shortDescription": {"text": rule.why},
             "help": {"text": rule.fix},
             "defaultConfiguration": {"level": rule.severity},
         }
-        for rule in RULES
+        for rule in rules
     ]
-    order = {rule.id: number for number, rule in enumerate(RULES)}
-    driver = {"name": "podium deploy check", "version": version, "rules": rules}
+    order = {rule.id: number for number, rule in enumerate(rules)}
+    driver = {"name": "podium deploy check", "version": version, "rules": described}
     results = [_result(finding, order[finding.rule]) for finding in findings]
     return {"$schema": _SCHEMA, "version": "2.1.0", "runs": [{"tool": {"driver": driver}, "results": results}]}
 

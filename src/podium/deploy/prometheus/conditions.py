@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from podium.config.monitor import Monitor as Thresholds
+from podium.deploy.kubernetes.autoscaling import GAUGES
 from podium.deploy.prometheus.condition import Condition
 from podium.deploy.prometheus.objectives import SLOW_BURN, burn_conditions
 from podium.deploy.prometheus.promql import (
@@ -19,17 +20,26 @@ from podium.monitor.meaning import CACHE_HITS
 from podium.monitor.rules import (
     BURNS,
     CACHE_SECONDS,
+    EACH_TOKEN,
+    END_TO_END,
+    FIRST_TOKEN,
+    LOST_MESSAGES,
     MOST_QUEUE_RATIO,
     MOST_RESTARTS,
+    NACKS,
     RECENT_SECONDS,
     RESTART_SECONDS,
+    XIDS,
     Rule,
+    Slow,
     rules_of,
 )
 from podium.telemetry import table
+from podium.telemetry.metric import Metric
 
 _RECENT = duration(RECENT_SECONDS)
 _BY_MODEL = ("model",)
+_PLACE = "namespace, environment"
 _PERCENT = "{{ $value | humanizePercentage }}"
 _SECONDS = "{{ $value | humanizeDuration }}"
 _COUNT = '{{ $value | printf "%.0f" }}'
@@ -45,6 +55,7 @@ def conditions_of(given: Thresholds, job: str = "podium") -> tuple[Condition, ..
         *_of_requests(given, rules),
         *_of_engines(given, rules),
         *_of_machines(given, rules, job),
+        *_of_the_controller(given, rules),
         *burn_conditions(given),
         *_of_prometheus_alone(job),
     )
@@ -56,13 +67,25 @@ def _never(given: Thresholds) -> set[str]:
     """Alerts that are turned off by a threshold that nothing can pass."""
     off = {
         "HighErrorRate": given.max_error_rate >= 1,
-        "HighLatencyP95": given.max_p95_seconds >= table.REQUEST_DURATION.buckets[-1],
+        "StreamErrors": given.max_stream_error_rate >= 1,
+        **{name: _is_unlimited(given, *slow) for name, slow in _SLOW.items()},
         "GpuMemoryHigh": given.max_gpu_memory_ratio >= 1,
         "KvCacheFull": given.max_kv_cache_ratio >= 1,
         "CacheHitRateLow": given.min_cache_hit_rate <= 0,
         **{burn.name: burn.factor * (1 - given.objective) >= 1 for burn in (*BURNS, SLOW_BURN)},
     }
     return {name for name, is_off in off.items() if is_off}
+
+
+_SLOW: dict[str, tuple[Slow, Metric]] = {
+    "HighLatencyP95": (END_TO_END, table.REQUEST_DURATION),
+    "HighTtftP95": (FIRST_TOKEN, table.TIME_TO_FIRST_TOKEN),
+    "HighTpotP95": (EACH_TOKEN, table.TIME_PER_OUTPUT_TOKEN),
+}
+
+
+def _is_unlimited(given: Thresholds, slow: Slow, metric: Metric) -> bool:
+    return float(getattr(given, slow.setting)) >= metric.buckets[-1]
 
 
 def _twin(rule: Rule, value: str, broken: str, summary: str, *, guard: str = "") -> Condition:
@@ -72,7 +95,7 @@ def _twin(rule: Rule, value: str, broken: str, summary: str, *, guard: str = "")
 def _of_requests(given: Thresholds, rules: dict[str, Rule]) -> tuple[Condition, ...]:
     counted = counted_requests("increase", _RECENT, _BY_MODEL, MODELS)
     errors = f"{bad_requests('increase', _RECENT, _BY_MODEL, MODELS)}\n/\n{counted}"
-    ended = total("increase", selector(f"{table.REQUEST_DURATION.name}_count", MODELS), _RECENT, _BY_MODEL)
+    cut = total("increase", selector(table.REQUESTS, 'outcome="stream_error"', MODELS), _RECENT, _BY_MODEL)
     window, hits = duration(CACHE_SECONDS), "|".join(sorted(CACHE_HITS))
     kept = total("increase", selector(table.CACHE_REQUESTS, f'status=~"{hits}"'), window, _BY_MODEL)
     cacheable = total("increase", selector(table.CACHE_REQUESTS, f'status=~"{hits}|miss"'), window, _BY_MODEL)
@@ -83,11 +106,11 @@ def _of_requests(given: Thresholds, rules: dict[str, Rule]) -> tuple[Condition, 
             guard=f"{counted} >= {given.min_requests}",
         ),
         _twin(
-            rules["HighLatencyP95"], quantile(0.95, table.REQUEST_DURATION, _RECENT, MODELS),
-            f"> {number(given.max_p95_seconds)}",
-            f"The 95th percentile of {{{{ $labels.model }}}} is {_SECONDS}.",
-            guard=f"{ended} >= {given.min_requests}",
+            rules["StreamErrors"], f"{cut}\n/\n{counted}", f"> {number(given.max_stream_error_rate)}",
+            f"The streams of {_PERCENT} of the requests to {{{{ $labels.model }}}} break.",
+            guard=f"{counted} >= {given.min_requests}",
         ),
+        *(_slow_twin(given, rules[name], *slow) for name, slow in _SLOW.items()),
         _twin(
             rules["CacheHitRateLow"], f"{kept}\n/\n{cacheable}", f"< {number(given.min_cache_hit_rate)}",
             f"Only {_PERCENT} of the cacheable requests to {{{{ $labels.model }}}} have a kept answer.",
@@ -96,9 +119,21 @@ def _of_requests(given: Thresholds, rules: dict[str, Rule]) -> tuple[Condition, 
     )  # fmt: skip
 
 
+def _slow_twin(given: Thresholds, rule: Rule, slow: Slow, metric: Metric) -> Condition:
+    ended = total("increase", selector(f"{metric.name}_count", MODELS), _RECENT, _BY_MODEL)
+    return _twin(
+        rule,
+        quantile(0.95, metric, _RECENT, MODELS),
+        f"> {number(float(getattr(given, slow.setting)))}",
+        f"The 95th percentile {slow.words} of {{{{ $labels.model }}}} is {_SECONDS}.",
+        guard=f"{ended} >= {given.min_requests}",
+    )
+
+
 def _of_engines(given: Thresholds, rules: dict[str, Rule]) -> tuple[Condition, ...]:
     progress = table.LAST_PROGRESS.name
     restarts = total("increase", table.WORKER_RESTARTS.name, duration(RESTART_SECONDS), _BY_MODEL)
+    failed = selector(table.MODEL_STATE, 'state="failed"')
     queue = f"sum by (model) ({table.MODEL_WAITING.name})\n/\nsum by (model) ({table.QUEUE_LIMIT.name})"
     return (
         _twin(
@@ -117,6 +152,10 @@ def _of_engines(given: Thresholds, rules: dict[str, Rule]) -> tuple[Condition, .
             f"The queue of {{{{ $labels.model }}}} is {_PERCENT} full.",
         ),
         _twin(
+            rules["ModelLoadFailed"], f"max by (model) ({failed})", "== 1",
+            "{{ $labels.model }} could not be loaded.",
+        ),
+        _twin(
             rules["WorkerRestarting"], restarts, f"> {MOST_RESTARTS}",
             f"The worker of {{{{ $labels.model }}}} was replaced {_COUNT} times in 15 minutes.",
         ),
@@ -125,7 +164,7 @@ def _of_engines(given: Thresholds, rules: dict[str, Rule]) -> tuple[Condition, .
 
 def _of_machines(given: Thresholds, rules: dict[str, Rule], job: str) -> tuple[Condition, ...]:
     used, size = table.GPU_MEMORY_USED.name, table.GPU_MEMORY_SIZE.name
-    verdict = selector(table.ALERT_FIRING, 'rule="RetryOverflow"')
+    xids = total("increase", table.GPU_XID_ERRORS.name, duration(XIDS.seconds), ("instance", "gpu"))
     return (
         _twin(
             rules["GpuMemoryHigh"],
@@ -138,11 +177,41 @@ def _of_machines(given: Thresholds, rules: dict[str, Rule], job: str) -> tuple[C
             "{{ $labels.instance }} does not answer Prometheus.",
         ),
         _twin(
-            rules["RetryOverflow"],  # only the controller can ask Envoy, so its verdict is taken over
-            f"max by (subject) ({verdict})", "== 1",
-            "The gateway did not retry failed requests, because too many retries ran.",
+            rules["GpuXid"], xids, "> 0",
+            f"The driver told of {_COUNT} critical errors of GPU {{{{ $labels.gpu }}}} of {{{{ $labels.instance }}}}.",
+        ),
+        _twin(
+            rules["StoreAway"], f"max by (purpose) ({table.STORE_OPEN.name})", "== 1",
+            "The shared store is not asked for {{ $labels.purpose }}, because it fails.",
         ),
     )  # fmt: skip
+
+
+def _of_the_controller(given: Thresholds, rules: dict[str, Rule]) -> tuple[Condition, ...]:
+    waiting = table.ROLLOUT_WAITING_SINCE.name
+    refused = f"sum (increase({table.GATEWAY_REJECTIONS.name}[{duration(NACKS.seconds)}]))"
+    not_taken, window = selector(table.WEBHOOK_DELIVERIES, 'result!="delivered"'), duration(LOST_MESSAGES.seconds)
+    lost = total("increase", not_taken, window, ("receiver",))
+    return (
+        _verdict(rules["RetryOverflow"], "The gateway did not retry failed requests, because too many retries ran."),
+        _verdict(rules["NoHealthyServer"], "The gateway answers requests itself, because no server is healthy."),
+        _twin(rules["GatewayConfigRejected"], refused, "> 0", f"Gateways refused {_COUNT} configurations."),
+        _twin(
+            rules["RolloutStuck"], f"max (timestamp({waiting}) - {waiting})",
+            f"> {number(given.rollout_waiting_seconds)}", f"The rollout has waited for {_SECONDS}.",
+        ),
+        _twin(rules["WebhookFailing"], lost, "> 0", "Alerts for {{ $labels.receiver }} were lost."),
+        _twin(
+            rules["SeriesDropped"], f"max ({table.MODELS_LEFT_OUT.name})", "> 0",
+            f"{_COUNT} models find no room in the monitor's memory: their alerts are not judged there.",
+        ),
+    )  # fmt: skip
+
+
+def _verdict(rule: Rule, summary: str) -> Condition:
+    """Only the controller can ask Envoy, so its verdict is taken over."""
+    firing = selector(table.ALERT_FIRING, f'rule="{rule.name}"')
+    return _twin(rule, f"max by (subject) ({firing})", "== 1", summary)
 
 
 def _of_prometheus_alone(job: str) -> tuple[Condition, ...]:
@@ -155,8 +224,9 @@ def _of_prometheus_alone(job: str) -> tuple[Condition, ...]:
         f"abs({by_instance} ({table.TOKENS_SAMPLED.name})\n- {by_instance} ({table.TOKENS_DELIVERED.name})\n"
         f"- {by_instance} ({table.TOKENS_DISCARDED.name})\n- {by_instance} ({table.TOKENS_UNREAD.name}))"
     )
-    failed = selector(table.MODEL_STATE, 'state="failed"')
-    lost = total("increase", selector(table.WEBHOOK_DELIVERIES, 'result!="delivered"'), "15m", ("receiver",))
+    placed = 'namespace!="",environment!=""'  # as a PodMonitor labels them; elsewhere nothing scales
+    pods = selector("up", f'job="{job}"', placed)
+    scaled = " + ".join(f"sum by ({_PLACE}) ({selector(gauge, placed)})" for gauge in GAUGES)
     return (
         Condition(
             "AccountingBroken", "ticket", law, "> 0",
@@ -167,15 +237,10 @@ def _of_prometheus_alone(job: str) -> tuple[Condition, ...]:
             "{{ $labels.instance }}: the whereabouts of " + _COUNT + " tokens are not known.", for_seconds=600,
         ),
         Condition(
-            "ModelLoadFailed", "page", f"max by (model) ({failed})", "== 1",
-            "{{ $labels.model }} could not be loaded.", for_seconds=60,
-        ),
-        Condition(
-            "StoreAway", "page", f"max by (purpose) ({table.STORE_OPEN.name})", "== 1",
-            "The shared store is not asked for {{ $labels.purpose }}, because it fails.", for_seconds=60,
-        ),
-        Condition(
-            "WebhookFailing", "ticket", lost, "> 0", "Alerts for {{ $labels.receiver }} were lost.",
+            "ScalerQueryEmpty", "ticket", f"count by ({_PLACE}) ({pods} == 1)",
+            f"unless on ({_PLACE}) ({scaled})",
+            "Pods of {{ $labels.environment }} answer, and the query of its autoscaler returns nothing.",
+            for_seconds=300,
         ),
         Condition(
             "NoServers", "page", f'count(up{{job="{job}"}})', "", "Prometheus knows no server of Podium.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import yaml
 from podium.config.settings import Settings
 from podium.core.errors import ConfigurationError
 from podium.deploy.prometheus.alertmanager import alertmanager_config
+from podium.deploy.prometheus.condition import Condition
 from podium.deploy.prometheus.conditions import conditions_of
 from podium.deploy.prometheus.objectives import recordings
 from podium.deploy.prometheus.scrapes import INTERVAL, prometheus_config
@@ -36,7 +38,11 @@ def monitoring_files(settings: Settings, *, runbooks: str = RUNBOOKS, key_file: 
 
 def rule_file(settings: Settings, runbooks: str = RUNBOOKS) -> dict[str, Any]:
     """One file with the recorded ratios and the alerts, evaluated in this order."""
-    conditions = conditions_of(settings.monitor)
+    return rule_groups(settings, conditions_of(settings.monitor), runbooks)
+
+
+def rule_groups(settings: Settings, conditions: Iterable[Condition], runbooks: str = RUNBOOKS) -> dict[str, Any]:
+    """The same with these alerts."""
     return {
         "groups": [
             {"name": "podium-objectives", "interval": INTERVAL, "rules": recordings(settings.monitor)},

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from podium.config.monitor import Monitor as Thresholds
+from podium.deploy.kubernetes.autoscaling import GAUGES
 from podium.deploy.prometheus.condition import Condition
 from podium.deploy.prometheus.objectives import SLOW_BURN
 from podium.deploy.prometheus.promql import duration
 from podium.monitor.rules import BURNS, MOST_QUEUE_RATIO, MOST_RESTARTS
 from podium.telemetry import table
+from podium.telemetry.metric import Metric
 
 STEP_SECONDS = 60
 _MODEL = 'model="m",version="1"'
@@ -27,13 +29,17 @@ Kind = Literal["counter", "gauge", "clock"]
 
 @dataclass(frozen=True)
 class Scene:
-    """What an alert is shown. ``low``: broken, but with too little traffic; None where there is no such guard."""
+    """What an alert is shown. ``low``: broken, but with too little traffic; None where there is no such guard.
+
+    ``lasts_seconds``: how long it has to be broken before it counts, beside the alert's own waiting time.
+    """
 
     broken: Series
     fine: Series
     low: Series | None = None
     kind: Kind = "counter"
     ends: bool = True
+    lasts_seconds: float = 0.0
 
 
 def test_file(conditions: Sequence[Condition], given: Thresholds, rule_files: Sequence[str]) -> dict[str, Any]:
@@ -46,7 +52,7 @@ def test_file(conditions: Sequence[Condition], given: Thresholds, rule_files: Se
 def scenes_of(given: Thresholds) -> dict[str, Scene]:
     """A scene for every alert."""
     burning = {name: _burning(given, factor) for name, factor in _burns()}
-    return {**_request_scenes(given), **_level_scenes(given), **_other_scenes(), **burning}
+    return {**_request_scenes(given), **_level_scenes(given), **_other_scenes(given), **burning}
 
 
 def _tests(condition: Condition, scene: Scene) -> list[dict[str, Any]]:
@@ -57,7 +63,7 @@ def _tests(condition: Condition, scene: Scene) -> list[dict[str, Any]]:
             _test(condition, "is quiet while it is measured", _series(scene, [(scene.fine, 100)]), [(90, False)]),
             _test(condition, "fires when nothing is", {}, [(90, True)]),
         ]
-    wait = _steps(condition.for_seconds) + 4
+    wait = _steps(condition.for_seconds + scene.lasts_seconds) + 4
     begun = wait + (15 if condition.for_seconds >= 300 else 3)
     tests = [
         _test(condition, "fires", _series(scene, [(scene.broken, begun)]), [(begun - 1, True)]),
@@ -137,11 +143,14 @@ def _request_scenes(given: Thresholds) -> dict[str, Scene]:
             _ended(many, given.max_error_rate / 2),
             _ended(little, 1.0),
         ),
-        "HighLatencyP95": Scene(
-            _lasting(many, given.max_p95_seconds * 4),
-            _lasting(many, given.max_p95_seconds / 4),
-            _lasting(little, given.max_p95_seconds * 4),
+        "StreamErrors": Scene(
+            _ended(many, min(1.0, given.max_stream_error_rate * 2), "stream_error"),
+            _ended(many, given.max_stream_error_rate / 2, "stream_error"),
+            _ended(little, 1.0, "stream_error"),
         ),
+        "HighLatencyP95": _slow(table.REQUEST_DURATION, given.max_p95_seconds, many, little),
+        "HighTtftP95": _slow(table.TIME_TO_FIRST_TOKEN, given.max_ttft_p95_seconds, many, little),
+        "HighTpotP95": _slow(table.TIME_PER_OUTPUT_TOKEN, given.max_tpot_p95_seconds, many, little),
         "CacheHitRateLow": Scene(
             _cached(cacheable, kept / 2), _cached(cacheable, (1 + kept) / 2), _cached(few, kept / 2)
         ),
@@ -157,7 +166,9 @@ def _level_scenes(given: Thresholds) -> dict[str, Scene]:
     size = f'{table.GPU_MEMORY_SIZE.name}{{instance="a",gpu="0"}}'
     kv, state = f"{table.KV_CACHE_USAGE.name}{{{_MODEL}}}", f'{table.MODEL_STATE.name}{{{_MODEL},state="failed"}}'
     store, up = f'{table.STORE_OPEN.name}{{purpose="cache"}}', 'up{job="podium",instance="a"}'
-    verdict = f'{table.ALERT_FIRING.name}{{rule="RetryOverflow",subject="gateway",severity="page"}}'
+    pod = 'up{job="podium",namespace="n",environment="blue"}'
+    scaled = dict.fromkeys((f'{gauge}{{namespace="n",environment="blue"}}' for gauge in GAUGES), 0.0)
+    left_out = table.MODELS_LEFT_OUT.name
     return {
         "EngineStalled": Scene({_progress(): 0.0}, {_progress(): 1.0}, kind="clock"),
         "KvCacheFull": levels({kv: (1 + given.max_kv_cache_ratio) / 2}, {kv: given.max_kv_cache_ratio / 2}),
@@ -170,16 +181,26 @@ def _level_scenes(given: Thresholds) -> dict[str, Scene]:
         "NoServers": levels({up: 0}, {up: 1}),
         "ModelLoadFailed": levels({state: 1}, {state: 0}),
         "StoreAway": levels({store: 1}, {store: 0}),
-        "RetryOverflow": levels({verdict: 1}, {verdict: 0}),
+        "RetryOverflow": levels({_verdict("RetryOverflow"): 1}, {_verdict("RetryOverflow"): 0}),
+        "NoHealthyServer": levels({_verdict("NoHealthyServer"): 1}, {_verdict("NoHealthyServer"): 0}),
+        "SeriesDropped": levels({left_out: 2}, {left_out: 0}),
+        "ScalerQueryEmpty": Scene({pod: 1}, {pod: 1, **scaled}, kind="gauge", ends=False),
         "AccountingBroken": levels(_accounts(7, 4, 2), _accounts(7, 5, 2)),
         "TokenAccountingBroken": levels(_tokens(7, 4, 1), _tokens(7, 5, 1)),
     }
 
 
-def _other_scenes() -> dict[str, Scene]:
+def _other_scenes(given: Thresholds) -> dict[str, Scene]:
     restarts = f"{table.WORKER_RESTARTS.name}{{{_MODEL}}}"
     lost = f'{table.WEBHOOK_DELIVERIES.name}{{receiver="1 hooks.example",result="given_up"}}'
+    refused, waiting = table.GATEWAY_REJECTIONS.name, table.ROLLOUT_WAITING_SINCE.name
+    xids = f'{table.GPU_XID_ERRORS.name}{{instance="a",gpu="0"}}'
     return {
+        "GatewayConfigRejected": Scene({refused: 1.0}, {refused: 0.0}),
+        "RolloutStuck": Scene(
+            {waiting: 0.0}, {waiting: 1.0}, kind="clock", lasts_seconds=given.rollout_waiting_seconds
+        ),
+        "GpuXid": Scene({xids: 1.0}, {xids: 0.0}),
         "WorkerRestarting": Scene({restarts: float(MOST_RESTARTS)}, {restarts: 0.0}),
         "WebhookFailing": Scene({lost: 1.0}, {lost: 0.0}),
         "ObjectiveNotMeasured": Scene(_ended(10, 0.0), _ended(10, 0.0)),
@@ -198,22 +219,28 @@ def _burning(given: Thresholds, factor: float) -> Scene:
     return Scene(broken, _ended(many, budget / 2), _ended(given.min_requests / 1000, 1.0), ends=False)
 
 
-def _ended(requests: float, bad: float) -> Series:
+def _ended(requests: float, bad: float, outcome: str = "server_error") -> Series:
     name = table.REQUESTS.name
     return {
         f'{name}{{{_MODEL},{_ROUTE},outcome="ok"}}': requests * (1 - bad),
-        f'{name}{{{_MODEL},{_ROUTE},outcome="server_error"}}': requests * bad,
+        f'{name}{{{_MODEL},{_ROUTE},outcome="{outcome}"}}': requests * bad,
         f'{name}{{{_MODEL},{_ROUTE},outcome="client_error"}}': requests,  # never counts
     }
 
 
-def _lasting(requests: float, seconds: float) -> Series:
-    metric = table.REQUEST_DURATION
+def _slow(metric: Metric, limit: float, many: float, little: float) -> Scene:
+    """Values above the limit, below it, and above it of hardly any requests."""
+    above = metric.buckets[-1] * 2 if limit * 4 > metric.buckets[-1] else limit * 4
+    return Scene(_lasting(metric, many, above), _lasting(metric, many, limit / 4), _lasting(metric, little, above))
+
+
+def _lasting(metric: Metric, requests: float, seconds: float) -> Series:
+    at = f"{_MODEL},{_ROUTE}" if "route" in metric.labels else _MODEL
     buckets = {
-        f'{metric.bucket}{{{_MODEL},{_ROUTE},le="{bound}"}}': requests if seconds <= float(bound) else 0.0
+        f'{metric.bucket}{{{at},le="{bound}"}}': requests if seconds <= float(bound) else 0.0
         for bound in (*(f"{float(edge)}" for edge in metric.buckets), "+Inf")
     }
-    return {**buckets, f"{metric.name}_count{{{_MODEL},{_ROUTE}}}": requests}
+    return {**buckets, f"{metric.name}_count{{{at}}}": requests}
 
 
 def _cached(requests: float, kept: float) -> Series:
@@ -241,6 +268,10 @@ def _tokens(sampled: int, delivered: int, discarded: int) -> Series:
         table.TOKENS_DISCARDED.name + at: discarded,
         table.TOKENS_UNREAD.name + at: sampled - 6,
     }
+
+
+def _verdict(rule: str) -> str:
+    return f'{table.ALERT_FIRING.name}{{rule="{rule}",subject="gateway",severity="page"}}'
 
 
 def _progress() -> str:

@@ -14,6 +14,7 @@ from podium.core.generation import Constraint
 from podium.engine.adapters.silence import silence_openvino
 from podium.engine.interface import Engine, LoadContext
 from podium.engine.one_shot import OneShotEngine, OneShotLoad
+from podium.engine.text2text import Text2TextPlan
 from podium.engine.tokenizer import Tokenizer
 
 
@@ -50,6 +51,9 @@ ADAPTERS = {
 ONE_SHOT_KINDS = frozenset({"openvino", "transformers", "echo"})
 """Engines with a module ``<kind>_one_shot`` beside the one that generates."""
 
+TEXT2TEXT_KINDS = frozenset({"transformers", "echo"})
+"""The same with a module ``<kind>_text2text``."""
+
 ConstraintCheck = Callable[[Constraint], None]
 """Returns, or raises ``InvalidRequest``."""
 
@@ -77,6 +81,16 @@ class OneShotAdapter(Protocol):
         """The tokenizer for inputs to this engine."""
 
 
+class Text2TextAdapter(Protocol):
+    """The same for encoder-decoders."""
+
+    def load_text2text(self, model_dir: Path, config: Any, context: LoadContext, plan: Text2TextPlan) -> Engine:
+        """Load the model; raises a ``ModelLoadError``."""
+
+    def tokenizer(self, folder: Path, chat_template: str | None) -> Tokenizer:
+        """The tokenizer for requests to this engine."""
+
+
 class _Module:
     """An adapter module, with what holds for those that do not say otherwise."""
 
@@ -88,6 +102,9 @@ class _Module:
 
     def load_one_shot(self, model_dir: Path, config: Any, context: LoadContext, load: OneShotLoad) -> OneShotEngine:
         return cast("OneShotEngine", self._module.load_one_shot(model_dir, config, context, load))
+
+    def load_text2text(self, model_dir: Path, config: Any, context: LoadContext, plan: Text2TextPlan) -> Engine:
+        return cast("Engine", self._module.load_text2text(model_dir, config, context, plan))
 
     def tokenizer(self, folder: Path, chat_template: str | None) -> Tokenizer:
         own = getattr(self._module, "tokenizer", None)
@@ -114,6 +131,13 @@ def load_one_shot_adapter(kind: str) -> OneShotAdapter:
     if kind not in ONE_SHOT_KINDS:
         raise UnsupportedArchitecture(f"The {kind} engine generates text only; serve this model with openvino.")
     return _imported(kind, f"{kind}_one_shot")
+
+
+def load_text2text_adapter(kind: str) -> Text2TextAdapter:
+    """The same for encoder-decoders. Raises ``UnsupportedArchitecture`` for an engine that has none."""
+    if kind not in TEXT2TEXT_KINDS:
+        raise UnsupportedArchitecture(f"The {kind} engine runs no encoder-decoder; serve this model with transformers.")
+    return _imported(kind, f"{kind}_text2text")
 
 
 def _imported(kind: str, module: str) -> _Module:

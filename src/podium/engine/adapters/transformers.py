@@ -46,7 +46,7 @@ def load(model_dir: Path, config: TransformersEngine, context: LoadContext) -> E
         facts=_facts(model, config, context, constrained=grammars is not None),
         vocabulary=vocabulary,
         grammars=grammars,
-        prefill_tokens=_CPU_PREFILL_TOKENS if model.device.type == "cpu" else _GPU_PREFILL_TOKENS,
+        prefill_tokens=prefill_tokens(model.device),
     )
 
 
@@ -68,6 +68,11 @@ def _torch() -> Any:
     import torch  # noqa: PLC0415  # heavy and optional
 
     return torch
+
+
+def prefill_tokens(device: torch.device) -> int:
+    """Prompt tokens of one step at most."""
+    return _CPU_PREFILL_TOKENS if device.type == "cpu" else _GPU_PREFILL_TOKENS
 
 
 def set_threads(threads: int) -> None:

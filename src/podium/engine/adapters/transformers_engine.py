@@ -7,7 +7,7 @@ no alternatives, seeds or penalties for each request, so the step loop here is P
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
@@ -26,6 +26,13 @@ _NOT_A_NUMBER = (
 _OUT_OF_MEMORY = ("engine_error", "No memory is left for this sequence; retry, or lower engine.max_batch_sequences.")
 
 
+class Begin(Protocol):
+    """How a submitted sequence becomes one that runs."""
+
+    def __call__(self, sequence: EngineSequence, *, token_limit: int, matcher: Matcher | None) -> Running:
+        """``token_limit``: the most tokens that it may have."""
+
+
 class TorchEngine:
     """The ``Engine`` of the transformers adapter. See ``podium.engine.interface``."""
 
@@ -37,12 +44,14 @@ class TorchEngine:
         vocabulary: int,
         grammars: Grammars | None,
         prefill_tokens: int,
+        begin: Begin = Running,
     ) -> None:
         self.facts = facts
         self._forward: Forward | None = forward
         self._vocabulary = vocabulary
         self._grammars = grammars
         self._prefill_tokens = prefill_tokens
+        self._begin_sequence = begin
         self._waiting: deque[Running] = deque()
         self._running: list[Running] = []
 
@@ -50,7 +59,8 @@ class TorchEngine:
         """See ``Engine``. Refuses an empty or too long prompt and token ids outside the vocabulary."""
         self._check(sequence)
         matcher = self._matcher(sequence)
-        self._waiting.append(Running(sequence, max_model_len=self.facts.max_model_len, matcher=matcher))
+        limit = min(sequence.max_tokens, self.facts.output_room(len(sequence.token_ids)))
+        self._waiting.append(self._begin_sequence(sequence, token_limit=limit, matcher=matcher))
 
     def abort(self, sequence_id: int) -> None:
         """See ``Engine``."""
@@ -180,7 +190,7 @@ class TorchEngine:
         if not sequence.token_ids:
             raise InvalidRequest("The prompt has no tokens; send at least one.", param="prompt")
         length, limit = len(sequence.token_ids), self.facts.max_model_len
-        if length > limit or (length == limit and sequence.max_tokens > 0):
+        if length > limit or (sequence.max_tokens > 0 and self.facts.output_room(length) <= 0):
             raise ContextLengthExceeded(
                 f"The prompt has {length} tokens and the model's context is {limit}; shorten the prompt.",
                 param="prompt",

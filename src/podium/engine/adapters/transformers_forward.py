@@ -195,7 +195,7 @@ def choose_forward(model: Any) -> Forward:
     except (TypeError, ValueError, AttributeError, IndexError, KeyError, RuntimeError) as error:
         _log.warning("the architecture does not batch (%s): decoding one sequence at a time", type(error).__name__)
         return SoloForward(model)
-    if not _agree(expected, given, bound=_rounding_bound(model)):
+    if not agree(expected, given, bound=rounding_bound(model)):
         _log.warning("batched logits differ from single ones: decoding one sequence at a time")
         return SoloForward(model)
     return BatchedForward(model)
@@ -210,13 +210,13 @@ def _probe(forward: Forward) -> torch.Tensor:
     return torch.stack([forward.decode([step + 2, step + 3]).float() for step in range(_PROBE_STEPS)])
 
 
-def _agree(expected: torch.Tensor, given: torch.Tensor, *, bound: float) -> bool:
+def agree(expected: torch.Tensor, given: torch.Tensor, *, bound: float) -> bool:
     """Whether the mean difference is rounding noise. A wrong mask moves logits by the order of their spread."""
     spread = expected.std().clamp(min=1e-6)
     return bool((expected - given).abs().mean() / spread < bound)
 
 
-def _rounding_bound(model: Any) -> float:
+def rounding_bound(model: Any) -> float:
     """0.1 % of the spread in f32, 5 % in 16 bits, where kernels that add in another order differ visibly."""
     return 1e-3 if model.dtype == torch.float32 else 5e-2
 

@@ -1,8 +1,8 @@
 """Changes to the logits of one sequence before a token is drawn.
 
 Order: repetition, frequency and presence penalties on the model's own logits, then the caller's bias,
-then the constraint, then ``min_tokens``. So a bias of -100 bans whatever the penalties say, and nothing
-leaves the grammar.
+then the constraint or the checkpoint's rules, then ``min_tokens``. So a bias of -100 bans whatever the
+penalties say, and nothing leaves the grammar.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ def is_adjusted(running: Running) -> bool:
         or sampling.logit_bias
         or running.matcher is not None
         or running.must_go_on
+        or running.rules is not None
     )
 
 
@@ -36,6 +37,8 @@ def adjust(logits: torch.Tensor, running: Running) -> torch.Tensor:
         row[token_id] += bias
     if running.matcher is not None:
         row.masked_fill_(~running.matcher.allowed(row.shape[0]).to(row.device), _BANNED)
+    if running.rules is not None:
+        row = running.rules.apply(row, running.generated)
     if running.must_go_on:
         _ban_unless_only_choice(row, running.sequence.stop_token_ids)
     return row
@@ -46,7 +49,7 @@ def _repetition(row: torch.Tensor, running: Running) -> None:
     penalty = running.sampling.repetition_penalty
     if penalty == 1.0:
         return
-    seen = torch.tensor(sorted({*running.sequence.token_ids, *running.generated}), device=row.device)
+    seen = torch.tensor(sorted({*running.read_ids, *running.generated}), device=row.device)
     values = row[seen]
     row[seen] = torch.where(values > 0, values / penalty, values * penalty)
 

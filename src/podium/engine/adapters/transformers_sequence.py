@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from typing import Protocol
 
 import torch
 
@@ -12,18 +14,41 @@ from podium.engine.adapters.transformers_forward import Prefill
 from podium.engine.interface import EngineSequence, RawLogprob
 
 
-class Running:
-    """A submitted sequence. Its random stream is its own, so the batch around it changes nothing."""
+class Rules(Protocol):
+    """What a checkpoint asks of all its answers. ``forces_end``: the last token that there may be ends the text."""
 
-    def __init__(self, sequence: EngineSequence, *, max_model_len: int, matcher: Matcher | None = None) -> None:
+    forces_end: bool
+
+    def apply(self, logits: torch.Tensor, generated: Sequence[int]) -> torch.Tensor:
+        """The logits of the token that follows ``generated``, shape (vocabulary,), with what may not come at -inf."""
+
+
+class Running:
+    """A submitted sequence. Its random stream is its own, so the batch around it changes nothing.
+
+    It may have ``token_limit`` tokens. ``read_ids`` are those that count as already said before the first one; None:
+    the prompt's.
+    """
+
+    def __init__(
+        self,
+        sequence: EngineSequence,
+        *,
+        token_limit: int,
+        matcher: Matcher | None = None,
+        read_ids: tuple[int, ...] | None = None,
+        rules: Rules | None = None,
+    ) -> None:
         self.sequence = sequence
         self.sampling = sequence.sampling
         self.matcher = matcher
+        self.read_ids = sequence.token_ids if read_ids is None else read_ids
+        self.rules = rules
         self.prefill = Prefill(sequence.token_ids)
         self.prompt_logprobs: list[RawLogprob] = []
         self.generated: list[int] = []
         self.counts: Counter[int] = Counter()
-        self._token_limit = min(sequence.max_tokens, max_model_len - len(sequence.token_ids))
+        self._token_limit = token_limit
         self._generator = torch.Generator()
         if sequence.sampling.seed is None:
             self._generator.seed()
@@ -56,6 +81,9 @@ class Running:
         self.counts[token_id] += 1
         if self.matcher is not None:
             self.matcher.consume(token_id)
+        is_last = len(self.generated) >= self._token_limit
+        if is_last and self.rules is not None and self.rules.forces_end:
+            return "length"
         if token_id in self.sequence.stop_token_ids or (self.matcher is not None and self.matcher.is_finished):
             return "stop"
-        return "length" if len(self.generated) >= self._token_limit else None
+        return "length" if is_last else None

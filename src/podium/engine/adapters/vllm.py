@@ -15,6 +15,7 @@ from podium.config.engine import VLLMEngine
 from podium.core.errors import MissingExtra, ModelLoadError, UnsupportedArchitecture
 from podium.engine.adapters.group_reaper import GroupReaper
 from podium.engine.adapters.vllm_environment import prepare_environment
+from podium.engine.adapters.vllm_parallel import FIRST, parallel_arguments
 from podium.engine.interface import Engine, LoadContext
 
 DTYPES = {"auto": "auto", "bf16": "bfloat16", "f16": "float16", "f32": "float32"}
@@ -37,7 +38,7 @@ def load(model_dir: Path, config: VLLMEngine, context: LoadContext) -> Engine:
     # ends then, and what vLLM left behind with it.
     reaper = GroupReaper()
     try:
-        engine: Engine = running.VLLM(_arguments(model_dir, config, context), reaper)
+        engine: Engine = running.VLLM(arguments(model_dir, config, context), reaper)
     except (ValueError, RuntimeError, OSError, AssertionError, NotImplementedError, KeyError) as error:
         traceback.print_exc()
         raise _translated(error) from error
@@ -55,7 +56,8 @@ def _import_engine() -> Any:
         ) from error
 
 
-def _arguments(model_dir: Path, config: VLLMEngine, context: LoadContext) -> dict[str, Any]:
+def arguments(model_dir: Path, config: VLLMEngine, context: LoadContext) -> dict[str, Any]:
+    """``AsyncEngineArgs`` of the first or only node; imports vLLM."""
     return {
         "model": str(model_dir),
         "dtype": DTYPES[config.precision],
@@ -63,7 +65,7 @@ def _arguments(model_dir: Path, config: VLLMEngine, context: LoadContext) -> dic
         "max_num_seqs": config.max_batch_sequences,
         "enable_prefix_caching": config.prefix_caching,
         "gpu_memory_utilization": config.gpu_memory_ratio,
-        "tensor_parallel_size": config.tensor_parallel,
+        **parallel_arguments(config, FIRST),
         "enforce_eager": config.eager,
         "trust_remote_code": context.trust_remote_code,
         "load_format": "safetensors",  # no unpickler is reachable

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import re
 import sys
 import time
@@ -103,10 +104,11 @@ async def _tokens(
         last = number == len(sizes) - 1
         text = " a" * size
         said: dict[str, Any] = {"delta": {"content": text}} if chat else {"text": text}
+        frame = _framed({"choices": [{"index": 0, **said, "finish_reason": "length" if last else None}]})
         truth.token_at.append(time.monotonic())
+        writer.write(frame)
         truth.frame_tokens.append(size)
         truth.tokens += size
-        _frame(writer, {"choices": [{"index": 0, **said, "finish_reason": "length" if last else None}]})
         await writer.drain()
 
 
@@ -136,8 +138,12 @@ def _close(truth: Truth, writer: asyncio.StreamWriter) -> None:
 
 
 def _frame(writer: asyncio.StreamWriter, event: dict[str, Any]) -> None:
+    writer.write(_framed(event))
+
+
+def _framed(event: dict[str, Any]) -> bytes:
     data = b"data: " + msgspec.json.encode({"object": "chunk", "model": "simulated", **event}) + b"\n\n"
-    writer.write(b"%x\r\n%b\r\n" % (len(data), data))
+    return b"%x\r\n%b\r\n" % (len(data), data)
 
 
 def _json_answer(status: int, value: object) -> bytes:
@@ -165,4 +171,6 @@ async def _serve(behaviour: Behaviour, log: Path, port: int) -> None:
 
 if __name__ == "__main__":
     wanted = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=Behaviour)
+    gc.freeze()
+    gc.disable()  # a collection would stand between a stamp and its bytes
     uvloop.run(_serve(wanted, Path(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) > 3 else 0))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from podium.api.app import create_app
-from podium.api.middleware.body_limit import BodyLimit
+from podium.api.middleware.body_limit import BodyLimit, Bounds
+from podium.api.refusals import BodyTimeout
 from podium.config.server import RequestLimits, Server
 from podium.core.errors import ClientDisconnected, PayloadTooLarge
 from support.asgi import Answer, Client, call, exchange, scope_of
@@ -132,3 +134,64 @@ def test_the_limit_holds_for_memory_not_only_for_the_verdict() -> None:
 def test_a_get_without_a_body_keeps_its_connection() -> None:
     answer = call(create_app(fake_backend()), "GET", "/version")
     assert "connection" not in answer.headers
+
+
+async def keep_pieces(pieces: list[bytes], receive: Receive) -> None:
+    while True:
+        message = await receive()
+        pieces.append(message["body"])
+        if not message["more_body"]:
+            return
+
+
+def upload(client: Client, headers: Sequence[tuple[str, str]], *, method: str = "POST", seconds: float = 30.0) -> Any:
+    """The pieces that an application gets, and what its ``receive`` raised."""
+    pieces: list[bytes] = []
+    uploads = {"/up": Bounds(10, seconds)}
+
+    async def app(_: Scope, receive: Receive, __: Send) -> None:
+        await keep_pieces(pieces, receive)
+
+    limited = BodyLimit(app, max_bytes=4, max_seconds=30.0, uploads=uploads)
+    answer = asyncio.run(exchange(limited, client, scope_of(method, "/up", headers)))
+    return pieces, answer.raised
+
+
+CHUNKED = (("transfer-encoding", "chunked"),)
+
+
+def test_an_upload_comes_piece_by_piece_within_bounds_of_its_own() -> None:
+    pieces, raised = upload(Client([b"12345", b"67890"]), CHUNKED)
+    assert (pieces, raised) == ([b"12345", b"67890"], None)
+
+
+def test_one_byte_more_than_an_upload_may_have_is_refused_while_it_arrives() -> None:
+    pieces, raised = upload(Client([b"12345", b"67890", b"1"]), CHUNKED)
+    assert isinstance(raised, PayloadTooLarge)
+    assert pieces == [b"12345", b"67890"]
+    assert isinstance(upload(Client([b"1"]), [("content-length", "11")])[1], PayloadTooLarge)
+
+
+def test_an_upload_that_trickles_past_its_time_is_408() -> None:
+    client = Client()
+
+    async def receive() -> Message:
+        await asyncio.sleep(0)
+        return {"type": "http.request", "body": b"", "more_body": True}
+
+    client.receive = receive  # type: ignore[method-assign]
+    assert isinstance(upload(client, CHUNKED, seconds=0.05)[1], BodyTimeout)
+
+
+def test_a_client_that_hangs_up_in_an_upload_leaves_no_end() -> None:
+    client = Client()
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    client.receive = receive  # type: ignore[method-assign]
+    assert isinstance(upload(client, CHUNKED)[1], ClientDisconnected)
+
+
+def test_other_methods_on_an_uploads_path_have_the_usual_bounds() -> None:
+    assert isinstance(upload(Client([b"12345"]), CHUNKED, method="PUT")[1], PayloadTooLarge)

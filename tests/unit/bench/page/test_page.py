@@ -53,6 +53,26 @@ def test_an_invalid_run_shows_its_reasons_and_no_figure() -> None:
         assert headline not in page
 
 
+def test_a_run_without_streams_says_that_its_token_times_are_not_defined() -> None:
+    whole = [
+        msgspec.structs.replace(one, first_token_at=None, first_output_at=None, token_at=[], frames=0)
+        for one in RECORDS
+    ]
+    plan = {**run_of(whole).plan, "target": {"streamed": False}}
+    page = render([replace(view(whole), result=msgspec.structs.replace(run_of(whole), plan=plan))])
+    assert page.count("not defined") == 4  # TTFT twice, TPOT, ITL
+    assert "end to end p95, from the planned time" in page
+    assert "TTFT p95" not in page
+
+
+def test_the_server_s_tokens_a_second_stand_beside_those_that_were_received() -> None:
+    samples = [msgspec.structs.replace(one, output_tokens=50.0 * number) for number, one in enumerate(SAMPLES)]
+    chart = over_time(view(samples=samples))[2]
+    assert [line.name for line in chart.lines] == ["received", "delivered, as the server says"]
+    assert chart.lines[1].ys == [50.0] * 31
+    assert chart.lines[1].xs[0] == pytest.approx(1.0)
+
+
 def test_an_invalid_run_among_others_has_no_figures_either() -> None:
     bad = run_with(invalid=[Invalidity(reason=Reason.NOT_STATIONARY, detail="TTFT rises")], output_throughput=777.0)
     page = render([view(), RunView(bad)])

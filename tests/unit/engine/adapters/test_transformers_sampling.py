@@ -39,7 +39,7 @@ def modules() -> Any:
 
 def _running(modules: Any, params: SamplingParams) -> Any:
     fields = {name: getattr(params, name) for name in ("temperature", "top_k", "top_p", "min_p", "seed")}
-    return modules[2].Running(sequence((1,), max_tokens=9, **fields), max_model_len=100)
+    return modules[2].Running(sequence((1,), max_tokens=9, **fields), token_limit=9)
 
 
 def _defined(logits: np.ndarray[Any, Any], params: SamplingParams, uniform: float) -> tuple[int, float]:

@@ -3,9 +3,11 @@
 import { Refused, ask, key, useKey } from "/page/api.js";
 import { element, say, show } from "/page/elements.js";
 import { bytes, clock, duration } from "/page/format.js";
+import { Gpus } from "/page/gpus.js";
 import { Panels, tiles } from "/page/panels.js";
+import { newest, slowest } from "/page/requests.js";
 import { Rollout, traffic } from "/page/rollout.js";
-import { alerts, banners, budget, past, replicas } from "/page/tables.js";
+import { alerts, banners, budget, models, past, replicas } from "/page/tables.js";
 
 const PERIOD_MS = 1000;
 const SPANS = { "5m": "5 min", "1h": "1 h", "24h": "24 h" };
@@ -15,6 +17,7 @@ const main = document.querySelector("main");
 const REST_ROUNDS = 5; // where no rollout ever ran, one is looked for every fifth time
 const view = { span: "5m", model: null, answeredAt: null, askedForKey: false, rest: 0 };
 const panels = new Panels(at("panels"));
+const gpus = new Gpus(at("gpus"));
 const rollout = new Rollout(at("rollout-body"), () => refresh());
 
 /** What `promise` gives, or the refusal; a refusal for want of a caller's rights concerns one part, not the page. */
@@ -62,10 +65,14 @@ function draw(told) {
   banners(at("firing"), at("problems"), told);
   tiles(at("tiles"), told, model);
   panels.update(told, model);
+  models(at("model-list"), told);
+  gpus.update(told);
   budget(at("budget"), told);
   replicas(at("replicas"), told);
   alerts(at("alerts"), told);
   past(at("past"), told);
+  slowest(at("slowest"), told);
+  newest(at("newest"), told);
   say(at("foot"), `History in ${bytes(told.kept_bytes)} of memory: the newest hour by the second, the newest day by ten seconds. Grey areas are times of which nothing is known.`);
 }
 

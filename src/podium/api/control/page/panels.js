@@ -65,6 +65,6 @@ export function tiles(node, dashboard, model) {
 
 const ago = (value) => (value % 60 === 0 || value > 3600 ? duration(value) : value < 90 ? `${value} s` : `${Number((value / 60).toPrecision(2))} min`);
 
-function stepLabel({ step_seconds: step, count }) {
+export function stepLabel({ step_seconds: step, count }) {
   return (at) => (at === count - 1 ? "now" : `−${ago((count - 1 - at) * step)}`);
 }

@@ -25,6 +25,29 @@ export function replicas(node, dashboard) {
     rows.length > 1 ? null : nothing("No replica is watched: the servers run elsewhere, and their metrics addresses are not configured (gateway.environments.NAME.metrics)."));
 }
 
+export function models(node, dashboard) {
+  const columns = [
+    { title: "Model" }, { title: "Replicas" }, { title: "Running", kind: "num", label: "running" }, { title: "Waiting", kind: "num", label: "waiting" },
+    { title: "KV in use", kind: "num", label: "KV in use" }, { title: "Memory", kind: "num", label: "memory" }, { title: "Tokens a second", kind: "num", label: "tokens/s" }, { title: "Workers replaced", kind: "num", label: "workers replaced" },
+  ];
+  const of = (value, limit) => (limit === null ? number(value) : `${number(value)} of ${number(limit)}`);
+  const rows = dashboard.models.map((one) => [
+    one.name, ready(one), of(newest(one.running), one.running_limit), of(newest(one.waiting), one.queue_limit),
+    percent(newest(one.kv_ratio)), bytes(newest(one.memory_bytes)), number(newest(one.output_tokens)), number(one.worker_restarts),
+  ]);
+  const left = dashboard.models_without_history;
+  show(node, rows.length ? table("Every model", columns, rows) : nothing("No model is configured."),
+    left.length ? nothing(`No room for the history of ${left.join(", ")}: they count in the totals.`) : null);
+}
+
+function ready({ replicas_ready: ready, replicas_failed: failed }) {
+  if (ready === null) return state("not known", "none");
+  if (failed) return state(`${number(ready)} ready, ${number(failed)} failed`, "bad");
+  return state(`${number(ready)} ready`, ready ? "good" : "warn");
+}
+
+const newest = (values) => values.at(-1) ?? null;
+
 export function budget(node, { budget: told }) {
   const columns = [{ title: "In the last" }, { title: "Requests", kind: "num", label: "requests" }, { title: "Bad", kind: "num", label: "bad" }, { title: "Burns", label: "burns", kind: "long" }];
   const rows = told.windows.map((one) => [duration(one.seconds), number(one.requests), percent(one.bad_ratio),

@@ -36,7 +36,7 @@ def _short_grace(graph: Graph) -> Iterator[Place]:
         if isinstance(grace, int) and grace < needed:
             yield (
                 workload.item,
-                "spec.template.spec.terminationGracePeriodSeconds",
+                f"{workload.path}.spec.terminationGracePeriodSeconds",
                 f"{grace} < preStop {hook:g} + longest stream {needed - hook:g}",
             )
 

@@ -50,7 +50,7 @@ def _unbounded(graph: Graph) -> Iterator[Place]:
     for workload in graph.workloads:
         for name, volume in workload.volumes.items():
             if "emptyDir" in volume and not at(volume, "emptyDir", "sizeLimit"):
-                yield workload.item, "spec.template.spec.volumes", f"emptyDir {name} has no sizeLimit"
+                yield workload.item, f"{workload.path}.spec.volumes", f"emptyDir {name} has no sizeLimit"
 
 
 def _hidden(graph: Graph) -> Iterator[Place]:

@@ -21,7 +21,8 @@ def _directions(policy: Item) -> set[str]:
     return {"Ingress", *(["Egress"] if policy.at("spec", "egress") is not None else [])}
 
 
-def _policies(graph: Graph, workload: Workload, direction: str) -> list[Item]:
+def policies(graph: Graph, workload: Workload, direction: str) -> list[Item]:
+    """The policies for what comes to its pods (`Ingress`) or goes from them (`Egress`)."""
     return [
         policy
         for policy in graph.of("NetworkPolicy")
@@ -33,9 +34,13 @@ def _policies(graph: Graph, workload: Workload, direction: str) -> list[Item]:
 
 def _no_default(graph: Graph) -> Iterator[Place]:
     for workload in graph.workloads:
-        open_ways = [way for way in ("Ingress", "Egress") if not _policies(graph, workload, way)]
+        open_ways = [way for way in ("Ingress", "Egress") if not policies(graph, workload, way)]
         if open_ways:
-            yield workload.item, "spec.template.metadata.labels", f"no policy for {' and '.join(open_ways)} of its pods"
+            yield (
+                workload.item,
+                f"{workload.path}.metadata.labels",
+                f"no policy for {' and '.join(open_ways)} of its pods",
+            )
 
 
 def _everything(graph: Graph) -> Iterator[Place]:
@@ -48,13 +53,13 @@ def _everything(graph: Graph) -> Iterator[Place]:
 
 def _no_names(graph: Graph) -> Iterator[Place]:
     for workload in graph.workloads:
-        rules = [rule for policy in _policies(graph, workload, "Egress") for rule in policy.entries("spec", "egress")]
+        rules = [rule for policy in policies(graph, workload, "Egress") for rule in policy.entries("spec", "egress")]
         if not rules:
             continue  # it calls nobody, or everybody
         allowed = {str(port.get("protocol", "TCP")) for rule in rules for port in _dns_ports(rule)}
         missing = [protocol for protocol in ("UDP", "TCP") if protocol not in allowed]
         if missing:
-            yield workload.item, "spec.template.metadata.labels", f"may not ask DNS over {' and '.join(missing)}"
+            yield workload.item, f"{workload.path}.metadata.labels", f"may not ask DNS over {' and '.join(missing)}"
 
 
 def _dns_ports(rule: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -109,12 +114,12 @@ def _needed(graph: Graph) -> Iterator[Place]:
             for s in graph.services_of(workload)
             for port in s.entries("spec", "ports")
         }
-        rules = [rule for policy in _policies(graph, workload, "Ingress") for rule in policy.entries("spec", "ingress")]
-        if not _policies(graph, workload, "Ingress"):
+        rules = [rule for policy in policies(graph, workload, "Ingress") for rule in policy.entries("spec", "ingress")]
+        if not policies(graph, workload, "Ingress"):
             continue
         for port in sorted(map(str, ports)):
             if not any(_admits(rule, port, workload) for rule in rules):
-                yield workload.item, "spec.template.metadata.labels", f"no policy lets anybody reach its port {port}"
+                yield workload.item, f"{workload.path}.metadata.labels", f"no policy lets anybody reach its port {port}"
 
 
 def _admits(rule: Mapping[str, Any], port: str, workload: Workload) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from podium.deploy.lint.finding import Place, Rule
 from podium.deploy.lint.graph import Graph, entries, matches
+from podium.deploy.lint.rules.mesh import proxy_ports
 
 
 def _service_target(graph: Graph) -> Iterator[Place]:
@@ -56,7 +57,7 @@ def _policy_port(graph: Graph) -> Iterator[Place]:
         for number, rule in enumerate(policy.entries("spec", "ingress")):
             for port in entries(rule.get("ports")):
                 declared = [c.declares(port.get("port")) for w in targets for c in w.serving]
-                if declared and not any(declared):
+                if declared and not any(declared) and not any(port.get("port") in proxy_ports(w) for w in targets):
                     yield policy, f"spec.ingress[{number}].ports", f"no selected pod declares port {port.get('port')}"
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from podium.deploy.lint.finding import Place, Rule
 from podium.deploy.lint.graph import Graph, Item, at, entries
@@ -12,6 +14,9 @@ from podium.deploy.lint.series import SERIES
 _NAME = re.compile(r"\b(podium_[a-z0-9_]+)\b")
 _RATE = re.compile(r"\b(?:rate|irate|increase)\s*\(\s*(podium_[a-z0-9_]+)")
 _TEXTS = re.compile(r'"[^"]*"|\'[^\']*\'')
+_VARIABLE = re.compile(r"\$__\w+|\$\{?\w+\}?")
+_JOB = re.compile(r'[{,]\s*job\s*=\s*"([^"]*)"')
+_DASHBOARD = "grafana_dashboard"
 _PAIRS = {")": "(", "}": "{", "]": "["}
 
 
@@ -25,6 +30,36 @@ def _queries(graph: Graph) -> Iterator[tuple[Item, str, str]]:
         for group in rules.entries("spec", "groups"):
             for rule in entries(group.get("rules")):
                 yield rules, f"spec.groups[{group.get('name')}]", str(at(rule, "expr"))
+    for item, path, board in _boards(graph):
+        for query in _targets(board):
+            yield item, path, query
+
+
+def _boards(graph: Graph) -> Iterator[tuple[Item, str, Any]]:
+    """Dashboards, as Grafana's sidecar finds them; None for one that is no JSON."""
+    for config in graph.of("ConfigMap"):
+        if _DASHBOARD not in config.mapping("metadata", "labels"):
+            continue
+        for name, text in config.mapping("data").items():
+            try:
+                yield config, f"data.{name}", json.loads(str(text))
+            except (ValueError, RecursionError):
+                yield config, f"data.{name}", None
+
+
+def _targets(board: Any) -> Iterator[str]:
+    """The queries of its panels, those within rows too, as PromQL without Grafana's own variables."""
+    for panel in entries(at(board, "panels")):
+        for target in entries(panel.get("targets")):
+            if target.get("expr") is not None:
+                yield _VARIABLE.sub("5m", str(target["expr"]))
+        yield from _targets(panel)
+
+
+def _no_board(graph: Graph) -> Iterator[Place]:
+    for item, path, board in _boards(graph):
+        if not any(_targets(board)):
+            yield item, path, "no JSON of a dashboard with queries"
 
 
 def _unknown(graph: Graph) -> Iterator[Place]:
@@ -74,6 +109,15 @@ def _labels(graph: Graph) -> Iterator[Place]:
             yield item, path, "asks for the label environment, which no monitor brings"
 
 
+def _jobs(graph: Graph) -> Iterator[Place]:
+    """The operator names a job after the namespace and the name of a PodMonitor. Jobs of other things are theirs."""
+    names = {monitor.name: f"{monitor.namespace}/{monitor.name}" for monitor in graph.of("PodMonitor")}
+    for item, path, query in _queries(graph):
+        for job in _JOB.findall(query):
+            if job.rpartition("/")[2] in names and job not in names.values():
+                yield item, path, f"asks for the job {job}, and its scrapes have {names[job.rpartition('/')[2]]}"
+
+
 RULES = (
     Rule("query-series", "error", "A query for a series that does not exist returns nothing, which looks like no load.",
          "Use a name from docs/reference or /metrics.", _unknown),
@@ -83,4 +127,8 @@ RULES = (
          "Close what was opened.", _broken),
     Rule("query-label", "error", "The selector matches no series: a scaler with it never scales.",
          "Add the relabelling to the monitor, or leave the label out.", _labels),
+    Rule("query-job", "error", "An alert on a job that no scrape has can never fire, or fires for ever.",
+         "Name the job as the operator does: namespace/name of the PodMonitor.", _jobs),
+    Rule("query-dashboard", "warning", "Grafana's sidecar takes the file and shows nothing.",
+         "Export the dashboard as JSON, with its panels.", _no_board),
 )  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from podium.deploy.lint.finding import Place, Rule
-from podium.deploy.lint.graph import Container, Graph, Workload, at
+from podium.deploy.lint.graph import Container, Graph, Workload, at, entries, number
 from podium.deploy.quantity import parse_quantity
 
 _NEEDED = ("cpu", "memory", "ephemeral-storage")
@@ -77,15 +77,58 @@ def _volumes(graph: Graph) -> Iterator[Place]:
             if known and sum(sizes) >= sum(known) + (not in_memory):
                 where = "memory" if in_memory else "disk"
                 text = f"emptyDirs on {where} may hold {sum(sizes):.0f} bytes, the containers {sum(known):.0f}"
-                yield workload.item, "spec.template.spec.volumes", text
+                yield workload.item, f"{workload.path}.spec.volumes", text
+
+
+def gpus(graph: Graph, workload: Workload, container: Container) -> int:
+    """How many GPUs a container has, by its limits and by its claims; a claim that is made elsewhere counts one."""
+    counted = [number(amount) for name, amount in _amounts(container, "limits").items() if _is_gpu(name)]
+    used = [claim.get("name") for claim in entries(at(container.value, "resources", "claims"))]
+    for claim in entries(workload.pod.get("resourceClaims")):
+        if claim.get("name") in used:
+            name = claim.get("resourceClaimTemplateName")
+            template = graph.find("ResourceClaimTemplate", name, workload.item.namespace)
+            requests = template.entries("spec", "spec", "devices", "requests") if template else []
+            counted += [number(at(request, "exactly", "count"), 1) for request in requests] or [1]
+    return sum(counted)
+
+
+def _is_gpu(name: str) -> bool:
+    return name.endswith("/gpu") or "/mig-" in name
 
 
 def _toleration(graph: Graph) -> Iterator[Place]:
-    for workload, _, path, _, limits in _each(graph):
-        gpus = [name for name in limits if name.endswith("/gpu") or "/mig-" in name]
-        tolerated = workload.pod.get("tolerations") or []
-        if gpus and not tolerated:
-            yield workload.item, f"{path}.limits", f"{gpus[0]} without a toleration"
+    for workload, container, path, _, limits in _each(graph):
+        names = [name for name in limits if _is_gpu(name)]
+        keys = [str(entry.get("key")) for entry in entries(workload.pod.get("tolerations"))]
+        tolerated = [key for key in keys if "/mig-" not in key]  # no taint: a slice's node has that of its GPUs
+        if names and not tolerated:
+            yield workload.item, f"{path}.limits", f"{names[0]} without a toleration of its node's taint"
+        elif not tolerated and gpus(graph, workload, container):
+            yield workload.item, f"{path}.claims", "a claim on devices without a toleration of their node's taint"
+
+
+def _claims(graph: Graph) -> Iterator[Place]:
+    for workload in graph.workloads:
+        known = set()
+        for claim in entries(workload.pod.get("resourceClaims")):
+            known.add(str(claim.get("name")))
+            template = claim.get("resourceClaimTemplateName")
+            there = graph.find("ResourceClaimTemplate", template, workload.item.namespace)
+            if template is not None and there is None:
+                text = f"no ResourceClaimTemplate {template} in this set"
+                yield workload.item, f"{workload.path}.spec.resourceClaims", text
+        used = set()
+        for container in workload.containers:
+            names = {str(claim.get("name")) for claim in entries(at(container.value, "resources", "claims"))}
+            used |= names
+            for name in sorted(names - known):
+                yield workload.item, f"{container.path}.resources.claims", f"the pod has no claim {name}"
+            if names and any(map(_is_gpu, _amounts(container, "limits"))):
+                yield workload.item, f"{container.path}.resources", "GPUs by a claim and by a resource too"
+        for name in sorted(known - used):
+            text = f"no container uses the claim {name}"
+            yield workload.item, f"{workload.path}.spec.resourceClaims", text
 
 
 RULES = (
@@ -130,5 +173,12 @@ RULES = (
         "GPU nodes are usually tainted, and the pod would be pending for ever.",
         "Tolerate the taint, such as nvidia.com/gpu, Exists, NoSchedule.",
         _toleration,
+    ),
+    Rule(
+        "resources-claim", "error",
+        "A claim that is not there keeps the pod from starting; one that nobody uses, or beside a resource, holds a "
+        "GPU that is idle.",
+        "Name a template of the set in resourceClaims, and the claim in resources.claims of a container, only there.",
+        _claims,
     ),
 )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from podium.deploy.lint.finding import Place, Rule
-from podium.deploy.lint.graph import Graph, at, mapping, matches, number
+from podium.deploy.lint.graph import GROUPS, Graph, at, mapping, matches, number
 from podium.deploy.lint.rules.probes import budget_seconds
 
 _DEFAULT_DEADLINE_SECONDS = 600
@@ -55,7 +55,7 @@ def _no_budget(graph: Graph) -> Iterator[Place]:
             budget.namespace == workload.item.namespace and matches(budget.at("spec", "selector"), workload.labels)
             for budget in budgets
         )
-        if workload.item.kind == "Deployment" and graph.most_pods(workload) > 1 and not covered:
+        if workload.item.kind in {"Deployment", GROUPS} and graph.most_pods(workload) > 1 and not covered:
             yield workload.item, "spec.replicas", f"{graph.most_pods(workload)} pods and no PodDisruptionBudget"
 
 
@@ -78,11 +78,8 @@ def _quota(graph: Graph) -> Iterator[Place]:
             wanted = 0
             for workload in graph.workloads:
                 per_pod = sum(number(at(c.value, "resources", "limits", resource)) for c in workload.serving)
-                surge = workload.item.at("spec", "strategy", "rollingUpdate", "maxSurge")
-                extra = surge if isinstance(surge, int) else 1
-                wanted += (
-                    per_pod * (graph.most_pods(workload) + extra) if workload.item.namespace == quota.namespace else 0
-                )
+                pods = graph.most_pods(workload) + workload.surge
+                wanted += per_pod * pods if workload.item.namespace == quota.namespace else 0
             if wanted > int(most):
                 yield quota, f"spec.hard.{name}", f"{most}, and pods with surge want {wanted}"
 

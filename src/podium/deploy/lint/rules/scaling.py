@@ -95,8 +95,24 @@ def _unscraped(graph: Graph) -> Iterator[Place]:
         asks = any(trigger.get("type") == "prometheus" for trigger in entries(scaler.at("spec", "triggers")))
         for workload in graph.workloads:
             covered = workload in monitored or bool(graph.of("ServiceMonitor"))
-            if asks and scaler in graph.scalers_of(workload) and not covered:
+            if asks and scaler in graph.scalers_of(workload) and not (covered or workload.follows):
                 yield scaler, "spec.triggers", f"no PodMonitor reads the pods of {workload.item}"
+
+
+def _unwatched(graph: Graph) -> Iterator[Place]:
+    """Only where there are rules in the set: whoever has none alerts elsewhere."""
+    alerts = [
+        "".join(str(at(rule, "expr")).split())
+        for rules in graph.of("PrometheusRule")
+        for group in rules.entries("spec", "groups")
+        for rule in entries(group.get("rules"))
+    ]
+    for scaler in graph.of("ScaledObject"):
+        for number, trigger in enumerate(scaler.entries("spec", "triggers")):
+            query = "".join(str(at(trigger, "metadata", "query")).split())
+            asks = trigger.get("type") == "prometheus"
+            if asks and alerts and not any(f"absent({query})" in alert for alert in alerts):
+                yield scaler, f"spec.triggers[{number}].metadata.query", "no alert says when it returns nothing"
 
 
 RULES = (
@@ -142,5 +158,11 @@ RULES = (
         "The metric that it asks for is never collected.",
         "Add a PodMonitor that selects these pods.",
         _unscraped,
+    ),
+    Rule(
+        "scaler-unwatched", "warning",
+        "A metric that goes missing freezes the number of pods, and nobody is told.",
+        "Add an alert on absent() of the scaler's own query.",
+        _unwatched,
     ),
 )  # fmt: skip

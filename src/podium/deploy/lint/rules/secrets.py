@@ -21,11 +21,16 @@ _OTHERS_BITS = 0o007
 _DEFAULT_MODE = 0o644
 
 
+def holds_credential(name: str, value: str) -> bool:
+    """Whether a variable has a key in it, by its name or by its looks. A path is none."""
+    return bool(_SECRET_TEXT.search(value) or (_SECRET_NAME.search(name) and value and not value.startswith("/")))
+
+
 def _written_out(graph: Graph) -> Iterator[Place]:
     for workload in graph.workloads:
         for container in workload.containers:
             for name, value in container.env.items():
-                if _SECRET_TEXT.search(value) or (_SECRET_NAME.search(name) and value and not value.startswith("/")):
+                if holds_credential(name, value):
                     yield workload.item, f"{container.path}.env", f"{name} holds a credential"
             line = [*words(container.value.get("command")), *words(container.value.get("args"))]
             if any(_SECRET_TEXT.search(str(word)) for word in line):
@@ -68,7 +73,7 @@ def _endpoints(monitor: Item) -> list[Mapping[str, Any]]:
 
 def _references(workload: Workload) -> Iterator[tuple[str, str, str, set[str]]]:
     for name, volume in workload.volumes.items():
-        path = f"spec.template.spec.volumes[{name}]"
+        path = f"{workload.path}.spec.volumes[{name}]"
         for kind, member, field in (("ConfigMap", "configMap", "name"), ("Secret", "secret", "secretName")):
             source = volume.get(member)
             if isinstance(source, Mapping) and not source.get("optional"):
@@ -100,7 +105,7 @@ def _readable(graph: Graph) -> Iterator[Place]:
             secret = volume.get("secret")
             mode = at(volume, "secret", "defaultMode")
             if isinstance(secret, Mapping) and (mode if isinstance(mode, int) else _DEFAULT_MODE) & _OTHERS_BITS:
-                yield workload.item, f"spec.template.spec.volumes[{name}]", "files that everybody in the pod may read"
+                yield workload.item, f"{workload.path}.spec.volumes[{name}]", "files that everybody in the pod may read"
 
 
 RULES = (

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from podium.deploy.lint.finding import Place, Rule
 from podium.deploy.lint.graph import Container, Graph, Workload, at, entries, words
 
-_POD = "spec.template.spec"
 _MAY_RETURN = {"NET_BIND_SERVICE"}
 
 
@@ -61,7 +60,7 @@ def _host(graph: Graph) -> Iterator[Place]:
     for workload in graph.workloads:
         for field in ("hostNetwork", "hostPID", "hostIPC"):
             if workload.pod.get(field):
-                yield workload.item, f"{_POD}.{field}", "shares it with the node"
+                yield workload.item, f"{workload.path}.spec.{field}", "shares it with the node"
     for workload, container in _each(graph):
         if any(port.get("hostPort") for port in entries(container.value.get("ports"))):
             yield workload.item, f"{container.path}.ports", "a port of the node"
@@ -75,9 +74,13 @@ def _token(graph: Graph) -> Iterator[Place]:
         if said is None and account is not None:
             said = account.at("automountServiceAccountToken")
         if said is not False:
-            yield workload.item, f"{_POD}.automountServiceAccountToken", "a token of the cluster is in the pod"
+            yield (
+                workload.item,
+                f"{workload.path}.spec.automountServiceAccountToken",
+                "a token of the cluster is in the pod",
+            )
         if str(name or "default") == "default":
-            yield workload.item, f"{_POD}.serviceAccountName", "uses the account of everybody"
+            yield workload.item, f"{workload.path}.spec.serviceAccountName", "uses the account of everybody"
 
 
 def _files(graph: Graph) -> Iterator[Place]:
@@ -86,7 +89,7 @@ def _files(graph: Graph) -> Iterator[Place]:
             name for name, volume in workload.volumes.items() if "persistentVolumeClaim" in volume or "spec" in volume
         ]
         if claims and at(workload.pod, "securityContext", "fsGroup") is None:
-            yield workload.item, f"{_POD}.securityContext.fsGroup", f"volume {claims[0]} belongs to root"
+            yield workload.item, f"{workload.path}.spec.securityContext.fsGroup", f"volume {claims[0]} belongs to root"
 
 
 def _namespace(graph: Graph) -> Iterator[Place]:

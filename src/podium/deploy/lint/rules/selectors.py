@@ -52,7 +52,7 @@ def _spread(graph: Graph) -> Iterator[Place]:
     for workload in graph.workloads:
         for number, rule in enumerate(entries(workload.pod.get("topologySpreadConstraints"))):
             if not matches(rule.get("labelSelector"), workload.labels):
-                path = f"spec.template.spec.topologySpreadConstraints[{number}].labelSelector"
+                path = f"{workload.path}.spec.topologySpreadConstraints[{number}].labelSelector"
                 yield workload.item, path, "does not mean its own pods"
 
 

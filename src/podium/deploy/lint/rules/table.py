@@ -5,6 +5,9 @@ from __future__ import annotations
 from podium.deploy.lint.finding import Rule
 from podium.deploy.lint.rules import (
     drain,
+    groups,
+    logging,
+    mesh,
     mounts,
     network,
     ports,
@@ -33,6 +36,9 @@ CLASSES: dict[str, tuple[Rule, ...]] = {
     "security": security.RULES,
     "rollout": rollout.RULES,
     "queries": queries.RULES,
+    "groups": groups.RULES,
+    "mesh": mesh.RULES,
+    "logging": logging.RULES,
 }
 """Rules by class, in the order of reading."""
 

@@ -1,0 +1,183 @@
+"""One batch in the hands of this process: its lines are asked, a few at a time, and each result is kept at once."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Generator
+
+import structlog
+
+from podium.batches.finishing import Finishing, ending_of, finalizing
+from podium.batches.judging import pause_before_again
+from podium.batches.keeper import BatchKeeper
+from podium.batches.lines import Line, check, read_lines
+from podium.batches.results import Answer, answered, line_id
+from podium.core.batch import Ending, Problem, Status, StoredBatch
+from podium.core.identity import Principal
+
+log = structlog.get_logger(__name__)
+
+Ask = Callable[[Principal, str, bytes, str], Awaitable[Answer]]
+"""Asks on behalf of a principal, whose rights are looked up anew: endpoint, body, request id."""
+LOOK_SECONDS = 0.5
+
+
+class _Over(Exception):
+    """The lines that still run are not wanted any more."""
+
+
+class BatchRun:
+    """Takes a batch from wherever it is to its end, or to a stop. ``slots`` bounds lines of all batches together.
+
+    ``stopping`` set: nothing new is asked, what runs is waited for. Cancelled: what runs is given up; it is asked
+    again by whoever takes the batch next.
+    """
+
+    def __init__(
+        self,
+        keeper: BatchKeeper,
+        ask: Ask,
+        batch: StoredBatch,
+        *,
+        body_bytes: int,
+        slots: asyncio.Semaphore,
+        stopping: asyncio.Event,
+    ) -> None:
+        self._keeper = keeper
+        self._ask = ask
+        self._batch = batch
+        self._body_bytes = body_bytes
+        self._slots = slots
+        self._stopping = stopping
+        self._resume_at = 0.0
+        self._turn = asyncio.Lock()
+        self._lines: Generator[Line, None, None] | None = None
+        self._done: set[int] = set()
+
+    async def run(self, *, may_ask: bool) -> None:
+        """Work until the batch has ended or a stop is asked for. Unless it ``may_ask``, it can only end."""
+        path = self._keeper.folder.content(self._batch.order.input_file_id)
+        if not path.exists():
+            gone = Problem("input_file_missing", "The input file is not in the server's folder any more.")
+            await self._change(lambda batch: _failed(batch, [gone], self._keeper.wall()))
+            return
+        ending = ending_of(self._batch, self._keeper.wall())
+        if ending is None and may_ask:
+            if not self._batch.validated:
+                await self._validate()
+            if not self._batch.ended:
+                ending = ending_of(self._batch, self._keeper.wall()) or await self._run_lines()
+        if ending is not None:
+            await self._finish(ending)
+
+    async def _validate(self) -> None:
+        settings, order = self._keeper.settings, self._batch.order
+        path = self._keeper.folder.content(order.input_file_id)
+        total, problems = await self._keeper.work(
+            lambda: check(path, order.endpoint, most_lines=settings.lines, body_bytes=self._body_bytes)
+        )
+        now = self._keeper.wall()
+        if problems:
+            await self._change(lambda batch: _failed(batch, problems, now))
+        else:
+            await self._change(lambda batch: _validated(batch, total, now))
+
+    async def _run_lines(self) -> Ending | None:
+        """How the batch ends; None after a stop."""
+        self._done = await self._keeper.work(self._keeper.batches.done, self._batch.id)
+        self._lines = lines = read_lines(self._keeper.folder.content(self._batch.order.input_file_id))
+        with contextlib.closing(lines), contextlib.suppress(_Over):
+            await self._ask_all()
+        current = await self._keeper.work(self._keeper.batches.find, None, self._batch.id)
+        if current is None:
+            return None
+        self._batch = current
+        return ending_of(current, self._keeper.wall())
+
+    async def _ask_all(self) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                watch = group.create_task(self._watch(), name=f"watch {self._batch.id}")
+                async with asyncio.TaskGroup() as asking:
+                    for number in range(self._keeper.settings.parallel):
+                        asking.create_task(self._ask_some(), name=f"{self._batch.id} {number}")
+                watch.cancel()
+        except BaseExceptionGroup as errors:
+            over, others = errors.split(_Over)
+            if over is None or others is not None:
+                raise
+            raise _Over from None
+
+    async def _watch(self) -> None:
+        """Raises ``_Over`` when the batch is cancelled or its time is over."""
+        while True:
+            current = await self._keeper.work(self._keeper.batches.find, None, self._batch.id)
+            if current is None or ending_of(current, self._keeper.wall()) is not None:
+                raise _Over
+            await asyncio.sleep(min(LOOK_SECONDS, max(0.01, current.expires_at - self._keeper.wall())))
+
+    async def _ask_some(self) -> None:
+        while (line := await self._next()) is not None:
+            answer = await self._answer(line)
+            if answer is None:
+                return
+            result = answered(self._batch.id, line, answer)
+            await self._keeper.work(self._keeper.batches.record, self._batch.id, result)
+
+    async def _next(self) -> Line | None:
+        async with self._turn:
+            return None if self._stopping.is_set() else await self._keeper.work(self._next_line)
+
+    def _next_line(self) -> Line | None:
+        return next((line for line in self._lines or () if line.number not in self._done), None)
+
+    async def _answer(self, line: Line) -> Answer | None:
+        """The answer that is the line's result; None when a stop comes before there is one."""
+        tries = 1
+        while await self._may_ask():
+            async with self._slots:
+                request_id = line_id(self._batch.id, line.number)
+                answer = await self._ask(self._batch.owner, self._batch.order.endpoint, line.body, request_id)
+            again = pause_before_again(answer, tries, self._keeper.settings.attempts)
+            if again is None:
+                return answer
+            seconds, tried = again
+            tries += tried
+            loop = asyncio.get_running_loop()
+            self._resume_at = max(self._resume_at, loop.time() + seconds)
+        return None
+
+    async def _may_ask(self) -> bool:
+        """Wait for the end of a pause; False when a stop comes first."""
+        loop = asyncio.get_running_loop()
+        while not self._stopping.is_set() and (left := self._resume_at - loop.time()) > 0:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), left)
+        return not self._stopping.is_set()
+
+    async def _finish(self, ending: Ending) -> None:
+        now = self._keeper.wall()
+        await self._change(lambda batch: finalizing(batch, ending, now))
+        ending = self._batch.ending or ending
+        finishing = Finishing(
+            self._keeper.folder, self._keeper.batches, self._keeper.settings.keep_seconds, self._keeper.wall
+        )
+        ended = await self._keeper.work(finishing.finish, self._batch, ending)
+        if ended is not None:
+            counts = {"total": ended.total, "completed": ended.completed, "failed": ended.failed}
+            log.info("batch ended", batch=ended.id, tenant=ended.tenant, status=ended.status, **counts)
+
+    async def _change(self, change: Callable[[StoredBatch], StoredBatch]) -> None:
+        changed = await self._keeper.work(self._keeper.batches.change, self._batch.id, change)
+        self._batch = changed or self._batch
+
+
+def _validated(batch: StoredBatch, total: int, now: float) -> StoredBatch:
+    """One that was cancelled meanwhile stays so."""
+    status: Status = "cancelling" if batch.status == "cancelling" else "in_progress"
+    return batch.at(status, now, validated=True, total=total)
+
+
+def _failed(batch: StoredBatch, problems: list[Problem], now: float) -> StoredBatch:
+    return batch.at("failed", now, problems=tuple(problems))

@@ -1,0 +1,64 @@
+"""The PrometheusRule: the rules of ``podium monitor export`` with the labels that scrapes have in a cluster."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from podium.deploy import places
+from podium.deploy.environments import PlannedEnvironment
+from podium.deploy.kubernetes.autoscaling import load_query
+from podium.deploy.kubernetes.manifest import Manifest, manifest
+from podium.deploy.plan import Plan
+from podium.deploy.prometheus.condition import Condition
+from podium.deploy.prometheus.conditions import conditions_of
+from podium.deploy.prometheus.files import RUNBOOKS, rule_groups
+from podium.deploy.prometheus.scrapes import INTERVAL
+from podium.telemetry.table import METRICS
+
+SCALER_BLIND = "ScalerQueryEmpty"
+_EMPTY_SECONDS = 300
+_UNSCRAPED = re.compile("|".join(rf"\b{metric.name}\b" for metric in METRICS if metric.owner == "monitor"))
+
+
+def prometheus_rules(plan: Plan) -> list[Manifest]:
+    """One object with the recorded ratios and the alerts, where Prometheus is told of the pods."""
+    return [_object(plan, places.APPLICATION, rule_groups(plan.settings, conditions(plan)))] if _wanted(plan) else []
+
+
+def scaler_rules(plan: Plan) -> list[Manifest]:
+    """One object with an alert for each scaler: a metric that is missing looks like no load."""
+    scaled = [each for each in plan.environments if each.replicas] if plan.scaled else []
+    if not (scaled and _wanted(plan)):
+        return []
+    rules = [_blind(plan, each).rule(RUNBOOKS) for each in scaled]
+    spec = {"groups": [{"name": "podium-scalers", "interval": INTERVAL, "rules": rules}]}
+    return [_object(plan, f"{places.APPLICATION}-scalers", spec)]
+
+
+def conditions(plan: Plan) -> list[Condition]:
+    """Every alert whose series are scraped there: the controller's own page is on loopback, and is not."""
+    found = conditions_of(plan.settings.monitor, job=f"{plan.namespace}/{places.APPLICATION}")
+    return [each for each in found if not _UNSCRAPED.search(each.query)]
+
+
+def _wanted(plan: Plan) -> bool:
+    return plan.monitored and plan.settings.deploy.rules
+
+
+def _object(plan: Plan, name: str, spec: dict[str, Any]) -> Manifest:
+    labels = plan.settings.deploy.monitoring_labels
+    return manifest("monitoring.coreos.com/v1", "PrometheusRule", name, plan.namespace, labels=labels, spec=spec)
+
+
+def _blind(plan: Plan, environment: PlannedEnvironment) -> Condition:
+    return Condition(
+        SCALER_BLIND,
+        "page",
+        load_query(plan.namespace, environment.name),
+        "",
+        f"The scaler of {environment.name} sees no metric, and does not scale.",
+        for_seconds=_EMPTY_SECONDS,
+        labels={"environment": environment.name},
+        absent=True,
+    )
