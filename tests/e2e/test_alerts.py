@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import httpx
@@ -94,7 +95,7 @@ def test_a_frozen_replica_is_told_once_though_the_controller_is_killed_meanwhile
     until("it is back, and fires as before", lambda: firing(stack) == before, seconds=60)
     replica.resume()
     for rule in ("ReplicaDown", "NoHealthyServer"):
-        until("it is well again", lambda rule=rule: told(receiver, rule, "resolved"), seconds=120)
+        until("it is well again", partial(told, receiver, rule, "resolved"), seconds=120)
         (begun,), (ended,) = (told(receiver, rule, status) for status in ("firing", "resolved"))
         assert begun["startsAt"] == ended["startsAt"]
 

@@ -57,7 +57,7 @@ class FarReplica:
     def page(self, path: str) -> bytes:
         """What it says at a path."""
         if path == "/metrics":
-            return self._metrics.exposition()
+            return self._metrics.exposition().body
         return NO_REQUESTS if path == "/requests/recent" else b"{}"
 
     def _gpus(self) -> list[GpuReading]:

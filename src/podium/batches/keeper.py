@@ -95,7 +95,7 @@ class BatchKeeper:
         return file, self._pieces(self.folder.content(file.id))
 
     async def _pieces(self, path: Path) -> AsyncIterator[bytes]:
-        with await self.work(path.open, "rb") as file:
+        with await self.work(lambda: path.open("rb")) as file:
             while piece := await self.work(file.read, _PIECE_BYTES):
                 yield piece
 

@@ -94,11 +94,15 @@ def test_a_rollout_waits_since_it_was_held_or_since_its_traffic_should_be_gone()
     facts = PlaneFacts(discovery, history, clock=lambda: 100.0)
     assert (facts.gateway_rejections, facts.rollout_waiting_since) == (2, None)
     history.state = RolloutState(phase=Phase.HELD, held_from=Phase.OBSERVING, phase_since=40.0)
-    assert facts.rollout_waiting_since == 40.0
+    assert _waits_since(facts) == 40.0
     history.state = RolloutState(phase=Phase.ABORTING, deadline=130.0)
-    assert facts.rollout_waiting_since is None
+    assert _waits_since(facts) is None
     history.state = RolloutState(phase=Phase.ABORTING, deadline=70.0)
-    assert facts.rollout_waiting_since == 70.0
+    assert _waits_since(facts) == 70.0
+
+
+def _waits_since(facts: PlaneFacts) -> float | None:
+    return facts.rollout_waiting_since
 
 
 def test_each_webhook_is_a_receiver(tmp_path: Path) -> None:

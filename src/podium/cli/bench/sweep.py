@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -79,12 +80,8 @@ def sweep(
     given: dict[str, Any] = locals()
     loads = _loads(rates, concurrencies)
     base = _settings(model, config)
-    varied = dict(_varied(text) for text in vary or [])
-    if replicas is not None:
-        stable = Settings.model_validate(base).gateway.stable_name
-        varied[f"gateway.environments.{stable}.replicas"] = [int(n) for n in _numbers(replicas, "--replicas")]
     serve = LocalStack if gateway or replicas is not None else LocalServer
-    points = grid(varied)
+    points = grid(_all_varied(vary or [], replicas, base))
     for changes in points:
         _check(changed(base, changes), changes)
     folder = folder_for(out, "sweep")
@@ -99,23 +96,35 @@ def sweep(
         results.append((point, measured))
         output.note(f"{len(results)}: {_words(point.changes)}, {point.load or point.refused}")
 
-    interrupted = False
-    try:
-        run_sweep(Bench(folder, sys.argv), plan, base, points, every, told, serve)
-    except KeyboardInterrupt:
-        interrupted = True
+    bench = Bench(folder, sys.argv)
+    interrupted = _is_interrupted(lambda: run_sweep(bench, plan, base, points, every, told, serve))
     found = [point for point, _ in results]
     (folder / _FILE).write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
     if as_json:
         output.document(found)
     else:
-        output.table(
-            ["configuration", "load", "", "answered/s", "tokens/s", "TTFT p95", "run"], [_row(*r) for r in results]
-        )
+        output.table(_COLUMNS, [_row(*r) for r in results])
         output.note(f"pictures: podium bench report {folder}")
     if interrupted:
         return ExitCode.INTERRUPTED
     return ExitCode.OK if all(m is not None and m.result.valid for _, m in results) else ExitCode.INVALID_RUN
+
+
+def _is_interrupted(work: Callable[[], object]) -> bool:
+    """Whether Ctrl-C ended ``work``."""
+    try:
+        work()
+    except KeyboardInterrupt:
+        return True
+    return False
+
+
+def _all_varied(vary: list[str], replicas: str | None, base: dict[str, Any]) -> dict[str, list[Any]]:
+    found = dict(_varied(text) for text in vary)
+    if replicas is not None:
+        stable = Settings.model_validate(base).gateway.stable_name
+        found[f"gateway.environments.{stable}.replicas"] = [int(n) for n in _numbers(replicas, "--replicas")]
+    return found
 
 
 def _loads(rates: str | None, concurrencies: str | None) -> list[Load]:
