@@ -44,6 +44,7 @@ async def test_a_folder_is_recognised_converted_once_and_served_with_the_referen
     reference = SentenceReference(folder)
     expected = reference.embed([reference.token_ids(text) for text in TEXTS], "mean", normalize=True)
     assert np.abs(embedded.vectors - expected).max() < 1e-3
+    assert (embedded.vectors * expected).sum(axis=1).min() >= 0.9999  # cosines: both have length 1
     assert embedded.prompt_tokens == sum(len(reference.token_ids(text)) for text in TEXTS)
 
 

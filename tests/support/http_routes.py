@@ -12,7 +12,8 @@ METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE")
 _EXAMPLES = {
     "{model_name:path}": "demo",
     "{model_name:model}": "demo",
-    "{model_id:path}": "demo",
+    "{model_name:hf}": "demo",
+    "{model_id:card}": "demo",
     "{name}": "start.js",
     "{file_id}": "demo",
     "{batch_id}": "demo",

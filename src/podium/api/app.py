@@ -6,10 +6,14 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
-from podium.api import cloud, docs, health, metrics, requests
+from podium.api import cloud, docs, health, hf_chat, metrics, requests
 from podium.api.anthropic import messages
 from podium.api.application import Application, within
 from podium.api.backend import Backend
+from podium.api.hugging_face import generation as hf_generation
+from podium.api.hugging_face import model as hf_model
+from podium.api.hugging_face import scores as hf_scores
+from podium.api.hugging_face import vectors as hf_vectors
 from podium.api.inference import generate as inference_generate
 from podium.api.inference import infer, metadata, repository
 from podium.api.locality import Locality
@@ -22,6 +26,7 @@ from podium.api.middleware.drain import Drain
 from podium.api.middleware.error_funnel import ErrorFunnel
 from podium.api.middleware.header_limit import HeaderLimit
 from podium.api.middleware.host import HostCheck
+from podium.api.middleware.path_alias import PathAlias
 from podium.api.middleware.request_id import RequestId
 from podium.api.middleware.security_headers import SecurityHeaders
 from podium.api.native import cache, generate, usage, version
@@ -54,6 +59,11 @@ _ROUTERS = (
     ollama_generate.router,
     ollama_embed.router,
     ollama_models.router,
+    hf_generation.router,
+    hf_vectors.router,
+    hf_scores.router,
+    hf_chat.router,
+    hf_model.router,
     rerank.router,
     classify.router,
     token_classification.router,
@@ -99,10 +109,11 @@ _GZIP_LEVEL = 4  # a third of the time of 9 for a few per cent of size
 def create_app(backend: Backend) -> Application:
     """The ASGI application of the traffic port.
 
-    Every request passes, from outside in: request id, log line and observer, security headers, CORS
-    (if origins are configured), gzip (never for event streams), limits on the arriving body, facts of the
-    answer (cache and quotas; outside of the funnel, so that refusals have them too), error funnel, host
-    check, header limits, authentication (which attaches the principal), drain. All of it is pure ASGI.
+    Every request passes, from outside in: other paths of routes (if configured), request id, log line and
+    observer, security headers, CORS (if origins are configured), gzip (never for event streams), limits on
+    the arriving body, facts of the answer (cache and quotas; outside of the funnel, so that refusals have
+    them too), error funnel, host check, header limits, authentication (which attaches the principal), drain.
+    All of it is pure ASGI.
     """
     app = bare_app(backend, title="Podium")
     for router in _ROUTERS:
@@ -135,7 +146,8 @@ def bare_app(backend: Backend, *, title: str) -> Application:
 
 def _middleware(backend: Backend, labels: RouteLabels) -> list[Middleware]:
     server, limits = backend.server, backend.server.limits
-    outside = [
+    outside = [Middleware(PathAlias, server.path_aliases)] if server.path_aliases else []
+    outside += [
         Middleware(RequestId, backend.trace_ratio),
         Middleware(AccessLog, backend.observer, labels, backend.recent),
         Middleware(SecurityHeaders),

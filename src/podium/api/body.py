@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 from starlette.requests import Request
+from starlette.types import Receive
 
 from podium.api.record import record_of
 from podium.api.refusals import UnsupportedMediaType
@@ -15,6 +16,7 @@ from podium.protocols.wire import WireModel, ignored_members
 
 M = TypeVar("M", bound=WireModel)
 IGNORED_KEY = "podium.ignored"
+_DECODED_KEY = "podium.decoded"
 _UNION_TAGS = frozenset({"str", "int", "bool", "float", "none"})
 _UTF8 = frozenset({"", "utf-8", "utf8"})
 
@@ -25,11 +27,26 @@ async def read(request: Request, kind: type[M], *, max_depth: int) -> M:
     Raises UnsupportedMediaType, InvalidRequest (with the member at fault), and what the limits on
     arriving bytes raise. Unknown members are noted for the ``x-podium-ignored`` header.
     """
-    require_json(request)
-    text = await request.body()
-    record_of(request.scope).bytes_in = len(text)
-    body = decode_object(text, max_depth=max_depth)
-    return validate(request, kind, body)
+    return validate(request, kind, await read_object(request, max_depth=max_depth))
+
+
+async def read_object(request: Request, *, max_depth: int) -> dict[str, Any]:
+    """The request's body as it is, decoded once however often it is asked for. Raises as ``read`` does."""
+    decoded: dict[str, Any] | None = request.scope.get(_DECODED_KEY)
+    if decoded is None:
+        require_json(request)
+        text = await request.body()
+        record_of(request.scope).bytes_in = len(text)
+        decoded = request.scope[_DECODED_KEY] = decode_object(text, max_depth=max_depth)
+    return decoded
+
+
+def with_body(request: Request, body: dict[str, Any], receive: Receive | None = None) -> Request:
+    """A request like ``request`` whose decoded body is ``body``, for another route's endpoint.
+
+    ``receive`` is who tells of a client that hangs up; None is the one of ``request``, whose body has been read.
+    """
+    return Request({**request.scope, _DECODED_KEY: body}, receive or request.receive)
 
 
 async def read_optional(request: Request, kind: type[M], *, max_depth: int) -> M:

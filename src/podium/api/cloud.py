@@ -1,7 +1,7 @@
 """The routes that hosting platforms call.
 
-SageMaker's ``/ping`` and ``/invocations``, Azure ML's ``/score``, Vertex AI's ``/predict``. What they carry are
-requests of our other routes, told apart by their members.
+SageMaker's ``/ping`` and ``/invocations``, Azure ML's ``/score``, Vertex AI's ``/predict``, and the same of KServe's
+first protocol. What they carry are requests of our other routes, told apart by their members and the model's task.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from podium.api.answering import first_error
 from podium.api.backend import Backend
-from podium.api.body import read
+from podium.api.body import read, read_object, with_body
 from podium.api.context import backend_of
 from podium.api.direct_route import direct_router
 from podium.api.disconnect import stop_on_disconnect
@@ -27,9 +27,12 @@ from podium.api.openai.embeddings import embeddings
 from podium.api.openapi import operation
 from podium.api.principal import principal_of
 from podium.api.receive import receiving
-from podium.api.strict_json import decode_object
 from podium.api.tasks.classify import classify
+from podium.api.tasks.fill_mask import fill_mask
+from podium.api.tasks.question_answering import question_answering
 from podium.api.tasks.rerank import rerank
+from podium.api.tasks.token_classification import token_classification
+from podium.api.tasks.zero_shot import zero_shot
 from podium.api.visible_models import find_model
 from podium.core.errors import InvalidRequest, UnsupportedParameter
 from podium.protocols.cloud import InvocationRequest, PredictAnswer, PredictRequest
@@ -50,8 +53,15 @@ _BY_MEMBER: tuple[tuple[str, Endpoint], ...] = (
     ("messages", chat_completions),
     ("prompt", completions),
     ("query", rerank),
+    ("question", question_answering),
     ("input", embeddings),
 )
+_OF_INPUT: dict[str | None, Endpoint] = {
+    "classify": classify,
+    "zero_shot": zero_shot,
+    "token_classification": token_classification,
+    "fill_mask": fill_mask,
+}
 
 
 @router.get("/ping", **operation("Should requests be sent?", answer=dict[str, Any]))
@@ -65,10 +75,10 @@ async def ping(request: Request) -> Response:
 @router.post("/invocations", **_INVOKE)
 @router.post("/score", **_INVOKE)
 async def invocations(request: Request) -> Response:
-    """The answer of the route whose request it is: chat, completions, embeddings, classify or rerank."""
+    """The answer of the route whose request it is: chat, completions, embeddings, rerank or another task."""
     backend = backend_of(request)
     await read(request, InvocationRequest, max_depth=backend.server.limits.json_depth)
-    body = decode_object(await request.body(), max_depth=backend.server.limits.json_depth)
+    body = await read_object(request, max_depth=backend.server.limits.json_depth)
     return await _endpoint_for(request, backend, body)(request)
 
 
@@ -84,6 +94,26 @@ async def invocations(request: Request) -> Response:
 )
 async def predict(request: Request) -> Response:
     """All instances run together; if one fails, the call fails with its error."""
+    return await _predict_all(request, {})
+
+
+@router.post(
+    "/v1/models/{model_name:path}:predict",
+    **operation(
+        "Predict for instances, of the model in the path",
+        request=PredictRequest,
+        answer=PredictAnswer,
+        reserves=True,
+        example={"instances": [{"prompt": "The sea was", "max_tokens": 20}]},
+    ),
+)
+async def predict_of_model(request: Request, model_name: str) -> Response:
+    """As ``/predict``; no instance names another model."""
+    status = find_model(backend_of(request), principal_of(request.scope), model_name)
+    return await _predict_all(request, {"model": f"{status.name}@{status.version}"})
+
+
+async def _predict_all(request: Request, fixed: dict[str, Any]) -> Response:
     backend = backend_of(request)
     body = await read(request, PredictRequest, max_depth=backend.server.limits.json_depth)
     headers = ignored_headers(request)
@@ -92,7 +122,7 @@ async def predict(request: Request) -> Response:
             async with asyncio.TaskGroup() as group:
                 tasks = [
                     group.create_task(
-                        _predict_one(request, backend, {**(body.parameters or {}), **instance}),
+                        _predict_one(request, backend, {**(body.parameters or {}), **instance, **fixed}),
                         name=f"instance-{number}",
                     )
                     for number, instance in enumerate(body.instances)
@@ -103,7 +133,7 @@ async def predict(request: Request) -> Response:
 async def _predict_one(request: Request, backend: Backend, body: dict[str, Any]) -> Any:
     if body.get("stream"):
         raise UnsupportedParameter("`stream` is not possible here. Use /invocations.", param="stream")
-    own = Request(request.scope, receiving(msgspec.json.encode(body)))  # the call's watch sees a client that hangs up
+    own = with_body(request, body, receiving(b""))  # the call's watch sees a client that hangs up
     response = await _endpoint_for(request, backend, body)(own)
     return msgspec.json.decode(bytes(response.body))
 
@@ -116,5 +146,5 @@ def _endpoint_for(request: Request, backend: Backend, body: Mapping[str, Any]) -
         raise InvalidRequest(f"One of {members} is required: it tells what is asked for.", param="messages")
     if found is embeddings and isinstance(body.get("model"), str | None):
         status = find_model(backend, principal_of(request.scope), backend.model_name(body.get("model")))
-        return classify if status.task == "classify" else embeddings
+        return _OF_INPUT.get(status.task, embeddings)
     return found

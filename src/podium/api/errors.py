@@ -14,12 +14,12 @@ import msgspec
 from podium.api.refusals import MethodNotAllowed
 from podium.core.errors import PodiumError, RateLimited
 from podium.core.outcome import Outcome
-from podium.protocols import anthropic, inference, native, ollama, openai_answers
+from podium.protocols import anthropic, hugging_face, inference, native, ollama, openai_answers
 
 INTERNAL_MESSAGE = "The server failed on this request. Its log tells why, under the request id of this answer."
 
 
-Dialect = Literal["native", "openai", "anthropic", "ollama", "inference"]
+Dialect = Literal["native", "openai", "anthropic", "ollama", "inference", "hugging_face"]
 
 
 class OpenAIRow(NamedTuple):
@@ -136,6 +136,26 @@ _ANTHROPIC_TYPES = {
     529: "overloaded_error",
 }
 _FIRST_SERVER_STATUS = 500
+_BAD_REQUEST = 400
+_UNPROCESSABLE = 422
+
+HfErrorType = Literal["validation", "generation", "overloaded"]
+# The codes for which Hugging Face's clients have an exception of their own; others are told by their status.
+_HF_TYPES: dict[str, HfErrorType] = {
+    "invalid_request": "validation",
+    "context_length_exceeded": "validation",
+    "unsupported_parameter": "validation",
+    "unsupported_task": "validation",
+    "payload_too_large": "validation",
+    "rate_limit_exceeded": "overloaded",
+    "insufficient_quota": "overloaded",
+    "overloaded": "overloaded",
+    "internal_error": "generation",
+    "engine_error": "generation",
+    "engine_crashed": "generation",
+    "engine_stalled": "generation",
+    "deadline_exceeded": "generation",
+}
 
 _OUTCOMES: dict[str, Outcome] = {
     "invalid_api_key": "unauthorized",
@@ -162,6 +182,10 @@ def dialect_of(path: str) -> Dialect:
         return "anthropic"
     if path.startswith("/api/"):
         return "ollama"
+    if path.startswith("/v1/models/") and path.endswith(":predict"):
+        return "inference"
+    if path.startswith("/hf/"):
+        return "hugging_face"
     if path == "/v2" or (path.startswith("/v2/") and path != "/v2/rerank"):
         return "inference"
     return "openai" if path.startswith("/v1/") or path in _SHAPED_AS_OPENAI else "native"
@@ -170,7 +194,13 @@ def dialect_of(path: str) -> Dialect:
 def status_of(error: PodiumError, dialect: Dialect = "native") -> int:
     """HTTP status of ``error``."""
     status = NATIVE[error.code]
-    return _ANTHROPIC_STATUS.get(error.code, status) if dialect == "anthropic" else status
+    match dialect:
+        case "anthropic":
+            return _ANTHROPIC_STATUS.get(error.code, status)
+        case "hugging_face":
+            return _UNPROCESSABLE if _HF_TYPES.get(error.code) == "validation" and status == _BAD_REQUEST else status
+        case _:
+            return status
 
 
 def outcome_of(error: PodiumError) -> Outcome:
@@ -191,6 +221,8 @@ def body_of(error: PodiumError, dialect: Dialect, request_id: str) -> bytes:
             return msgspec.json.encode(ollama.ErrorAnswer(error.message))
         case "inference":
             return msgspec.json.encode(inference_answer(error))
+        case "hugging_face":
+            return msgspec.json.encode(hugging_face_answer(error))
         case "native":
             return msgspec.json.encode(native_answer(error, request_id))
 
@@ -214,6 +246,11 @@ def inference_answer(error: PodiumError) -> inference.ErrorAnswer:
     """``error`` in the Open Inference Protocol's shape; its clients look for the words on an unknown model."""
     unknown = "Request for unknown model. " if error.code == "model_not_found" else ""
     return inference.ErrorAnswer(unknown + error.message)
+
+
+def hugging_face_answer(error: PodiumError) -> hugging_face.HfError:
+    """``error`` in the shape of text-generation-inference."""
+    return hugging_face.HfError(error.message, _HF_TYPES.get(error.code))
 
 
 def native_answer(error: PodiumError, request_id: str) -> native.ErrorAnswer:

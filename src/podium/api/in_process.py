@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 from starlette.types import ASGIApp
 
 from podium.api.principal import act_for
@@ -13,6 +14,8 @@ from podium.api.receive import receiving
 from podium.core.identity import Principal
 
 Header = tuple[bytes, bytes]
+Piece = Callable[[bytes], Awaitable[None]]
+_OK = 200
 
 
 @dataclass
@@ -23,6 +26,13 @@ class LocalAnswer:
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
 
+    def error(self) -> str:
+        """The words of an error."""
+        try:
+            return str(msgspec.json.decode(self.body)["error"])
+        except (msgspec.DecodeError, KeyError, TypeError):
+            return "The server failed on this call."
+
 
 async def ask(
     app: ASGIApp,
@@ -31,12 +41,13 @@ async def ask(
     headers: Sequence[Header],
     body: bytes = b"",
     *,
+    piece: Piece | None = None,
     for_whom: Principal | None = None,
 ) -> LocalAnswer:
     """Everything on the way is as for a request from outside: authentication, limits, log, metrics, errors.
 
-    ``for_whom``: it has no credentials, and is asked in the background for somebody who was known earlier. Cancelling
-    is as if the client hung up.
+    ``piece`` takes the body of a good answer as it comes, instead of the answer. ``for_whom``: it has no credentials,
+    and is asked in the background for somebody who was known earlier. Cancelling is as if the client hung up.
     """
     answer = LocalAnswer()
 
@@ -44,6 +55,8 @@ async def ask(
         if message["type"] == "http.response.start":
             answer.status = message["status"]
             answer.headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in message["headers"]}
+        elif piece is not None and answer.status == _OK:
+            await piece(message.get("body", b""))
         else:
             answer.body += message.get("body", b"")
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Awaitable
+from typing import Protocol, TypeVar
 
 from starlette.requests import Request
 
 from podium.api.context import backend_of
+from podium.api.disconnect import stop_on_disconnect
 from podium.api.embedded import Embedded
 from podium.api.principal import principal_of
 from podium.api.record import record_of
 from podium.api.sampling import timeout_seconds
 from podium.api.standings import joined
+from podium.api.text_tasks import TaskResult
 from podium.core.errors import InvalidRequest
 from podium.core.generation import Usage
 from podium.core.one_shot import Input, OneShotRequest
 from podium.protocols.tasks import MAX_INPUTS, TaskUsage
+
+R = TypeVar("R", bound=TaskResult)
 
 
 class TaskBody(Protocol):
@@ -65,6 +70,23 @@ def one_shot_request(
         timeout_seconds=timeout_seconds(request, timeout),
         caller=principal_of(request.scope),
     )
+
+
+def check_pairs(inputs: int, labels: int, *, param: str = "candidate_labels") -> None:
+    """Raises InvalidRequest for more pairs of a text and a label than one request may hold."""
+    if inputs * labels > MAX_INPUTS:
+        raise InvalidRequest(
+            f"{inputs} inputs with {labels} labels are {inputs * labels} pairs; at most {MAX_INPUTS} are allowed.",
+            param=param,
+        )
+
+
+async def finished(request: Request, work: Awaitable[R]) -> R:
+    """What came of ``work``, which is put down; a client that hangs up cancels it (ClientDisconnected)."""
+    async with stop_on_disconnect(request.receive):
+        result = await work
+    note(request, result.computed)
+    return result
 
 
 def usage_of(computed: Embedded) -> TaskUsage:

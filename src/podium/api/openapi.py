@@ -14,6 +14,7 @@ from podium.protocols import (
     anthropic,
     batches,
     cloud,
+    hugging_face,
     inference,
     native,
     native_use,
@@ -47,6 +48,7 @@ _ERROR_NAMES: dict[Dialect, str] = {
     "anthropic": "AnthropicError",
     "ollama": "OllamaError",
     "inference": "InferenceError",
+    "hugging_face": "HuggingFaceError",
 }
 _REQUESTS: tuple[type[WireModel], ...] = (
     openai.ChatCompletionRequest,
@@ -66,6 +68,12 @@ _REQUESTS: tuple[type[WireModel], ...] = (
     ollama.OllamaChatRequest,
     ollama.OllamaEmbedRequest,
     ollama.OllamaShowRequest,
+    hugging_face.HfTaskRequest,
+    hugging_face.HfGenerateRequest,
+    hugging_face.HfEmbedRequest,
+    hugging_face.HfSimilarityRequest,
+    hugging_face.HfRerankRequest,
+    hugging_face.HfPredictRequest,
     cloud.InvocationRequest,
     cloud.PredictRequest,
     inference.InferRequest,
@@ -102,6 +110,11 @@ _ANSWERS = (
     ollama.OllamaModels,
     ollama.OllamaModel,
     ollama.OllamaVersion,
+    hugging_face.HfGenerated,
+    hugging_face.HfStreamed,
+    hugging_face.HfRank,
+    hugging_face.HfPrediction,
+    hugging_face.HfInfo,
     cloud.PredictAnswer,
     inference.InferServerMetadata,
     inference.InferModelMetadata,
@@ -268,9 +281,12 @@ def _add_errors(path: str, entry: dict[str, Any]) -> None:
             response["content"] = content
 
 
+_PLAIN: dict[Any, str] = {str: "string", float: "number", Any: ""}
+
+
 def _schema_of(answer: Any) -> dict[str, Any]:
-    if answer is str:
-        return {"type": "string"}
+    if answer in _PLAIN:
+        return {"type": _PLAIN[answer]} if answer is not Any else {}
     if get_origin(answer) is dict:
         return {"type": "object"}
     if get_origin(answer) is list:
@@ -285,6 +301,7 @@ def _component_schemas() -> dict[str, Any]:
     (_,), openai_error = msgspec.json.schema_components([openai_answers.ErrorBody], ref_template=template)
     (_,), native_error = msgspec.json.schema_components([native.ErrorBody], ref_template=template)
     (_,), anthropic_error = msgspec.json.schema_components([anthropic.ErrorBody], ref_template=template)
+    (_,), hf_error = msgspec.json.schema_components([hugging_face.HfError], ref_template=template)
     return {
         **requests["$defs"],
         **answers,
@@ -295,6 +312,7 @@ def _component_schemas() -> dict[str, Any]:
         ),
         _ERROR_NAMES["ollama"]: _wrapped({"type": "string"}),
         _ERROR_NAMES["inference"]: _wrapped({"type": "string"}),
+        _ERROR_NAMES["hugging_face"]: hf_error["HfError"],
     }
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
 from pydantic import Field
 
 from podium.config.frozen import Group
 
 MIB = 1024**2
+PlatformPath = Annotated[str, Field(pattern=r"^/[!-~]*$")]
+PlatformRoute = Literal["/ping", "/invocations", "/predict", "/score"]
 
 
 class RequestLimits(Group):
@@ -60,6 +64,10 @@ class Server(Group):
     cors_origins: tuple[str, ...] = Field((), description="Origins that browsers may call from; empty turns CORS off.")
     allowed_hosts: tuple[str, ...] = Field(
         (), description="Accepted Host names; empty accepts any well-formed one (the gateway checks)."
+    )
+    path_aliases: dict[PlatformPath, PlatformRoute] = Field(
+        {},
+        description="Further paths of the routes for hosting platforms, where a platform chooses them: path to route.",
     )
     gzip_minimum_bytes: int = Field(1024, ge=0, description="Smallest plain body to compress; streams never are.")
     memory_budget_bytes: int = Field(

@@ -15,6 +15,7 @@ from podium.config.describe import ENVIRONMENT_PREFIX, environment_name, leaves,
 from podium.config.document import read_document
 from podium.config.nearest import nearest_path
 from podium.config.origin import Origin, Steps
+from podium.config.platforms import platform_settings
 from podium.config.problems import explain
 from podium.config.settings import Settings
 from podium.core.errors import ConfigurationError
@@ -92,11 +93,13 @@ def load(
     """Read all sources and check them together.
 
     ``flags`` maps dotted paths to values, ``environ`` holds ``PODIUM__SECTION__FIELD`` variables (lists
-    and mappings as YAML), ``config_file`` None means ``./podium.yaml`` where there is one. Raises
-    ``ConfigurationError`` naming everything that is wrong, not only the first.
+    and mappings as YAML) and those of hosting platforms, ``config_file`` None means ``./podium.yaml`` where there is
+    one. Raises ``ConfigurationError`` naming everything that is wrong, not only the first.
     """
     gathered = _Gathered()
     file = _gather_file(gathered, config_file)
+    for said in platform_settings(environ, models_named="models" in gathered.tree):
+        gathered.put(said.path, said.value, Origin("environment", said.variable))
     for name, text in sorted(environ.items()):
         if name.startswith(ENVIRONMENT_PREFIX):
             _gather_variable(gathered, name, text)

@@ -13,16 +13,19 @@ MAX_INSTANCES = 64
 
 
 class InvocationRequest(WireModel):
-    """``POST /invocations`` and ``POST /score``: a request of OpenAI's or of a rerank route, told by its members."""
+    """``POST /invocations`` and ``POST /score``: a request of another route, told by its members."""
 
     messages: list[Any] | None = Field(None, description="Of `/v1/chat/completions`.")
     prompt: Any = Field(None, description="Of `/v1/completions`.")
-    input: Any = Field(None, description="Of `/v1/embeddings`, or of `/v1/classify` with a model that classifies.")
+    input: Any = Field(
+        None, description="Of the route of the model's task: `/v1/embeddings`, `/v1/classify`, `/v1/fill-mask`, …"
+    )
+    question: str | None = Field(None, description="Of `/v1/question-answering`, with `context`.")
     query: str | None = Field(None, description="Of `/v1/rerank`, with `documents`.")
 
 
 class PredictRequest(WireModel):
-    """``POST /predict``: several requests of that kind."""
+    """``POST /predict`` and ``POST /v1/models/{model}:predict``: several requests of that kind."""
 
     instances: list[dict[str, Any]] = Field(min_length=1, max_length=MAX_INSTANCES)
     parameters: dict[str, Any] | None = Field(None, description="Members of every instance that it does not have.")

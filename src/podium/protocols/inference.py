@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from pydantic import Field
 
 from podium.protocols.sampling import Count, SamplingMembers
+from podium.protocols.text_tasks import Names
 from podium.protocols.wire import WireModel
 
 MAX_TENSORS = 16
@@ -47,6 +48,34 @@ class InferSampling(SamplingMembers):
     """The parameters of an inference that generates."""
 
     max_tokens: Count | None = Field(None, description="Most new tokens.")
+
+
+class InferTaggingParameters(WireModel):
+    """The parameters of an inference that finds entities."""
+
+    aggregation_strategy: Literal["none", "simple", "first", "average", "max"] = "simple"
+    ignore_labels: Names = ("O",)
+
+
+class InferLabellingParameters(WireModel):
+    """The parameters of an inference that fits labels."""
+
+    hypothesis_template: str = Field("This example is {}.", min_length=2)
+    multi_label: bool = False
+
+
+class InferMaskParameters(WireModel):
+    """The parameters of an inference that fills masks."""
+
+    top_k: int = Field(5, ge=1, le=100)
+
+
+class InferAnsweringParameters(WireModel):
+    """The parameters of an inference that answers a question."""
+
+    top_k: int = Field(1, ge=1, le=100)
+    max_answer_len: int = Field(15, ge=1, le=512)
+    handle_impossible_answer: bool = False
 
 
 class InferGenerateRequest(InferSampling):

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from podium.api.app import create_app
+from podium.config.server import Server
 from podium.core.errors import EngineCrashed
 from support.asgi import Answer, call
 from support.http_doubles import WORDS, FakeClassifier, FakeDispatcher, FakeHealth, fake_backend
@@ -15,10 +16,18 @@ TEXT = "".join(WORDS)
 CHAT = {"messages": [{"role": "user", "content": "hi"}]}
 
 
-def ask(path: str, body: Any, dispatcher: FakeDispatcher | None = None, *, task: str = "generate") -> Answer:
+def ask(
+    path: str,
+    body: Any,
+    dispatcher: FakeDispatcher | None = None,
+    *,
+    task: str = "generate",
+    server: Server | None = None,
+) -> Answer:
+    server = server or Server()
     dispatcher = dispatcher or FakeDispatcher()
     dispatcher.models.statuses[0].task = task
-    backend = fake_backend(dispatcher=dispatcher, classifier=FakeClassifier(dispatcher.models))
+    backend = fake_backend(dispatcher=dispatcher, classifier=FakeClassifier(dispatcher.models), server=server)
     return call(create_app(backend), "POST", path, body)
 
 
@@ -30,6 +39,13 @@ def test_an_invocation_is_answered_as_the_route_would_whose_request_it_is(path: 
     assert ask(path, {"input": "hi"}, task="classify").json["labels"] == ["few", "many"]
     assert len(ask(path, {"query": "a", "documents": ["b", "c"]}, task="rerank").json["results"]) == 2
     assert ask(path, {**CHAT, "stream": True}).data[-1] == "[DONE]"
+    found = ask(path, {"input": "Anna sings"}, task="token_classification").json["data"][0]["entities"]
+    assert found[0]["word"] == "Anna"
+    assert "masks" in ask(path, {"input": "[MASK] sings"}, task="fill_mask").json["data"][0]
+    labels = {"input": "a", "candidate_labels": ["x", "y"]}
+    assert ask(path, labels, task="zero_shot").json["data"][0]["labels"] == ["x", "y"]
+    question = {"question": "Who?", "context": "Anna sings"}
+    assert ask(path, question, task="question_answering").json["answers"][0]["answer"] in question["context"]
 
 
 def test_instances_are_predicted_together_in_their_order() -> None:
@@ -37,6 +53,26 @@ def test_instances_are_predicted_together_in_their_order() -> None:
     first, second = ask("/predict", body).json["predictions"]
     assert first["choices"][0]["text"] == WORDS[0]
     assert second["choices"][0]["message"]["content"] == "".join(WORDS[:2])
+
+
+def test_a_platform_may_choose_the_paths() -> None:
+    aliases = {"/v1/endpoints/1/deployedModels/2": "/ping", "/v1/endpoints/1/deployedModels/2:predict": "/predict"}
+    server = Server(path_aliases=aliases)
+    body = {"instances": [{"prompt": "hi", "max_tokens": 1}]}
+    answer = ask("/v1/endpoints/1/deployedModels/2:predict", body, server=server)
+    assert answer.json["predictions"][0]["choices"][0]["text"] == WORDS[0]
+    wrong = ask("/v1/endpoints/1/deployedModels/2:predict", {"instances": []}, server=server)
+    assert wrong.json["error"]["param"] == "instances"
+    assert call(create_app(fake_backend(server=server)), "GET", "/v1/endpoints/1/deployedModels/2").status == 200
+
+
+def test_kserve_s_first_protocol_predicts_for_the_model_in_the_path() -> None:
+    dispatcher = FakeDispatcher()
+    body = {"instances": [{"prompt": "hi", "max_tokens": 1, "model": "other/model"}]}
+    assert ask("/v1/models/demo:predict", body, dispatcher).json["predictions"][0]["choices"][0]["text"] == WORDS[0]
+    assert [request.model for request in dispatcher.requests] == ["demo@1"]
+    unknown = ask("/v1/models/nope:predict", body)
+    assert (unknown.status, "No model has that name" in unknown.json["error"]) == (404, True)
 
 
 @pytest.mark.parametrize(

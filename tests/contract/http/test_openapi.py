@@ -31,6 +31,10 @@ GENERATING = [
     "/api/chat",
     "/v2/models/{model_name}/generate",
     "/v2/models/{model_name}/generate_stream",
+    "/hf/{model_name}",
+    "/hf/{model_name}/generate",
+    "/hf/{model_name}/generate_stream",
+    "/hf/{model_name}/v1/chat/completions",
 ]
 ANSWERING = [
     *(path for path in GENERATING if not path.endswith("_stream")),
@@ -46,6 +50,12 @@ ANSWERING = [
     "/v2/models/{model_name}",
     "/v2/models/{model_name}/infer",
     "/v2/repository/index",
+    "/v1/models/{model_name}:predict",
+    "/hf/{model_name}/embed",
+    "/hf/{model_name}/similarity",
+    "/hf/{model_name}/rerank",
+    "/hf/{model_name}/predict",
+    "/hf/{model_name}/info",
     "/v1/batches",
     "/v1/batches/{batch_id}",
     "/v1/files/{file_id}",
@@ -66,7 +76,7 @@ def references(value: Any) -> Iterator[str]:
 
 
 def test_every_route_but_the_pages_themselves_is_described() -> None:
-    described = {re.sub(r":(path|model)", "", route.path) for route in routes()} - {
+    described = {re.sub(r":(path|model|hf|card)\}", "}", route.path) for route in routes()} - {
         "/docs",
         "/docs/{name}",
         "/openapi.json",

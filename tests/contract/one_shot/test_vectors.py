@@ -66,7 +66,7 @@ def test_a_real_model_gives_the_numbers_of_the_reference(model: OneShotSubject, 
     vectors = model.engine.compute(ids(*batch))
     expected = reference.embed(batch, "mean", normalize=True)
     assert np.abs(vectors - expected).max() < 1e-3
-    assert cosines(vectors, expected).min() > 1 - 1e-3
+    assert cosines(vectors, expected).min() >= 0.9999
     near, far = vectors[0] @ vectors[1], vectors[0] @ vectors[2]
     assert near > 0.6
     assert far < 0.2

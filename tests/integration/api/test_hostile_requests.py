@@ -36,6 +36,7 @@ SHAPES = {
     "anthropic": ({"error", "type", "request_id"}, {"message", "type"}),
     "ollama": ({"error"}, set()),
     "inference": ({"error"}, set()),
+    "hugging_face": ({"error", "error_type"}, set()),
 }
 
 

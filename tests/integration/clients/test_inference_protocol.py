@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import queue
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import numpy as np
@@ -146,3 +148,122 @@ def test_text_is_generated_and_streamed(server: ServerProcess) -> None:
     events = [httpx.Response(200, content=line[6:]).json() for line in streamed.text.splitlines() if line]
     assert "".join(event["text_output"] for event in events) == "on"
     assert server.post("/v2/models/echo/generate", {"text_input": "a", "n": 2}).json()["error"].startswith("`n`")
+
+
+class Stream:
+    """One ``ModelStreamInfer`` call by Triton's client: what came of it, in order."""
+
+    def __init__(self, server: ServerProcess) -> None:
+        record = server.logged("listening")
+        assert record is not None
+        self.url = record["grpc"]
+        self.answers: queue.SimpleQueue[tuple[Any, Any]] = queue.SimpleQueue()
+
+    def __enter__(self) -> Self:
+        self.client = triton_grpc.InferenceServerClient(url=self.url)
+        self.client.start_stream(lambda result, error: self.answers.put((result, error)))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.client.stop_stream()
+        self.client.close()
+
+    def ask(self, text: str, request_id: str, model: str = "echo", **parameters: Any) -> None:
+        tensor = triton_grpc.InferInput("text_input", [1], "BYTES")
+        tensor.set_data_from_numpy(np.array([text.encode()], dtype=object))
+        self.client.async_stream_infer(
+            model, [tensor], request_id=request_id, parameters=parameters, enable_empty_final_response=True
+        )
+
+    def pieces(self) -> Iterator[tuple[str, str]]:
+        """(id, text) as they come, until one answer has its end."""
+        while True:
+            result, error = self.answers.get(timeout=30.0)
+            if error is not None:
+                raise error
+            response = result.get_response()
+            text = result.as_numpy("text_output")
+            yield response.id, "" if text is None else text[0].decode()
+            if response.parameters["triton_final_response"].bool_param:
+                return
+
+
+def test_a_text_comes_in_pieces_over_a_stream(server: ServerProcess) -> None:
+    with Stream(server) as stream:
+        stream.ask("größer", "a", max_tokens=20)
+        pieces = list(stream.pieces())
+        assert len(pieces) > 3
+        assert {request_id for request_id, _ in pieces} == {"a"}
+        assert "".join(text for _, text in pieces) == "größer"
+        stream.ask("once more", "b", max_tokens=4)
+        assert "".join(text for _, text in stream.pieces()) == "once"
+
+
+def test_several_texts_or_a_failure_are_one_answer_and_the_stream_goes_on(server: ServerProcess) -> None:
+    with Stream(server) as stream:
+        stream.client.async_stream_infer("echo", [prompts(triton_grpc)], parameters={"max_tokens": 30})
+        result, error = stream.answers.get(timeout=30.0)
+        assert error is None
+        assert [text.decode() for text in result.as_numpy("text_output")] == ["one two", "größer"]
+        for wrong in ({"model": "nope"}, {"temperature": 9.0}):
+            stream.ask("a", "c", **wrong)
+            with pytest.raises(InferenceServerException, match=r"unknown model|temperature"):
+                list(stream.pieces())
+        stream.ask("fine", "d", max_tokens=20)
+        assert "".join(text for _, text in stream.pieces()) == "fine"
+
+
+def test_a_stream_without_a_key_is_refused_in_each_answer() -> None:
+    with (
+        server_process(ECHO, server={"grpc_port": 0}, access={"anonymous": "never"}) as server,
+        Stream(server) as stream,
+    ):
+        stream.ask("a", "a")
+        with pytest.raises(InferenceServerException, match="key"):
+            list(stream.pieces())
+
+
+TASKS = ("token_classification", "zero_shot", "fill_mask", "question_answering")
+
+
+@pytest.fixture(scope="module")
+def finders() -> Iterator[ServerProcess]:
+    """A model of each task that finds something in texts, named like it; a mask is ``_`` there."""
+    models = [{"name": task, "source": "none", "task": task, "engine": "echo"} for task in TASKS]
+    with server_process(*models) as running:
+        yield running
+
+
+def found(server: ServerProcess, model: str, texts: dict[str, list[str]], **parameters: Any) -> Any:
+    """By Triton's client, from tensors that the model itself names."""
+    with triton_http.InferenceServerClient(url=server.traffic.removeprefix("http://")) as client:
+        wanted = [tensor["name"] for tensor in client.get_model_metadata(model)["inputs"]]
+        assert wanted == list(texts)
+        tensors = []
+        for name, values in texts.items():
+            tensor = triton_http.InferInput(name, [len(values)], "BYTES")
+            tensors.append(tensor.set_data_from_numpy(np.array([value.encode() for value in values], dtype=object)))
+        return client.infer(model, tensors, parameters=parameters)
+
+
+def test_what_is_found_in_texts_comes_as_json_in_a_tensor(finders: ServerProcess) -> None:
+    texts = ["Anna sings.", "So does Bob."]
+    entities = found(finders, "token_classification", {"text": texts}).as_numpy("entities")
+    own = finders.post("/v1/token-classification", {"model": "token_classification", "input": texts}).json()
+    assert [json.loads(row) for row in entities] == [row["entities"] for row in own["data"]]
+    fillings = found(finders, "fill_mask", {"text": ["a _ and a _", "_"]}, top_k=2).as_numpy("fillings")
+    assert [[len(mask) for mask in json.loads(row)] for row in fillings] == [[2, 2], [2]]
+    asked = {"question": ["Who sings?"], "context": ["Anna sings."]}
+    (answer,) = found(finders, "question_answering", asked).as_numpy("answers")
+    assert json.loads(answer)["answer"] in "Anna sings."
+
+
+def test_labels_of_the_caller_are_scored_in_their_order(finders: ServerProcess) -> None:
+    labels = ["sport", "money", "weather"]
+    answer = found(finders, "zero_shot", {"text": ["one", "two"], "candidate_labels": labels})
+    scores = answer.as_numpy("scores")
+    assert scores.shape == (2, 3)
+    best = [labels[column] for column in scores.argmax(axis=1)]
+    assert [label.decode() for label in answer.as_numpy("label")] == best
+    with pytest.raises(InferenceServerException, match="top_k"):
+        found(finders, "zero_shot", {"text": ["one"], "candidate_labels": labels}, top_k=1)

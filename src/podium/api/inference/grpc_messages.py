@@ -41,6 +41,7 @@ _MESSAGES = {
     "InferOutputTensor": f"{_TENSOR}|4 {_PARAMETERS}|5 contents InferTensorContents",
     "ModelInferResponse": f"1 model_name string|2 model_version string|3 id string|4 {_PARAMETERS}"
     "|5 outputs InferOutputTensor*|6 raw_output_contents bytes*",
+    "ModelStreamInferResponse": "1 error_message string|2 infer_response ModelInferResponse",
     "RepositoryIndexRequest": "1 repository_name string|2 ready bool",
     "ModelIndex": "1 name string|2 version string|3 state string|4 reason string",
     "RepositoryIndexResponse": "1 models ModelIndex*",

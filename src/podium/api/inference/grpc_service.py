@@ -6,7 +6,7 @@ to be written twice.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from types import TracebackType
 from typing import Any, Self
 
@@ -15,9 +15,10 @@ import grpc.aio
 import msgspec
 from starlette.types import ASGIApp
 
-from podium.api.in_process import Header, LocalAnswer, ask
+from podium.api.in_process import Header, LocalAnswer, Piece, ask
 from podium.api.inference.body import JSON_LENGTH
 from podium.api.inference.grpc_messages import MESSAGES, PACKAGE
+from podium.api.inference.grpc_stream import answer_stream
 from podium.api.inference.grpc_translate import infer_body, infer_message, model_path, repository_body
 from podium.core.errors import ConfigurationError, InvalidRequest
 
@@ -101,7 +102,12 @@ class _Methods:
             "RepositoryModelLoad": self._repository("load"),
             "RepositoryModelUnload": self._repository("unload"),
         }
-        return {
+        stream = grpc.stream_stream_rpc_method_handler(
+            self._infer_stream,
+            request_deserializer=MESSAGES["ModelInferRequest"].FromString,
+            response_serializer=MESSAGES["ModelStreamInferResponse"].SerializeToString,
+        )
+        return {"ModelStreamInfer": stream} | {
             name: grpc.unary_unary_rpc_method_handler(
                 method,
                 request_deserializer=MESSAGES[f"{name}Request"].FromString,
@@ -141,6 +147,14 @@ class _Methods:
         length = (JSON_LENGTH.encode(), b"%d" % len(head))
         return infer_message(await self._ask(context, "POST", path, head + raw, length))
 
+    async def _infer_stream(self, messages: AsyncIterator[Any], context: Context) -> None:
+        async def ask_app(path: str, head: bytes, raw: bytes | None, piece: Piece | None) -> LocalAnswer:
+            lengths = [] if raw is None else [(JSON_LENGTH.encode(), b"%d" % len(head))]
+            headers = [self._host, *_headers_of(context), *lengths]
+            return await ask(self._app, "POST", path, headers, head + (raw or b""), piece=piece)
+
+        await answer_stream(messages, ask_app, context.write)
+
     async def _index(self, message: Any, context: Context) -> Any:
         body = msgspec.json.encode({"ready": message.ready})
         answer = await self._ask(context, "POST", "/v2/repository/index", body)
@@ -178,8 +192,4 @@ def _headers_of(context: Context) -> list[Header]:
 async def _abort(context: Context, answer: LocalAnswer) -> None:
     passed_on = [(name, answer.headers[name]) for name in ("x-request-id", "retry-after") if name in answer.headers]
     context.set_trailing_metadata(tuple(passed_on))
-    try:
-        message = str(msgspec.json.decode(answer.body)["error"])
-    except (msgspec.DecodeError, KeyError, TypeError):
-        message = "The server failed on this call."
-    await context.abort(_CODES.get(answer.status, grpc.StatusCode.INTERNAL), message)
+    await context.abort(_CODES.get(answer.status, grpc.StatusCode.INTERNAL), answer.error())

@@ -24,7 +24,7 @@ def infer_body(message: Any) -> tuple[bytes, bytes]:
     inputs = [_input(one, raws[number] if raws else None) for number, one in enumerate(message.inputs)]
     body: dict[str, Any] = {
         "inputs": inputs,
-        "parameters": {**_parameters(message.parameters), "binary_data_output": True},
+        "parameters": {**parameters_in(message.parameters), "binary_data_output": True},
     }
     if message.id:
         body["id"] = message.id
@@ -43,7 +43,8 @@ def _input(given: Any, raw: bytes | None) -> dict[str, Any]:
         raise InvalidRequest("`contents` holds bytes that are no UTF-8 text.", param="inputs") from None
 
 
-def _parameters(given: Mapping[str, Any]) -> dict[str, Any]:
+def parameters_in(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters of a message by name."""
     return {name: value for name, one in given.items() if (value := _value(one)) is not None}
 
 

@@ -7,8 +7,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from podium.api.direct_route import direct_router
+from podium.api.inference.asked import Asked, parameters_of
 from podium.api.inference.body import JSON_LENGTH, read_tensors
-from podium.api.inference.computing import BY_TASK, Asked, parameters_of
+from podium.api.inference.computing import BY_TASK
 from podium.api.inference.metadata import find
 from podium.api.inference.signature import signature_of
 from podium.api.inference.tensors import encoded, texts_in

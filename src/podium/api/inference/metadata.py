@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -12,6 +11,7 @@ from podium.api.direct_route import direct_router
 from podium.api.inference.signature import signature_of
 from podium.api.json_answer import PRIVATE, JsonAnswer
 from podium.api.openapi import operation
+from podium.api.path_ends import register_name
 from podium.api.principal import principal_of
 from podium.api.visible_models import find_model, visible_models
 from podium.protocols.inference import InferModelMetadata, InferServerMetadata, InferState
@@ -21,21 +21,7 @@ EXTENSIONS = ["binary_tensor_data", "model_repository", "generate"]
 _VERSIONS = "/versions/"
 
 
-class _ModelConvertor(Convertor[str]):
-    """A model in a path that ends with it. What ends like a route of ours is that route, whatever the method."""
-
-    regex = "".join((".+", *(f"(?<!/{verb})" for verb in ("infer", "ready", "generate", "generate_stream"))))
-
-    def convert(self, value: str) -> str:
-        """As it is."""
-        return value
-
-    def to_string(self, value: str) -> str:
-        """As it is."""
-        return value
-
-
-register_url_convertor("model", _ModelConvertor())
+register_name("model", "/infer", "/ready", "/generate", "/generate_stream")
 
 
 @router.get("/v2", **operation("Describe the server", answer=InferServerMetadata))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from podium.api.backend import ModelStatus
-from podium.core.errors import ModelNotReady, UnsupportedTask
+from podium.core.errors import ModelNotReady
 from podium.protocols.inference import InferTensorMetadata
 
 _FREE = -1
@@ -33,16 +33,18 @@ SIGNATURES: dict[str, Signature] = {
     "text2text_generation": _WRITING,
     "embed": Signature((_texts("text"),), (_numbers("embedding", _FREE, _FREE),)),
     "classify": Signature((_texts("text"),), (_texts("label"), _numbers("probabilities", _FREE, _FREE))),
+    "token_classification": Signature((_texts("text"),), (_texts("entities"),)),
+    "zero_shot": Signature(
+        (_texts("text"), _texts("candidate_labels")), (_texts("label"), _numbers("scores", _FREE, _FREE))
+    ),
+    "fill_mask": Signature((_texts("text"),), (_texts("fillings"),)),
+    "question_answering": Signature((_texts("question", 1), _texts("context", 1)), (_texts("answers"),)),
     "rerank": Signature((_texts("query", 1), _texts("documents")), (_numbers("score", _FREE),)),
 }
 
 
 def signature_of(status: ModelStatus) -> Signature:
-    """The tensors of a model. Raises ModelNotReady while its task is unknown, UnsupportedTask where it has none."""
+    """The tensors of a model. Raises ModelNotReady while its task is unknown."""
     if status.task is None:
         raise ModelNotReady("The model's task is not known before it is loaded.", param="model")
-    if status.task not in SIGNATURES:
-        raise UnsupportedTask(
-            f"Models of the task {status.task} have no tensors here; use their own route.", param="model"
-        )
     return SIGNATURES[status.task]

@@ -24,7 +24,7 @@ from podium.protocols.openai_answers import ChatCompletion, UsageBody
 
 router = direct_router(tags=["OpenAI"])
 
-_STREAM = (
+STREAM = (
     "`data:` events with `chat.completion.chunk` objects; the role and the first text come in one event. Then, if "
     "asked for, a chunk with the usage, then `data: [DONE]`. A call of a tool comes as its name, then its arguments in "
     "pieces. "
@@ -39,7 +39,7 @@ _STREAM = (
         request=ChatCompletionRequest,
         answer=ChatCompletion,
         generates=True,
-        stream=_STREAM,
+        stream=STREAM,
         example={"messages": [{"role": "user", "content": "Name three trees."}], "max_tokens": 40},
     ),
 )

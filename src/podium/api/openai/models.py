@@ -15,12 +15,14 @@ from podium.api.context import backend_of
 from podium.api.direct_route import direct_router
 from podium.api.json_answer import PRIVATE, JsonAnswer
 from podium.api.openapi import operation
+from podium.api.path_ends import register_name
 from podium.api.principal import principal_of
 from podium.api.visible_models import find_model, visible_models
 from podium.protocols.anthropic import ClaudeModel, ClaudeModelList
 from podium.protocols.openai_answers import ModelCard, ModelList
 
 router = direct_router(tags=["OpenAI"])
+register_name("card", ":predict")  # KServe's verb on the same path
 
 
 @router.get("/v1/models", **operation("List models", answer=ModelList))
@@ -35,7 +37,7 @@ async def list_models(request: Request) -> Response:
     return JsonAnswer(answer, headers=PRIVATE)
 
 
-@router.get("/v1/models/{model_id:path}", **operation("Describe a model", answer=ModelCard))
+@router.get("/v1/models/{model_id:card}", **operation("Describe a model", answer=ModelCard))
 async def get_model(request: Request, model_id: str) -> Response:
     """One model by name, alias or name@version."""
     status = find_model(backend_of(request), principal_of(request.scope), model_id)

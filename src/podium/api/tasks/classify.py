@@ -11,9 +11,8 @@ from podium.api.backend import Classified
 from podium.api.body import read
 from podium.api.context import backend_of
 from podium.api.direct_route import direct_router
-from podium.api.disconnect import stop_on_disconnect
 from podium.api.json_answer import JsonAnswer, ignored_headers
-from podium.api.one_shots import note, task_request, usage_of
+from podium.api.one_shots import finished, task_request, usage_of
 from podium.api.openapi import operation
 from podium.core.generation import TextPrompt
 from podium.core.one_shot import Input, PairPrompt
@@ -27,9 +26,7 @@ async def classify(request: Request) -> Response:
     """The likeliest label of each input, and the probability of all."""
     body = await read(request, ClassifyRequest, max_depth=backend_of(request).server.limits.json_depth)
     asked = task_request(request, body, tuple(map(_input, body.input)), param="input")
-    async with stop_on_disconnect(request.receive):
-        classified = await backend_of(request).classifier.classify(asked)
-    note(request, classified.computed)
+    classified = await finished(request, backend_of(request).classifier.classify(asked))
     answer = ClassifyAnswer(
         id=f"classify-{asked.id}",
         created=int(time.time()),

@@ -10,9 +10,8 @@ from starlette.responses import Response
 from podium.api.body import read
 from podium.api.context import backend_of
 from podium.api.direct_route import direct_router
-from podium.api.disconnect import stop_on_disconnect
 from podium.api.json_answer import JsonAnswer, ignored_headers
-from podium.api.one_shots import note, task_request, usage_of
+from podium.api.one_shots import finished, task_request, usage_of
 from podium.api.openapi import operation
 from podium.core.generation import TextPrompt
 from podium.core.task_answers import Filling
@@ -31,9 +30,7 @@ async def fill_mask(request: Request) -> Response:
     backend = backend_of(request)
     body = await read(request, FillMaskRequest, max_depth=backend.server.limits.json_depth)
     asked = task_request(request, body, tuple(map(TextPrompt, body.input)), param="input")
-    async with stop_on_disconnect(request.receive):
-        filled = await backend.text_tasks.mask_filler.fill(asked, body.top_k)
-    note(request, filled.computed)
+    filled = await finished(request, backend.text_tasks.mask_filler.fill(asked, body.top_k))
     answer = FillMaskAnswer(
         id=f"fill-mask-{asked.id}",
         created=int(time.time()),

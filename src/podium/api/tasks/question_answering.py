@@ -10,12 +10,12 @@ from starlette.responses import Response
 from podium.api.body import read
 from podium.api.context import backend_of
 from podium.api.direct_route import direct_router
-from podium.api.disconnect import stop_on_disconnect
+from podium.api.found import found_answers
 from podium.api.json_answer import JsonAnswer, ignored_headers
-from podium.api.one_shots import note, task_request, usage_of
+from podium.api.one_shots import finished, task_request, usage_of
 from podium.api.openapi import operation
 from podium.core.one_shot import WindowedPrompt
-from podium.protocols.text_tasks import AnswerSpan, QuestionAnsweringAnswer, QuestionAnsweringRequest
+from podium.protocols.text_tasks import QuestionAnsweringAnswer, QuestionAnsweringRequest
 
 router = direct_router(tags=["Tasks"])
 _EXAMPLE = {"question": "Where does Anna live?", "context": "Anna lives in Lisbon. Her brother lives in Porto."}
@@ -38,18 +38,17 @@ async def question_answering(request: Request) -> Response:
     body = await read(request, QuestionAnsweringRequest, max_depth=backend.server.limits.json_depth)
     window = WindowedPrompt(body.question, body.context, body.max_seq_len or _WINDOW_TOKENS, body.doc_stride)
     asked = task_request(request, body, (window,), param="context")
-    async with stop_on_disconnect(request.receive):
-        answered = await backend.text_tasks.question_answerer.answer(
+    answered = await finished(
+        request,
+        backend.text_tasks.question_answerer.answer(
             asked, top_k=body.top_k, most_tokens=body.max_answer_len, allow_none=body.handle_impossible_answer
-        )
-    note(request, answered.computed)
+        ),
+    )
     answer = QuestionAnsweringAnswer(
         id=f"answer-{asked.id}",
         created=int(time.time()),
         model=answered.computed.model,
-        answers=[
-            AnswerSpan(one.score, body.context[one.start : one.end], one.start, one.end) for one in answered.answers
-        ],
+        answers=found_answers(body.context, answered.answers),
         windows=answered.windows,
         usage=usage_of(answered.computed),
     )

@@ -9,9 +9,8 @@ from podium.api.backend import Classified
 from podium.api.body import read
 from podium.api.context import backend_of
 from podium.api.direct_route import direct_router
-from podium.api.disconnect import stop_on_disconnect
 from podium.api.json_answer import JsonAnswer, ignored_headers
-from podium.api.one_shots import note, task_request, usage_of
+from podium.api.one_shots import finished, task_request, usage_of
 from podium.api.openapi import operation
 from podium.core.one_shot import PairPrompt
 from podium.protocols.tasks import Document, Ranked, RerankAnswer, RerankRequest
@@ -25,9 +24,7 @@ async def rerank(request: Request) -> Response:
     body = await read(request, RerankRequest, max_depth=backend_of(request).server.limits.json_depth)
     pairs = tuple(PairPrompt(body.query, document) for document in body.documents)
     asked = task_request(request, body, pairs, param="documents")
-    async with stop_on_disconnect(request.receive):
-        classified = await backend_of(request).classifier.rank(asked)
-    note(request, classified.computed)
+    classified = await finished(request, backend_of(request).classifier.rank(asked))
     answer = RerankAnswer(
         id=f"rerank-{asked.id}",
         model=classified.computed.model,

@@ -10,14 +10,12 @@ from starlette.responses import Response
 from podium.api.body import read
 from podium.api.context import backend_of
 from podium.api.direct_route import direct_router
-from podium.api.disconnect import stop_on_disconnect
+from podium.api.found import found_entities
 from podium.api.json_answer import JsonAnswer, ignored_headers
-from podium.api.one_shots import note, task_request, usage_of
+from podium.api.one_shots import finished, task_request, usage_of
 from podium.api.openapi import operation
 from podium.core.generation import TextPrompt
-from podium.core.task_answers import Entity
 from podium.protocols.text_tasks import (
-    FoundEntity,
     TaggedInput,
     TokenClassificationAnswer,
     TokenClassificationRequest,
@@ -43,15 +41,11 @@ async def token_classification(request: Request) -> Response:
     body = await read(request, TokenClassificationRequest, max_depth=backend.server.limits.json_depth)
     asked = task_request(request, body, tuple(map(TextPrompt, body.input)), param="input")
     grouped = body.aggregation_strategy != "none"
-    async with stop_on_disconnect(request.receive):
-        tagged = await backend.text_tasks.token_classifier.tag(
-            asked, body.aggregation_strategy, frozenset(body.ignore_labels)
-        )
-    note(request, tagged.computed)
-    found = [
-        [_entity(text, one, grouped=grouped) for one in entities]
-        for text, entities in zip(body.input, tagged.entities, strict=True)
-    ]
+    tagged = await finished(
+        request,
+        backend.text_tasks.token_classifier.tag(asked, body.aggregation_strategy, frozenset(body.ignore_labels)),
+    )
+    found = found_entities(body.input, tagged.entities, grouped=grouped)
     answer = TokenClassificationAnswer(
         id=f"tokens-{asked.id}",
         created=int(time.time()),
@@ -61,9 +55,3 @@ async def token_classification(request: Request) -> Response:
         usage=usage_of(tagged.computed),
     )
     return JsonAnswer(answer, headers=ignored_headers(request))
-
-
-def _entity(text: str, entity: Entity, *, grouped: bool) -> FoundEntity:
-    word = text[entity.start : entity.end]
-    named = {"entity_group" if grouped else "entity": entity.label}
-    return FoundEntity(entity.score, word, entity.start, entity.end, **named)

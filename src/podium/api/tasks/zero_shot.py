@@ -10,13 +10,10 @@ from starlette.responses import Response
 from podium.api.body import read
 from podium.api.context import backend_of
 from podium.api.direct_route import direct_router
-from podium.api.disconnect import stop_on_disconnect
 from podium.api.json_answer import JsonAnswer, ignored_headers
-from podium.api.one_shots import note, task_request, usage_of
+from podium.api.one_shots import check_pairs, finished, task_request, usage_of
 from podium.api.openapi import operation
-from podium.core.errors import InvalidRequest
 from podium.core.generation import TextPrompt
-from podium.protocols.tasks import MAX_INPUTS
 from podium.protocols.text_tasks import FittingLabels, ZeroShotAnswer, ZeroShotRequest
 
 router = direct_router(tags=["Tasks"])
@@ -37,13 +34,14 @@ async def zero_shot(request: Request) -> Response:
     """For each input the labels, the best first."""
     backend = backend_of(request)
     body = await read(request, ZeroShotRequest, max_depth=backend.server.limits.json_depth)
-    _check_size(len(body.input), len(body.candidate_labels))
+    check_pairs(len(body.input), len(body.candidate_labels))
     asked = task_request(request, body, tuple(map(TextPrompt, body.input)), param="input")
-    async with stop_on_disconnect(request.receive):
-        labelled = await backend.text_tasks.zero_shot.label(
+    labelled = await finished(
+        request,
+        backend.text_tasks.zero_shot.label(
             asked, body.candidate_labels, body.hypothesis_template, multi_label=body.multi_label
-        )
-    note(request, labelled.computed)
+        ),
+    )
     answer = ZeroShotAnswer(
         id=f"zero-shot-{asked.id}",
         created=int(time.time()),
@@ -56,11 +54,3 @@ async def zero_shot(request: Request) -> Response:
         usage=usage_of(labelled.computed),
     )
     return JsonAnswer(answer, headers=ignored_headers(request))
-
-
-def _check_size(inputs: int, labels: int) -> None:
-    if inputs * labels > MAX_INPUTS:
-        raise InvalidRequest(
-            f"{inputs} inputs with {labels} labels are {inputs * labels} pairs; at most {MAX_INPUTS} are allowed.",
-            param="candidate_labels",
-        )
