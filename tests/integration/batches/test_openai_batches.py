@@ -224,8 +224,8 @@ def test_how_long_files_are_kept_is_what_was_asked_for(client: openai.OpenAI) ->
     )
     output = client.files.retrieve(finish(client, batch).output_file_id or "")
     assert (output.expires_at or 0) - output.created_at == 3600
-    wrongs: list[Any] = [{**hour, "seconds": 1}, {**hour, "anchor": "now"}]
-    for wrong in wrongs:
+    wishes: tuple[Any, ...] = ({**hour, "seconds": 1}, {**hour, "anchor": "now"})
+    for wrong in wishes:
         with pytest.raises(openai.BadRequestError) as refused:
             client.files.create(file=("a.jsonl", content), purpose="batch", expires_after=wrong)
         assert refused.value.param == "expires_after"
