@@ -25,13 +25,12 @@ def compose(
     """Render gateway, environments, Redis, Prometheus, Alertmanager and Grafana for one host or for a Swarm.
 
     On one host an environment has the servers of `gateway.environments`, in a Swarm those of `deploy.environments`.
-    What was rendered into DIR before is replaced; `secrets` and `files` in it are yours. Exit status 2 when it could
-    not work.
+    What was rendered into DIR before is replaced; `secrets` and `files` in it are yours, and `podium deploy secrets
+    --for compose --out DIR/secrets` makes the former. Exit status 2 when it could not work.
 
     \b
     Examples:
       podium deploy compose --out stack
-      podium deploy secrets --for compose --out stack/secrets
       docker compose -f stack/compose.yaml up -d
       podium deploy compose --swarm --out swarm --config podium.yaml
     """

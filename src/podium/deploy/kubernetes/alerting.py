@@ -37,9 +37,12 @@ def scaler_rules(plan: Plan) -> list[Manifest]:
 
 
 def conditions(plan: Plan) -> list[Condition]:
-    """Every alert whose series are scraped there: the controller's own page is on loopback, and is not."""
+    """Every alert whose series are scraped there: the controller's own page is on loopback, and is not.
+
+    Scalers have alerts of their own, on their very queries.
+    """
     found = conditions_of(plan.settings.monitor, job=f"{plan.namespace}/{places.APPLICATION}")
-    return [each for each in found if not _UNSCRAPED.search(each.query)]
+    return [each for each in found if each.name != SCALER_BLIND and not _UNSCRAPED.search(each.query)]
 
 
 def _wanted(plan: Plan) -> bool:
