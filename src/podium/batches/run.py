@@ -153,7 +153,8 @@ class BatchRun:
         loop = asyncio.get_running_loop()
         while not self._stopping.is_set() and (left := self._resume_at - loop.time()) > 0:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), left)
+                async with asyncio.timeout(left):  # wait_for would lose a cancellation that comes with the event
+                    await self._stopping.wait()
         return not self._stopping.is_set()
 
     async def _finish(self, ending: Ending) -> None:

@@ -73,7 +73,8 @@ class BatchRunner:
                 except Unavailable:  # logged where it was raised
                     pause = self._backoff.next_seconds()
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._woken.wait(), pause)
+                    async with asyncio.timeout(pause):  # wait_for would lose a cancellation that comes with the event
+                        await self._woken.wait()
 
     async def _take_some(self, group: asyncio.TaskGroup) -> None:
         room = self._keeper.settings.parallel - len(self._running)
@@ -125,7 +126,8 @@ class BatchRunner:
     async def _wait_a_little(self) -> None:
         """Before another try, here or elsewhere."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), 5.0)
+            async with asyncio.timeout(5.0):  # wait_for would lose a cancellation that comes with the event
+                await self._stopping.wait()
 
     async def _sweep_sometimes(self) -> None:
         now = asyncio.get_running_loop().time()

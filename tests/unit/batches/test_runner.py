@@ -290,3 +290,16 @@ async def test_a_result_that_is_there_stays(tmp_path: Path) -> None:
     again = await keeper.batch(ACME, batch.id)
     assert (again.completed, again.failed) == (1, 0)
     await keeper.aclose()
+
+
+@pytest.mark.parametrize("steps", range(5))
+def test_leaving_in_the_moment_of_new_work_ends_it(steps: int, tmp_path: Path) -> None:
+    @on_loop
+    async def scenario() -> None:
+        async with asyncio.timeout(5), running(tmp_path, Model()) as keeper:
+            await asyncio.sleep(0.05)  # now it waits for work
+            keeper.on_work()
+            for _ in range(steps):
+                await asyncio.sleep(0)
+
+    scenario()
