@@ -10,8 +10,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from podium.api.backend import Backend, RequestObserver
+from podium.api.backend import Backend
 from podium.api.batches import Batches
+from podium.api.observer import RequestObserver
 from podium.api.record import RequestRecord
 from podium.api.text_tasks import TextTasks
 from podium.config.access import Access

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 from starlette.requests import Request
 
-from podium.api.backend import Dispatcher, Generation
 from podium.api.disconnect import stop_on_disconnect
+from podium.api.generations import Dispatcher, Generation
 from podium.api.record import RequestRecord, record_of
 from podium.api.standings import joined
 from podium.api.tools import Call, collect

@@ -1,11 +1,11 @@
-"""What a one-shot model computed for a request, as an interface."""
+"""What a one-shot model computes for a request, as the HTTP surface needs it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Protocol
 
-from podium.core.one_shot import Vectors
+from podium.core.one_shot import OneShotRequest, Vectors
 from podium.core.standing import Standing
 
 
@@ -35,3 +35,10 @@ class Embedded(Protocol):
     @property
     def standings(self) -> Sequence[Standing]:
         """The caller's quotas after this request was admitted; empty where none apply."""
+
+
+class Embedder(Protocol):
+    """Takes embedding requests to models."""
+
+    async def embed(self, request: OneShotRequest, *, dimensions: int | None = None) -> Embedded:
+        """All vectors, or an error; cancelling the wait takes the rest out of the batch."""

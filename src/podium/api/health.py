@@ -11,12 +11,13 @@ import psutil
 from starlette.requests import Request
 from starlette.responses import Response
 
-from podium.api.backend import Backend, Health
+from podium.api.backend import Backend
 from podium.api.context import backend_of
 from podium.api.direct_route import direct_router
 from podium.api.json_answer import JsonAnswer
 from podium.api.openapi import operation
 from podium.api.principal import principal_of
+from podium.api.served_models import Health
 from podium.api.visible_models import visible_models
 from podium.protocols.native import HealthAnswer
 

@@ -19,9 +19,9 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from podium.api.answering import UNFINISHED, first_error, note_end, note_start
-from podium.api.backend import Generation
 from podium.api.disconnect import stop_on_disconnect
 from podium.api.errors import internal_error
+from podium.api.generations import Generation
 from podium.api.record import RequestRecord, record_of
 from podium.api.refusals import StalledReader
 from podium.api.trailers import send_trailer

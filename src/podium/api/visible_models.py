@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from podium.api.backend import Backend, ModelStatus
+from podium.api.backend import Backend
+from podium.api.served_models import ModelStatus
 from podium.core.errors import ModelNotFound
 from podium.core.identity import Principal
 

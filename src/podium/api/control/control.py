@@ -8,7 +8,7 @@ from typing import Protocol
 
 from starlette.requests import Request
 
-from podium.api.backend import Gatekeeper
+from podium.api.gatekeeper import Gatekeeper
 from podium.config.server import RequestLimits
 from podium.protocols.control import TrafficAnswer
 from podium.protocols.monitoring import AlertsAnswer, DashboardAnswer, MonitoringHealth, Span

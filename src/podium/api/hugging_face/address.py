@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from starlette.requests import Request
 
-from podium.api.backend import ModelStatus
 from podium.api.context import backend_of
 from podium.api.path_ends import register_name
 from podium.api.principal import principal_of
+from podium.api.served_models import ModelStatus
 from podium.api.visible_models import find_model
 from podium.core.errors import UnsupportedParameter
 

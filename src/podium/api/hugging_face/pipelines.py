@@ -12,8 +12,8 @@ import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
 
-from podium.api.backend import Classified
 from podium.api.body import read_object
+from podium.api.classified import Classified
 from podium.api.context import backend_of
 from podium.api.found import found_answers, found_entities
 from podium.api.hugging_face.address import model_at, name_of, refuse

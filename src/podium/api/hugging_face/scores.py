@@ -5,8 +5,8 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from podium.api.backend import Classified
 from podium.api.body import read
+from podium.api.classified import Classified
 from podium.api.context import backend_of
 from podium.api.direct_route import direct_router
 from podium.api.hugging_face.address import model_at, name_of

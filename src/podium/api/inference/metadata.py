@@ -5,7 +5,6 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from podium.api.backend import ModelStatus
 from podium.api.context import backend_of
 from podium.api.direct_route import direct_router
 from podium.api.inference.signature import signature_of
@@ -13,6 +12,7 @@ from podium.api.json_answer import PRIVATE, JsonAnswer
 from podium.api.openapi import operation
 from podium.api.path_ends import register_name
 from podium.api.principal import principal_of
+from podium.api.served_models import ModelStatus
 from podium.api.visible_models import find_model, visible_models
 from podium.protocols.inference import InferModelMetadata, InferServerMetadata, InferState
 

@@ -7,7 +7,6 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from podium.api.backend import ModelStatus
 from podium.api.context import backend_of
 from podium.api.direct_route import direct_router
 from podium.api.inference.body import read_members, read_tensors
@@ -15,6 +14,7 @@ from podium.api.inference.metadata import name_in
 from podium.api.json_answer import PRIVATE, JsonAnswer, ignored_headers
 from podium.api.openapi import operation
 from podium.api.principal import principal_of
+from podium.api.served_models import ModelStatus
 from podium.api.visible_models import check_permitted, visible_models
 from podium.core.errors import UnsupportedParameter
 from podium.protocols.inference import InferModelState, RepositoryIndexRequest, RepositoryRequest

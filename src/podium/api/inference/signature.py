@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from podium.api.backend import ModelStatus
+from podium.api.served_models import ModelStatus
 from podium.core.errors import ModelNotReady
 from podium.protocols.inference import InferTensorMetadata
 

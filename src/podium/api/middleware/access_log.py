@@ -8,7 +8,7 @@ from collections.abc import Callable
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from podium.api.backend import RequestObserver
+from podium.api.observer import RequestObserver
 from podium.api.principal import acts_for, known_principal
 from podium.api.recent_requests import RecentRequests
 from podium.api.record import RequestRecord, record_of

@@ -8,7 +8,7 @@ import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from podium.api import shadow
-from podium.api.backend import Gatekeeper
+from podium.api.gatekeeper import Gatekeeper
 from podium.api.principal import BACKGROUND_PRIORITY, acts_for, attach
 from podium.api.roles import PROBES, role_for
 from podium.core.errors import PermissionDenied

@@ -8,12 +8,12 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from podium.api.backend import CacheUse
 from podium.api.context import backend_of
 from podium.api.direct_route import direct_router
 from podium.api.json_answer import PRIVATE, JsonAnswer
 from podium.api.openapi import operation
 from podium.api.principal import principal_of
+from podium.api.response_cache import CacheUse
 from podium.api.visible_models import find_model
 from podium.core.standing import CacheStatus
 from podium.protocols.native_use import CacheCleared, CacheFigures, CacheStats

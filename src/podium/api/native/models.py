@@ -7,13 +7,13 @@ from collections import Counter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from podium.api.backend import ModelStatus
 from podium.api.body import read_optional
 from podium.api.context import backend_of
 from podium.api.direct_route import direct_router
 from podium.api.json_answer import PRIVATE, JsonAnswer, ignored_headers
 from podium.api.openapi import operation
 from podium.api.principal import principal_of
+from podium.api.served_models import ModelStatus
 from podium.api.visible_models import check_permitted, visible_models
 from podium.protocols.native import (
     LoadAnswer,

@@ -11,12 +11,12 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from podium.api.backend import UsageRow
 from podium.api.context import backend_of
 from podium.api.direct_route import direct_router
 from podium.api.json_answer import PRIVATE, JsonAnswer
 from podium.api.openapi import operation
 from podium.api.principal import principal_of
+from podium.api.usage import UsageRow
 from podium.core.errors import InvalidRequest, PermissionDenied
 from podium.core.identity import Principal
 from podium.protocols.native_use import UsageAnswer, UsageBy, UsageFigures, UsageGroup

@@ -5,7 +5,6 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from podium.api.backend import ModelStatus
 from podium.api.body import read
 from podium.api.context import backend_of
 from podium.api.direct_route import direct_router
@@ -14,6 +13,7 @@ from podium.api.ollama.lines import stamp
 from podium.api.ollama.translate import model_name
 from podium.api.openapi import operation
 from podium.api.principal import principal_of
+from podium.api.served_models import ModelStatus
 from podium.api.visible_models import find_model, visible_models
 from podium.protocols.ollama import (
     OllamaDetails,

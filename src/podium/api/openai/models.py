@@ -10,13 +10,13 @@ import datetime as dt
 from starlette.requests import Request
 from starlette.responses import Response
 
-from podium.api.backend import ModelStatus
 from podium.api.context import backend_of
 from podium.api.direct_route import direct_router
 from podium.api.json_answer import PRIVATE, JsonAnswer
 from podium.api.openapi import operation
 from podium.api.path_ends import register_name
 from podium.api.principal import principal_of
+from podium.api.served_models import ModelStatus
 from podium.api.visible_models import find_model, visible_models
 from podium.protocols.anthropic import ClaudeModel, ClaudeModelList
 from podium.protocols.openai_answers import ModelCard, ModelList
