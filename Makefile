@@ -42,8 +42,9 @@ $(VENV)/.stamp-dev: requirements/dev.lock $(VENV)/.stamp-base
 
 $(VENV_HF)/.stamp: requirements/hf.constraints requirements/hf-models.lock requirements/dev.lock requirements/build.lock pyproject.toml
 	test -x $(BIN_HF)/python || $(PYTHON) -m venv $(VENV_HF)
-	$(BIN_HF)/python $(PIP) --require-hashes -r requirements/dev.lock -r requirements/build.lock
+	$(BIN_HF)/python $(PIP) --require-hashes -r requirements/build.lock
 	$(BIN_HF)/python $(PIP) --no-build-isolation -c requirements/hf.constraints -e '.[hf]'
+	$(BIN_HF)/python $(PIP) --require-hashes -r requirements/dev.lock # last: OpenTelemetry's messages over those of xds-protos
 	$(BIN_HF)/python $(PIP) --require-hashes --no-deps -r requirements/hf-models.lock
 	@touch $@
 

@@ -43,10 +43,15 @@ def otlp_export(settings: Settings, version: str) -> OtlpExport | None:
         return None
     try:
         from podium.telemetry.otlp.export import OtlpExport, Sender  # noqa: PLC0415 - an extra, and 30 MB
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise ConfigurationError(
             "telemetry.otlp_endpoint is set and OpenTelemetry is not installed: pip install 'podium[otel]', or leave "
             "the address empty."
+        ) from error
+    except ImportError as error:
+        raise ConfigurationError(
+            "telemetry.otlp_endpoint is set and OpenTelemetry's messages were replaced by older ones of xds-protos, "
+            "which go to the same place: pip install --force-reinstall --no-deps opentelemetry-proto"
         ) from error
     server = settings.server
     sender = Sender(version, f"{socket.gethostname()}:{server.port}")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -87,11 +89,26 @@ def test_a_file_of_headers_that_is_none_stops_the_program(content: str, tmp_path
 
 
 def test_without_the_extra_the_error_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "podium.telemetry.otlp.export", None)
+    monkeypatch.setitem(sys.modules, "podium.telemetry.otlp.export", None)
     settings = Settings.model_validate({"telemetry": {"otlp_endpoint": "http://127.0.0.1:4318"}})
     with pytest.raises(ConfigurationError, match=r"pip install 'podium\[otel\]'"):
         otlp_export(settings, "1")
     assert otlp_export(Settings(), "1") is None
+
+
+_REPLACED = """
+import opentelemetry.proto.common.v1.common_pb2 as messages
+del messages.InstrumentationScope
+from podium.config.settings import Settings
+from podium.server.observers import otlp_export
+otlp_export(Settings.model_validate({"telemetry": {"otlp_endpoint": "http://127.0.0.1:4318"}}), "1")
+"""
+
+
+def test_messages_that_another_package_replaced_are_told_with_what_mends_it() -> None:
+    """xds-protos brings older ones to the same place; the package that is installed last wins."""
+    done = subprocess.run([sys.executable, "-c", _REPLACED], capture_output=True, text=True, check=False)
+    assert done.stderr.splitlines()[-1].endswith("pip install --force-reinstall --no-deps opentelemetry-proto")
 
 
 def test_metrics_are_sent_until_the_end() -> None:
