@@ -18,7 +18,7 @@ from importlib import import_module
 import_module(f"benchmarks.{sys.argv[2]}.render").PAGE.check(Path(sys.argv[1]))
 """
 PAGES = REPOSITORY / "docs" / "benchmarks"
-PACKAGES = {"access": "access", "gateway": "gateway", "observability": "observe"}
+PACKAGES = {"access": "access", "gateway": "gateway", "observability": "observe", "tasks": "tasks"}
 NAMES = [name for name in PACKAGES if name != "observability" or (PAGES / f"{name}.md").exists()]
 
 
