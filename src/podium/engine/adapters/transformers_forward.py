@@ -122,12 +122,37 @@ class BatchedForward:
         return logits[:, -keep:] if keep else logits
 
 
-class SoloForward:
+class SoloRows:
+    """Rows decoded one after the other, each by ``_decode_row``, which gives logits of shape (1, vocabulary)."""
+
+    def __init__(self) -> None:
+        self._rows: list[Prefill] = []
+
+    def join(self, prompt: Prefill) -> None:
+        """See ``Forward``."""
+        self._rows.append(prompt)
+
+    def leave(self, row: int) -> None:
+        """See ``Forward``."""
+        last = self._rows.pop()
+        if row < len(self._rows):
+            self._rows[row] = last
+
+    def decode(self, token_ids: list[int]) -> torch.Tensor:
+        """See ``Forward``."""
+        pairs = zip(self._rows, token_ids, strict=True)
+        return torch.cat([self._decode_row(row, token) for row, token in pairs])
+
+    def _decode_row(self, row: Prefill, token: int) -> torch.Tensor:
+        raise NotImplementedError
+
+
+class SoloForward(SoloRows):
     """One row after the other, through the very hooks that ``generate`` uses."""
 
     def __init__(self, model: Any) -> None:
+        super().__init__()
         self._model = model
-        self._rows: list[Prefill] = []
         parameters = inspect.signature(model.forward).parameters
         self._takes_positions = "position_ids" in parameters
         self._cache_name = "cache_params" if "cache_params" in parameters else "past_key_values"
@@ -145,21 +170,6 @@ class SoloForward:
         prompt.done = len(prompt.token_ids)
         logits = self._advance(prompt, ids, first=True)[0]
         return logits if all_positions else logits[-1:]
-
-    def join(self, prompt: Prefill) -> None:
-        """See ``Forward``."""
-        self._rows.append(prompt)
-
-    def leave(self, row: int) -> None:
-        """See ``Forward``."""
-        last = self._rows.pop()
-        if row < len(self._rows):
-            self._rows[row] = last
-
-    def decode(self, token_ids: list[int]) -> torch.Tensor:
-        """See ``Forward``."""
-        pairs = zip(self._rows, token_ids, strict=True)
-        return torch.cat([self._decode_row(row, token) for row, token in pairs])
 
     @property
     def tokens(self) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from transformers.modeling_outputs import BaseModelOutput
 
-from podium.engine.adapters.transformers_forward import Forward, Prefill, agree, rounding_bound
+from podium.engine.adapters.transformers_forward import Forward, Prefill, SoloRows, agree, rounding_bound
 from podium.engine.adapters.transformers_text2text_cache import WrittenAndRead, empty_cache
 
 _log = logging.getLogger(__name__)
@@ -53,33 +53,21 @@ class _Reader:
         return logits
 
 
-class SoloText2Text:
+class SoloText2Text(SoloRows):
     """One row after the other."""
 
     def __init__(self, model: Any, decoder_start_token_id: int) -> None:
+        super().__init__()
         self._reader = _Reader(model, decoder_start_token_id)
-        self._rows: list[Prefill] = []
         self.prefill = self._reader.prefill
-
-    def join(self, prompt: Prefill) -> None:
-        """See ``Forward``."""
-        self._rows.append(prompt)
-
-    def leave(self, row: int) -> None:
-        """See ``Forward``."""
-        last = self._rows.pop()
-        if row < len(self._rows):
-            self._rows[row] = last
-
-    def decode(self, token_ids: list[int]) -> torch.Tensor:
-        """See ``Forward``."""
-        pairs = zip(self._rows, token_ids, strict=True)
-        return torch.cat([self._reader.advance(row, token_id) for row, token_id in pairs])
 
     @property
     def tokens(self) -> int:
         """See ``Forward``."""
         return sum(row.done + row.state["written"] for row in self._rows)
+
+    def _decode_row(self, row: Prefill, token: int) -> torch.Tensor:
+        return self._reader.advance(row, token)
 
 
 class BatchedText2Text:
