@@ -296,7 +296,7 @@ NACKS = Never(
     "rejections", 300, "gateway",
     "a gateway refused {count:.0f} configurations in 5 minutes, and goes on with the one before",
 )  # fmt: skip
-LOST_MESSAGES = Never("messages_lost", 900, "alerts", "{count:.0f} messages about alerts were lost in 15 minutes")
+LOST_MESSAGES = Never("messages_lost", 900, "alerts", "{count:.0f} messages about alerts were not taken in 15 minutes")
 
 
 def _counted(windows: Windows, never: Never) -> Iterator[Reading]:
