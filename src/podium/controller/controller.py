@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -91,7 +92,9 @@ async def control(settings: Settings, folder: RunFolder, stop: asyncio.Event, pl
         kept = WeightsFile(folder.weights)
         gatekeeper = await stack.enter_async_context(gatekeeper_of(settings))
         site = await stack.enter_async_context(place(settings, folder))
+        shadow_key = read_run_key(settings.access.shadow_key_file, "access.shadow_key_file")
         topology = site.populated(wanted(settings, site, kept, history.state))
+        topology = replace(topology, shadow_key=shadow_key or "")
         admin = site.admin
         discovery = DiscoveryServer(
             site.discovery,
@@ -105,7 +108,6 @@ async def control(settings: Settings, folder: RunFolder, stop: asyncio.Event, pl
         watch = await stack.enter_async_context(watch_of(settings, folder, admin, PlaneFacts(discovery, history)))
         traffic = Traffic(topology, discovery, kept)
         copies = CopiesPort()
-        shadow_key = read_run_key(settings.access.shadow_key_file, "access.shadow_key_file")
         past = StableSamples()
         comparer = Comparer(traffic, copies, site.client, shadow_key)
         deploy_key = read_run_key(settings.access.deploy_key_file, "access.deploy_key_file")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -76,7 +76,8 @@ class Topology:
     ``draining`` is an environment whose servers get no new request, by whatever way; those that run go on. With
     ``has_tls`` nobody is served before there is a ``certificate``. ``copied`` requests of 10,000 are sent to
     ``copies_socket`` too; empty: none can be. ``watched``: servers come and go by themselves, so that an environment
-    may have none for a while. Without ``tracing`` a caller's trace passes as it is.
+    may have none for a while. Without ``tracing`` a caller's trace passes as it is. Unless it ``has_pins``, a header
+    chooses an environment for its check, and for requests with the ``shadow_key``, alone.
     """
 
     listen: Endpoint
@@ -94,6 +95,8 @@ class Topology:
     copied: int = 0
     watched: bool = False
     tracing: Tracing | None = None
+    has_pins: bool = True
+    shadow_key: str = field(default="", repr=False)
 
     def with_weights(self, per_cent: Mapping[str, float]) -> Self:
         """The same with other shares; what is left out gets none."""
@@ -134,6 +137,7 @@ def topology_of(settings: Settings, *, attempts_log: str, copies_socket: str = "
         has_tls=gateway.tls is not None,
         copies_socket=copies_socket,
         tracing=_tracing(settings.telemetry),
+        has_pins=gateway.pins == "everyone",
     )
 
 
