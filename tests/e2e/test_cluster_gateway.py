@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from podium.bench.request_log import gateway_entries
 from support.cluster import Cluster, GatewayProcess, cluster
 from support.controlled_gateway import QUICK
 from support.deadline import soon, until
@@ -122,6 +123,8 @@ def test_a_gateway_obeys_nobody_and_when_it_ends_lets_a_running_request_finish(t
         asking.join()
         assert [answer.text for answer in answers] == ["blue"]
         until("its last attempt has come", lambda: _attempts(one) == 1)
+        (entry,) = gateway_entries(gateway.log.read_text().splitlines())
+        assert (entry["status"], entry["environment"], entry["path"]) == (200, "blue", "/v1/completions")
 
 
 def _attempts(one: Cluster) -> int:
