@@ -41,6 +41,7 @@ _EVERYTHING_FIGURES = {
     table.STORE_OPEN.name: "store_open",
     table.LOG_RECORDS_DROPPED.name: "log_records_dropped",
 }
+    table.SERIES_DROPPED.name: "series_dropped",
 _CONTROLLER_FIGURES = {
     table.GATEWAY_REJECTIONS.name: "rejections",
     table.ROLLOUT_WAITING_SINCE.name: "rollout_waiting_seconds",

@@ -51,8 +51,9 @@ _STORE = f'{table.STORE_OPEN.name}{{purpose="cache"}}'
 _XIDS = f'{table.GPU_XID_ERRORS.name}{{gpu="0"}}'
 _DROPPED = f"{table.LOG_RECORDS_DROPPED.name}{{}}"
 _LOST = f'{table.WEBHOOK_DELIVERIES.name}{{receiver="1 hooks.example",result="given_up"}}'
-_NACKS, _WAITS, _LEFT_OUT = (
-    f"{metric.name}{{}}" for metric in (table.GATEWAY_REJECTIONS, table.ROLLOUT_WAITING_SINCE, table.MODELS_LEFT_OUT)
+_NACKS, _WAITS, _LEFT_OUT, _FOLDED = (
+    f"{metric.name}{{}}"
+    for metric in (table.GATEWAY_REJECTIONS, table.ROLLOUT_WAITING_SINCE, table.MODELS_LEFT_OUT, table.SERIES_DROPPED)
 )
 _HISTOGRAMS = (table.REQUEST_DURATION, table.TIME_TO_FIRST_TOKEN, table.TIME_PER_OUTPUT_TOKEN)
 
@@ -72,7 +73,7 @@ class Story:
     def tell(self) -> list[dict[str, float] | None]:
         """What the page says in each second; None: there is no page."""
         now = dict.fromkeys((_OK, _BAD, _HIT, _MISS, _RESTARTS, _KV, _WAITING), 0.0)
-        now |= dict.fromkeys((_CUT, _FAILED, _STORE, _XIDS, _DROPPED, _LOST, _NACKS, _LEFT_OUT), 0.0)
+        now |= dict.fromkeys((_CUT, _FAILED, _STORE, _XIDS, _DROPPED, _LOST, _NACKS, _LEFT_OUT, _FOLDED), 0.0)
         now |= {_LIMIT: 100.0, _READY: 1.0, **dict.fromkeys(_buckets(*_HISTOGRAMS), 0.0)}
         told: list[dict[str, float] | None] = []
         for second in range(self.seconds):
@@ -143,6 +144,7 @@ def more_troubles(second: int, now: dict[str, float]) -> None:
     now[_NACKS] += second in {900, 910}
     now[_WAITS] = 300.0 if 300 <= second < 1400 else float(second)
 
+    now[_FOLDED] += second in {250, 260}
 
 def little(second: int, now: dict[str, float]) -> None:
     """Everything fails, but hardly anybody asks."""
@@ -266,6 +268,7 @@ STORIES: Mapping[str, tuple[Story, set[str]]] = {
         },
     ),
     "little traffic": (Story(1200, little), set()),
+            "ModelsWithoutHistory",
     "away": (Story(900, well, away=range(300, 400)), {"ReplicaDown"}),
 }
 

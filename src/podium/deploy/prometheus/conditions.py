@@ -24,6 +24,7 @@ from podium.monitor.rules import (
     END_TO_END,
     FIRST_TOKEN,
     LOG_DROPS,
+    FOLDED,
     LOST_MESSAGES,
     MOST_QUEUE_RATIO,
     MOST_RESTARTS,
@@ -168,6 +169,7 @@ def _of_machines(given: Thresholds, rules: dict[str, Rule], job: str) -> tuple[C
     xids = total("increase", table.GPU_XID_ERRORS.name, duration(XIDS.seconds), ("instance", "gpu"))
     dropped = total("increase", table.LOG_RECORDS_DROPPED.name, duration(LOG_DROPS.seconds), ("instance",))
     return (
+    folded = total("increase", table.SERIES_DROPPED.name, duration(FOLDED.seconds), ("instance",))
         _twin(
             rules["GpuMemoryHigh"],
             f"min_over_time({used}[{_RECENT}])\n/ on (instance, gpu)\n{size}",
@@ -191,6 +193,10 @@ def _of_machines(given: Thresholds, rules: dict[str, Rule], job: str) -> tuple[C
             "The shared store is not asked for {{ $labels.purpose }}, because it fails.",
         ),
     )  # fmt: skip
+        _twin(
+            rules["SeriesDropped"], folded, "> 0",
+            "{{ $labels.instance }} knows more than 64 versions, and counts the later ones as `other`.",
+        ),
 
 
 def _of_the_controller(given: Thresholds, rules: dict[str, Rule]) -> tuple[Condition, ...]:
@@ -208,7 +214,7 @@ def _of_the_controller(given: Thresholds, rules: dict[str, Rule]) -> tuple[Condi
         ),
         _twin(rules["WebhookFailing"], lost, "> 0", "Alerts for {{ $labels.receiver }} were lost."),
         _twin(
-            rules["SeriesDropped"], f"max ({table.MODELS_LEFT_OUT.name})", "> 0",
+            rules["ModelsWithoutHistory"], f"max ({table.MODELS_LEFT_OUT.name})", "> 0",
             f"{_COUNT} models find no room in the monitor's memory: their alerts are not judged there.",
         ),
     )  # fmt: skip

@@ -183,7 +183,7 @@ def _level_scenes(given: Thresholds) -> dict[str, Scene]:
         "StoreAway": levels({store: 1}, {store: 0}),
         "RetryOverflow": levels({_verdict("RetryOverflow"): 1}, {_verdict("RetryOverflow"): 0}),
         "NoHealthyServer": levels({_verdict("NoHealthyServer"): 1}, {_verdict("NoHealthyServer"): 0}),
-        "SeriesDropped": levels({left_out: 2}, {left_out: 0}),
+        "ModelsWithoutHistory": levels({left_out: 2}, {left_out: 0}),
         "ScalerQueryEmpty": Scene({pod: 1}, {pod: 1, **scaled}, kind="gauge", ends=False),
         "AccountingBroken": levels(_accounts(7, 4, 2), _accounts(7, 5, 2)),
         "TokenAccountingBroken": levels(_tokens(7, 4, 1), _tokens(7, 5, 1)),
@@ -198,6 +198,7 @@ def _other_scenes(given: Thresholds) -> dict[str, Scene]:
     dropped = f'{table.LOG_RECORDS_DROPPED.name}{{instance="a"}}'
     return {
         "GatewayConfigRejected": Scene({refused: 1.0}, {refused: 0.0}),
+    folded = f'{table.SERIES_DROPPED.name}{{instance="a"}}'
         "RolloutStuck": Scene(
             {waiting: 0.0}, {waiting: 1.0}, kind="clock", lasts_seconds=given.rollout_waiting_seconds
         ),
@@ -205,6 +206,7 @@ def _other_scenes(given: Thresholds) -> dict[str, Scene]:
         "LogDrops": Scene({dropped: 1.0}, {dropped: 0.0}),
         "WorkerRestarting": Scene({restarts: float(MOST_RESTARTS)}, {restarts: 0.0}),
         "WebhookFailing": Scene({lost: 1.0}, {lost: 0.0}),
+        "SeriesDropped": Scene({folded: 1.0}, {folded: 0.0}),
         "ObjectiveNotMeasured": Scene(_ended(10, 0.0), _ended(10, 0.0)),
         "Watchdog": Scene({}, {}),
     }
