@@ -137,6 +137,9 @@ def test_the_metrics_are_sent_under_our_names_and_under_those_of_the_conventions
     (point,) = traced.collector.metrics["gen_ai.server.time_to_first_token"]
     (twin,) = traced.collector.metrics["podium_time_to_first_token_seconds"]
     assert point.count == twin.count >= 1
+    examples = {(each.trace_id.hex(), each.span_id.hex()) for each in twin.exemplars}
+    assert examples
+    assert examples <= {(span.trace_id, span.span_id) for span in traced.collector.spans}
     assert len(point.bucket_counts) == len(point.explicit_bounds) + 1
     assert {each.key: each.value.string_value for each in point.attributes} == {
         "gen_ai.provider.name": "podium",
@@ -145,9 +148,6 @@ def test_the_metrics_are_sent_under_our_names_and_under_those_of_the_conventions
     }
 
 
-def test_a_trace_passes_a_gateway_that_has_no_collector(tmp_path: Path) -> None:
-    """Without the libraries too: nothing of OpenTelemetry is imported, and the trace goes on."""
-    with running_stack(tmp_path, models=[PAUSE]) as stack:
 def test_a_kept_answer_has_a_duration_and_no_time_to_the_first_token_of_an_engine(traced: Traced) -> None:
     kept = [traced.ask(TRACE.replace("4b", f"6{number}"), seed=11) for number in range(3)][1:]
     assert [answer.headers["x-podium-cache"] for answer in kept] == ["hit", "hit"]
@@ -166,6 +166,9 @@ def _is_chat(point: Any) -> bool:
     return labels["route"] == "/v1/chat/completions" and labels["outcome_class"] == "ok"
 
 
+def test_a_trace_passes_a_gateway_that_has_no_collector(tmp_path: Path) -> None:
+    """Without the libraries too: nothing of OpenTelemetry is imported, and the trace goes on."""
+    with running_stack(tmp_path, models=[PAUSE]) as stack:
         headers = {"traceparent": f"00-{TRACE}-{PARENT}-01"}
         answer = httpx.post(f"{stack.gateway}/v1/chat/completions", json=CHAT, headers=headers, trust_env=False)
     assert answer.headers["traceresponse"].split("-")[1] == TRACE
