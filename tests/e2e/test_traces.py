@@ -155,15 +155,15 @@ def test_a_kept_answer_has_a_duration_and_no_time_to_the_first_token_of_an_engin
     def not_computed() -> int:
         """Answers that have a duration alone, so far."""
         page = dict(traced.collector.metrics)
-        durations = [each.count for each in page.get("podium_request_duration_seconds", ()) if _is_chat(each)]
-        return sum(durations) - sum(each.count for each in page.get("podium_time_to_first_token_seconds", ()))
+        durations = [int(each.count) for each in page.get("podium_request_duration_seconds", ()) if _is_chat(each)]
+        return sum(durations) - sum(int(each.count) for each in page.get("podium_time_to_first_token_seconds", ()))
 
     until("they are told", lambda: not_computed() >= len(kept), seconds=30)
 
 
 def _is_chat(point: Any) -> bool:
     labels = values(point.attributes)
-    return labels["route"] == "/v1/chat/completions" and labels["outcome_class"] == "ok"
+    return (labels["route"], labels["outcome_class"]) == ("/v1/chat/completions", "ok")
 
 
 def test_a_trace_passes_a_gateway_that_has_no_collector(tmp_path: Path) -> None:

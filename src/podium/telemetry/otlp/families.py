@@ -105,5 +105,5 @@ def _examples(found: Distribution) -> Iterator[Exemplar]:
     for _, _, example in found.buckets():
         if example is not None:
             trace_id, span_id = (int(example.labels[name], 16) for name in ("trace_id", "span_id"))
-            at = int((example.timestamp or 0.0) * _NANO)
+            at = int(float(example.timestamp or 0) * _NANO)
             yield Exemplar({}, float(example.value), at, span_id, trace_id)
