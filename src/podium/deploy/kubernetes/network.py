@@ -123,6 +123,8 @@ def _controller(plan: Plan) -> Manifest:
     """The only pods that reach the API server."""
     network = plan.settings.deploy.network
     ingress = [{"from": [_pods("gateway")], "ports": [_tcp(places.DISCOVERY_PORT)]}]
+    if plan.monitored:
+        ingress.append({"from": [_namespace(network.monitoring_namespace)], "ports": [_tcp(places.ADMIN_PORT)]})
     egress = [
         _dns(plan),
         {"to": [_pods("gateway")], "ports": [_tcp(places.TRAFFIC_PORT), _tcp(places.ADMIN_PORT)]},
@@ -135,8 +137,6 @@ def _controller(plan: Plan) -> Manifest:
     return _policy(plan, places.CONTROLLER, labels, policyTypes=_BOTH, ingress=ingress, egress=egress)
 
 
-def _pods(component: str) -> dict[str, Any]:
-    return {"podSelector": {"matchLabels": places.labels(component)}}
 def _to_collector(plan: Plan) -> list[dict[str, Any]]:
     """The way to the collector that is configured, and to nothing else."""
     if plan.collector is None:
@@ -146,6 +146,8 @@ def _to_collector(plan: Plan) -> list[dict[str, Any]]:
     return [{"to": to, "ports": [_tcp(place.port), *(mesh.inbound(plan) if place.namespace else [])]}]
 
 
+def _pods(component: str) -> dict[str, Any]:
+    return {"podSelector": {"matchLabels": places.labels(component)}}
 
 
 def _block(network: str) -> dict[str, Any]:
