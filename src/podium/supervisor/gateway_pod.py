@@ -54,7 +54,7 @@ class GatewayPod:
     async def run(self, stop: asyncio.Event) -> int:
         """Run until ``stop``, then drain; returns the exit status, which is Envoy's own when it ends by itself."""
         binary = await envoy_binary(None)
-        envoy = ChildProcess(self._command(binary), lambda line: self.written_to.write(f"{line}\n"))
+        envoy = ChildProcess(self._command(binary), self._say)
         async with EnvoyAdmin(self.folder.admin_socket) as admin:
             await envoy.start()
             async with asyncio.TaskGroup() as group:
@@ -73,6 +73,9 @@ class GatewayPod:
                 sending.cancel()
                 stopping.cancel()
         return ended.result() or 1
+
+    def _say(self, line: str) -> None:
+        self.written_to.write(f"{line}\n")
 
     def _command(self, binary: Path) -> Command:
         gateway = self.settings.gateway
