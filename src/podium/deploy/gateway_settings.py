@@ -16,7 +16,7 @@ from podium.deploy.timing import Timings
 
 CONTROL = "127.0.0.1:8081"
 """On loopback, as on one machine: it is reached by a port-forward, which the cluster's own rights are asked for."""
-_CONTROLLING = ("models", "server", "access", "redis", "logs", "gateway", "rollout", "monitor", "deploy")
+_CONTROLLING = ("models", "server", "access", "redis", "logs", "telemetry", "gateway", "rollout", "monitor", "deploy")
 
 
 def listen_port(settings: Settings) -> int:

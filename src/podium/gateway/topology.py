@@ -151,10 +151,8 @@ def per_cent(weights: Mapping[str, int]) -> dict[str, float]:
 
 
 def _tracing(telemetry: Telemetry) -> Tracing | None:
-    """None also for a collector with TLS or with a secret: such a trace passes the gateway and has no span of it."""
-    if not telemetry.otlp_endpoint.startswith("http://") or telemetry.otlp_headers_file:
-        return None
-    return Tracing(telemetry.otlp_endpoint, telemetry.trace_ratio)
+    """None: a trace passes the gateway and has no span of it."""
+    return Tracing(telemetry.otlp_endpoint, telemetry.trace_ratio) if telemetry.gateway_traces else None
 
 
 def _environments(gateway: Gateway) -> tuple[Environment, ...]:

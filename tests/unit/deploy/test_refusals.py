@@ -174,6 +174,13 @@ REASONS: list[tuple[str, Document, Document, str]] = [
     ("a folder for a pod's own volume", SMALL,
      {"models": [{"name": "m", "source": "/models/m"}], "deploy": {"weights": {"kind": "init"}}},
      "which nobody fetches into a pod's own volume"),
+    ("a collector of this machine", FULL, {"telemetry": {"otlp_endpoint": "http://localhost:4318"}},
+     "where a pod or container finds itself or its node; name the collector as it is known there"),
+    ("a collector whose addresses nobody told", FULL, {"telemetry": {"otlp_endpoint": "https://otlp.vendor.example"}},
+     "add the addresses of otlp.vendor.example with port 443 to deploy.network.egress"),
+    ("headers in a file of this machine", FULL,
+     {"telemetry": {"otlp_endpoint": "http://c:4318", "otlp_headers_file": "./headers"}},
+     "telemetry.otlp_headers_file is ./headers, which no pod has"),
     ("a wall around what is needed", OUTSIDE, {"deploy": {"network": {"egress": []}}},
      "would keep pods from the engine of model far, redis.url"),
 ]  # fmt: skip

@@ -11,9 +11,10 @@ import pytest
 import yaml
 
 from podium.api.roles import PROBES
+from podium.config.settings import Settings
 from podium.config.sources import load
 from podium.core.errors import ConfigurationError
-from podium.deploy import sources
+from podium.deploy import gateway_settings, pod_settings, sources
 from podium.deploy.lint.graph import Graph, Workload, at
 from podium.deploy.render import write
 from podium.models.source import _HUB_ID as HUB_ID
@@ -116,6 +117,13 @@ def test_gateways_of_a_cluster_are_told_of_the_access_log(tmp_path: Path) -> Non
     file = tmp_path / "podium.yaml"
     file.write_text(config["data"]["podium.yaml"])
     assert load({}, file, {}).settings.gateway.access_log == "stdout"
+
+
+def test_every_section_of_the_settings_reaches_a_pod_or_is_somebody_elses() -> None:
+    """A section that is read here and told to nobody would be ignored without a word."""
+    elsewhere = {"batches": "refused", "deploy": "what is rendered"}
+    told = {*pod_settings._SERVING, *gateway_settings._CONTROLLING}
+    assert told | elsewhere.keys() == set(Settings.model_fields)
 
 
 def test_no_password_is_in_any_file() -> None:
