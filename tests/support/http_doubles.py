@@ -326,6 +326,11 @@ class FakeStatus:
     error: str | None = None
     default: bool = True
     active: bool = True
+    lives: bool = True
+
+    @property
+    def serving(self) -> bool:
+        return self.state == "ready" and self.lives
 
 
 def unknown_model() -> ModelNotFound:
