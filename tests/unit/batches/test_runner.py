@@ -49,7 +49,7 @@ async def test_every_line_has_its_one_result(tmp_path: Path) -> None:
     async def odd_ones_fail(body: dict[str, Any]) -> Told:
         number = int(body["prompt"].split()[1])
         await asyncio.sleep(0.005)
-        return refusal(400, "invalid_request") if number % 2 else Told(body=b'{"n":%d}' % number)
+        return refusal(400, "invalid_request") if number % 2 else Told(body='{"n":%d,"t":"\u2028"}'.encode() % number)
 
     model = Model(odd_ones_fail)
     async with running(tmp_path, model, parallel=3) as keeper:
@@ -61,11 +61,12 @@ async def test_every_line_has_its_one_result(tmp_path: Path) -> None:
         assert found["4"] == {
             "id": f"batch_req_{batch.id.removeprefix('batch_')}_4",
             "custom_id": "4",
-            "response": {"status_code": 200, "request_id": found["4"]["id"], "body": {"n": 4}},
+            "response": {"status_code": 200, "request_id": found["4"]["id"], "body": {"n": 4, "t": "\u2028"}},
             "error": None,
         }
         assert found["5"]["response"]["body"]["error"]["code"] == "invalid_request"
-        assert [json.loads(text)["custom_id"] for text in output.splitlines()] == [str(n) for n in range(0, 21, 2)]
+        lines = output.decode().splitlines()
+        assert [json.loads(text)["custom_id"] for text in lines] == [str(n) for n in range(0, 21, 2)]
         assert (len(model.asked), model.most_running) == (21, 3)
         assert await keeper.work(keeper.batches.done, batch.id) == set(), "what is in the files is kept there alone"
 
