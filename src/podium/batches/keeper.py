@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO, TypeVar
@@ -89,12 +90,12 @@ class BatchKeeper:
         """One file."""
         return _found(await self.work(self.files.find, _sight(caller), file_id), "file")
 
-    async def content(self, caller: Principal, file_id: str) -> tuple[StoredFile, AsyncIterator[bytes]]:
+    async def content(self, caller: Principal, file_id: str) -> tuple[StoredFile, AsyncGenerator[bytes, None]]:
         """A file of the caller's own tenant, and its content in pieces."""
         file = _found(await self.work(self.files.find, caller.tenant, file_id), "file")
         return file, self._pieces(self.folder.content(file.id))
 
-    async def _pieces(self, path: Path) -> AsyncIterator[bytes]:
+    async def _pieces(self, path: Path) -> AsyncGenerator[bytes, None]:
         with await self.work(lambda: path.open("rb")) as file:
             while piece := await self.work(file.read, _PIECE_BYTES):
                 yield piece
