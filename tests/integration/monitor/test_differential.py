@@ -49,6 +49,7 @@ _READY, _FAILED = (f'{table.MODEL_STATE.name}{{{_MODEL},state="{state}"}}' for s
 _CUT = f'{table.REQUESTS.name}{{{_MODEL},{_ROUTE},outcome="stream_error"}}'
 _STORE = f'{table.STORE_OPEN.name}{{purpose="cache"}}'
 _XIDS = f'{table.GPU_XID_ERRORS.name}{{gpu="0"}}'
+_DROPPED = f"{table.LOG_RECORDS_DROPPED.name}{{}}"
 _LOST = f'{table.WEBHOOK_DELIVERIES.name}{{receiver="1 hooks.example",result="given_up"}}'
 _NACKS, _WAITS, _LEFT_OUT = (
     f"{metric.name}{{}}" for metric in (table.GATEWAY_REJECTIONS, table.ROLLOUT_WAITING_SINCE, table.MODELS_LEFT_OUT)
@@ -71,7 +72,7 @@ class Story:
     def tell(self) -> list[dict[str, float] | None]:
         """What the page says in each second; None: there is no page."""
         now = dict.fromkeys((_OK, _BAD, _HIT, _MISS, _RESTARTS, _KV, _WAITING), 0.0)
-        now |= dict.fromkeys((_CUT, _FAILED, _STORE, _XIDS, _LOST, _NACKS, _LEFT_OUT), 0.0)
+        now |= dict.fromkeys((_CUT, _FAILED, _STORE, _XIDS, _DROPPED, _LOST, _NACKS, _LEFT_OUT), 0.0)
         now |= {_LIMIT: 100.0, _READY: 1.0, **dict.fromkeys(_buckets(*_HISTOGRAMS), 0.0)}
         told: list[dict[str, float] | None] = []
         for second in range(self.seconds):
@@ -137,6 +138,7 @@ def more_troubles(second: int, now: dict[str, float]) -> None:
     now[_STORE] = float(600 <= second < 800)
     now[_LEFT_OUT] = 2.0 if second < 400 else 0.0
     now[_XIDS] += second == 200
+    now[_DROPPED] += second == 250
     now[_LOST] += second == 350
     now[_NACKS] += second in {900, 910}
     now[_WAITS] = 300.0 if 300 <= second < 1400 else float(second)
@@ -257,6 +259,7 @@ STORIES: Mapping[str, tuple[Story, set[str]]] = {
             "StoreAway",
             "SeriesDropped",
             "GpuXid",
+            "LogDrops",
             "WebhookFailing",
             "GatewayConfigRejected",
             "RolloutStuck",
