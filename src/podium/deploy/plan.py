@@ -20,6 +20,7 @@ from podium.deploy.environments import (
 )
 from podium.deploy.gateway_settings import gateway_file, gateway_inequalities, gateway_problems
 from podium.deploy.inequality import Inequality, refuse
+from podium.deploy.otlp_collector import Collector, collector_of, collector_problems
 from podium.deploy.pod_settings import has_own_redis, pod_file, secret_files
 from podium.deploy.sources import hub_ids, needs_weights, source_problem
 from podium.deploy.spreading import spread, spread_inequalities, spread_problems
@@ -98,6 +99,11 @@ class Plan:
         return self.settings.deploy.monitoring != "none"
 
     @property
+    def collector(self) -> Collector | None:
+        """Where traces and metrics are sent, if they are."""
+        return collector_of(self.settings)
+
+    @property
     def running_slots(self) -> int:
         """Requests that one pod runs at the same time, all models together."""
         return sum(_slots(model.engine, self.profile) for model in self.settings.models)
@@ -157,6 +163,7 @@ def _problems(settings: Settings) -> Iterator[str]:
     yield from _of_environments(settings)
     yield from _of_access(settings)
     yield from _of_reach(settings)
+    yield from collector_problems(settings)
     yield from _of_route(settings)
     if settings.batches.folder:
         yield (

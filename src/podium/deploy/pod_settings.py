@@ -12,7 +12,7 @@ from podium.deploy import places
 from podium.deploy.quantity import quantity
 from podium.deploy.timing import Timings
 
-_SERVING = ("models", "server", "access", "cache", "redis", "logs")
+_SERVING = ("models", "server", "access", "cache", "redis", "logs", "telemetry")
 _EVERYWHERE = "0.0.0.0"  # noqa: S104 - of a pod; network policies say who reaches it
 _MODELS_SHARE = 0.8  # of memory, as on a machine
 
@@ -73,6 +73,7 @@ def secret_files(settings: Settings) -> dict[str, str]:
     found = {
         "redis.ca_file": settings.redis.ca_file,
         "redis.password_file": None if has_own_redis(settings) else settings.redis.password_file,
+        "telemetry.otlp_headers_file": settings.telemetry.otlp_headers_file,
     }
     if settings.access.jwt is not None:
         found["access.jwt.ca_file"] = settings.access.jwt.ca_file

@@ -77,7 +77,8 @@ class Topology:
     ``has_tls`` nobody is served before there is a ``certificate``. ``copied`` requests of 10,000 are sent to
     ``copies_socket`` too; empty: none can be. ``watched``: servers come and go by themselves, so that an environment
     may have none for a while. Without ``tracing`` a caller's trace passes as it is. Unless it ``has_pins``, a header
-    chooses an environment for its check, and for requests with the ``shadow_key``, alone.
+    chooses an environment for its check, and for requests with the ``shadow_key``, alone. ``access_log`` is ``off``,
+    ``stdout`` or a path, as in the settings.
     """
 
     listen: Endpoint
@@ -97,6 +98,7 @@ class Topology:
     tracing: Tracing | None = None
     has_pins: bool = True
     shadow_key: str = field(default="", repr=False)
+    access_log: str = "off"
 
     def with_weights(self, per_cent: Mapping[str, float]) -> Self:
         """The same with other shares; what is left out gets none."""
@@ -138,6 +140,7 @@ def topology_of(settings: Settings, *, attempts_log: str, copies_socket: str = "
         copies_socket=copies_socket,
         tracing=_tracing(settings.telemetry),
         has_pins=gateway.pins == "everyone",
+        access_log=gateway.access_log,
     )
 
 
@@ -152,10 +155,8 @@ def per_cent(weights: Mapping[str, int]) -> dict[str, float]:
 
 
 def _tracing(telemetry: Telemetry) -> Tracing | None:
-    """None also for a collector with TLS or with a secret: such a trace passes the gateway and has no span of it."""
-    if not telemetry.otlp_endpoint.startswith("http://") or telemetry.otlp_headers_file:
-        return None
-    return Tracing(telemetry.otlp_endpoint, telemetry.trace_ratio)
+    """None: a trace passes the gateway and has no span of it."""
+    return Tracing(telemetry.otlp_endpoint, telemetry.trace_ratio) if telemetry.gateway_traces else None
 
 
 def _environments(gateway: Gateway) -> tuple[Environment, ...]:

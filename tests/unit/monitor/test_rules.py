@@ -100,8 +100,10 @@ FINE: dict[str, dict[Key, float]] = {
     "GatewayConfigRejected": {of_all("rejections"): 0.0},
     "RolloutStuck": {of_all("rollout_waiting_seconds"): 1.0},
     "WebhookFailing": {of_all("messages_lost"): 0.0},
-    "SeriesDropped": {of_all("models_left_out"): 0.0},
+    "SeriesDropped": {of_all("series_dropped"): 0.0},
+    "ModelsWithoutHistory": {of_all("models_left_out"): 0.0},
     "GpuXid": {of_all("gpu_xid_errors"): 0.0},
+    "LogDrops": {of_all("log_records_dropped"): 0.0},
     "ErrorBudgetBurn1h": {of_all("good"): 100.0, of_all("bad"): 1.0},
 }
 LITTLE: dict[str, dict[Key, float]] = {
@@ -117,8 +119,10 @@ AT_ONCE: dict[str, dict[Key, float]] = {
     "GatewayConfigRejected": {of_all("rejections"): 1.0},
     "RolloutStuck": {of_all("rollout_waiting_seconds"): 901.0},
     "WebhookFailing": {of_all("messages_lost"): 1.0},
-    "SeriesDropped": {of_all("models_left_out"): 1.0},
+    "SeriesDropped": {of_all("series_dropped"): 1.0},
+    "ModelsWithoutHistory": {of_all("models_left_out"): 1.0},
     "GpuXid": {of_all("gpu_xid_errors"): 1.0},
+    "LogDrops": {of_all("log_records_dropped"): 1.0},
 }
 """Rules that wait for nothing, with what breaks them."""
 

@@ -116,6 +116,22 @@ def test_every_outcome_is_good_bad_or_excluded(scraped: Scraped, outcome: str, f
     assert {key.figure for key, value in found.items() if key.scope == "all" and value == 5} == {figure}
 
 
+def test_how_long_refusals_took_is_no_latency_of_answers(scraped: Scraped) -> None:
+    def page(answers: int, refusals: int) -> str:
+        told = {"ok": (answers, 0), "bad": (refusals, refusals)}
+        labels = 'model="m",route="/generate",version="1"'
+        return SERVED + "".join(
+            f'podium_request_duration_seconds_bucket{{{labels},outcome_class="{word}",le="{bound}"}} {count}\n'
+            for word, (total, quick) in told.items()
+            for bound, count in (("0.01", quick), ("+Inf", total))
+        )
+
+    scraped.scrape(page(0, 0))
+    found = scraped.scrape(page(1, 19))
+    assert found is not None
+    assert (found[of_model("e2e_seconds", 0.01)], found[of_model("e2e_seconds", float("inf"))]) == (0, 1)
+
+
 def test_probes_are_no_requests(scraped: Scraped) -> None:
     scraped.scrape(SERVED)
     found = scraped.scrape(ended(5, route="/readyz"))

@@ -18,7 +18,7 @@ REDIS = "redis"
 CONFIG = f"{places.CONFIG_FOLDER}/{places.CONFIG_FILE}"
 KEYS_FOLDER = "/etc/podium/keys"
 METRICS_KEY = f"{KEYS_FOLDER}/metrics"
-_SERVING = ("models", "server", "access", "cache", "redis", "logs")
+_SERVING = ("models", "server", "access", "cache", "redis", "logs", "telemetry")
 _CONTROLLING = (*_SERVING, "gateway", "rollout", "monitor")
 
 

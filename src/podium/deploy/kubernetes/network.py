@@ -53,6 +53,7 @@ def _servers(plan: Plan) -> Manifest:
     if plan.own_redis:
         egress.append({"to": [_pods("redis")], "ports": [_tcp("redis")]})
     egress += [{"to": [_block(given.network)], "ports": [_tcp(given.port)]} for given in network.egress]
+    egress += _to_collector(plan)
     return _policy(plan, places.APPLICATION, places.labels("server"), policyTypes=_BOTH, ingress=ingress, egress=egress)
 
 
@@ -112,6 +113,7 @@ def _gateways(plan: Plan) -> Manifest:
         *mesh.egress(plan),
         {"to": [_pods("server")], "ports": [_tcp(places.TRAFFIC_PORT), *mesh.inbound(plan)]},
         {"to": [_pods("controller")], "ports": [_tcp(places.DISCOVERY_PORT)]},
+        *(_to_collector(plan) if plan.settings.telemetry.gateway_traces else []),
     ]
     labels = places.labels("gateway")
     return _policy(plan, places.GATEWAY, labels, policyTypes=_BOTH, ingress=ingress, egress=egress)
@@ -121,6 +123,8 @@ def _controller(plan: Plan) -> Manifest:
     """The only pods that reach the API server."""
     network = plan.settings.deploy.network
     ingress = [{"from": [_pods("gateway")], "ports": [_tcp(places.DISCOVERY_PORT)]}]
+    if plan.monitored:
+        ingress.append({"from": [_namespace(network.monitoring_namespace)], "ports": [_tcp(places.ADMIN_PORT)]})
     egress = [
         _dns(plan),
         {"to": [_pods("gateway")], "ports": [_tcp(places.TRAFFIC_PORT), _tcp(places.ADMIN_PORT)]},
@@ -131,6 +135,15 @@ def _controller(plan: Plan) -> Manifest:
         egress.append({"to": [_pods("redis")], "ports": [_tcp("redis")]})
     labels = places.labels("controller")
     return _policy(plan, places.CONTROLLER, labels, policyTypes=_BOTH, ingress=ingress, egress=egress)
+
+
+def _to_collector(plan: Plan) -> list[dict[str, Any]]:
+    """The way to the collector that is configured, and to nothing else."""
+    if plan.collector is None:
+        return []
+    place = plan.collector
+    to = [_namespace(place.namespace)] if place.namespace else [_block(network) for network in place.networks]
+    return [{"to": to, "ports": [_tcp(place.port), *(mesh.inbound(plan) if place.namespace else [])]}]
 
 
 def _pods(component: str) -> dict[str, Any]:

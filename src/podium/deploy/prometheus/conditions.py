@@ -11,6 +11,7 @@ from podium.deploy.prometheus.promql import (
     bad_requests,
     counted_requests,
     duration,
+    ended_well,
     number,
     quantile,
     selector,
@@ -23,6 +24,8 @@ from podium.monitor.rules import (
     EACH_TOKEN,
     END_TO_END,
     FIRST_TOKEN,
+    FOLDED,
+    LOG_DROPS,
     LOST_MESSAGES,
     MOST_QUEUE_RATIO,
     MOST_RESTARTS,
@@ -120,7 +123,7 @@ def _of_requests(given: Thresholds, rules: dict[str, Rule]) -> tuple[Condition, 
 
 
 def _slow_twin(given: Thresholds, rule: Rule, slow: Slow, metric: Metric) -> Condition:
-    ended = total("increase", selector(f"{metric.name}_count", MODELS), _RECENT, _BY_MODEL)
+    ended = total("increase", selector(f"{metric.name}_count", ended_well(metric), MODELS), _RECENT, _BY_MODEL)
     return _twin(
         rule,
         quantile(0.95, metric, _RECENT, MODELS),
@@ -165,6 +168,8 @@ def _of_engines(given: Thresholds, rules: dict[str, Rule]) -> tuple[Condition, .
 def _of_machines(given: Thresholds, rules: dict[str, Rule], job: str) -> tuple[Condition, ...]:
     used, size = table.GPU_MEMORY_USED.name, table.GPU_MEMORY_SIZE.name
     xids = total("increase", table.GPU_XID_ERRORS.name, duration(XIDS.seconds), ("instance", "gpu"))
+    dropped = total("increase", table.LOG_RECORDS_DROPPED.name, duration(LOG_DROPS.seconds), ("instance",))
+    folded = total("increase", table.SERIES_DROPPED.name, duration(FOLDED.seconds), ("instance",))
     return (
         _twin(
             rules["GpuMemoryHigh"],
@@ -181,8 +186,16 @@ def _of_machines(given: Thresholds, rules: dict[str, Rule], job: str) -> tuple[C
             f"The driver told of {_COUNT} critical errors of GPU {{{{ $labels.gpu }}}} of {{{{ $labels.instance }}}}.",
         ),
         _twin(
+            rules["LogDrops"], dropped, "> 0",
+            f"{{{{ $labels.instance }}}} dropped {_COUNT} log records, because nobody reads them.",
+        ),
+        _twin(
             rules["StoreAway"], f"max by (purpose) ({table.STORE_OPEN.name})", "== 1",
             "The shared store is not asked for {{ $labels.purpose }}, because it fails.",
+        ),
+        _twin(
+            rules["SeriesDropped"], folded, "> 0",
+            "{{ $labels.instance }} knows more than 64 versions, and counts the later ones as `other`.",
         ),
     )  # fmt: skip
 
@@ -202,7 +215,7 @@ def _of_the_controller(given: Thresholds, rules: dict[str, Rule]) -> tuple[Condi
         ),
         _twin(rules["WebhookFailing"], lost, "> 0", "Alerts for {{ $labels.receiver }} were not taken."),
         _twin(
-            rules["SeriesDropped"], f"max ({table.MODELS_LEFT_OUT.name})", "> 0",
+            rules["ModelsWithoutHistory"], f"max ({table.MODELS_LEFT_OUT.name})", "> 0",
             f"{_COUNT} models find no room in the monitor's memory: their alerts are not judged there.",
         ),
     )  # fmt: skip
