@@ -52,8 +52,8 @@ class Driven:
             asyncio.run(self.reconciler.turn())
         return self.phase
 
-    def second(self, *, stable: int = 10, canary: int = 10, bad: int = 0, named: bool = False) -> None:
-        """A second of traffic passes, and the log is read to its end. ``named``: each second of the same users."""
+    def second(self, *, stable: int = 10, canary: int = 10, bad: int = 0, named: int = 0) -> None:
+        """A second of traffic passes, and the log is read to its end. ``named``: 1, each second of the same users."""
         for number in range(stable + canary):
             arm: Arm = "stable" if number < stable else "canary"
             failed = arm == "canary" and number - stable < bad
@@ -114,7 +114,7 @@ def test_with_the_same_users_all_day_a_good_canary_goes_on_all_the_same(file: Pa
     with driven(file) as one:
         one.reconciler.write(START, actor="alice")
         one.turn(3)
-        one.serve_until(Phase.BAKING, named=True)
+        one.serve_until(Phase.BAKING, named=1)
 
 
 def test_what_can_be_done_at_once_waits_for_no_tick(file: Path) -> None:
