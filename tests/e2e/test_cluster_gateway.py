@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from podium.bench.request_log import gateway_entries
 from podium.deploy.kubernetes.alerting import conditions
 from podium.deploy.plan import plan_of
 from support.cluster import Cluster, GatewayProcess, cluster
@@ -130,6 +131,8 @@ def test_a_gateway_obeys_nobody_and_when_it_ends_lets_a_running_request_finish(t
         asking.join()
         assert [answer.text for answer in answers] == ["blue"]
         until("its last attempt has come", lambda: _attempts(one) == 1)
+        (entry,) = gateway_entries(gateway.log.read_text().splitlines())
+        assert (entry["status"], entry["environment"], entry["path"]) == (200, "blue", "/v1/completions")
 
 
 @pytest.mark.slow

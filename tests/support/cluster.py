@@ -182,6 +182,7 @@ def cluster(
         "control": f"127.0.0.1:{control}",
         "environments": {"blue": {"replicas": 1}, "green": {"replicas": 1}},
         "envoy_threads": 1,
+        "access_log": "stdout",
         "weights": {"blue": 100.0},
         **({} if drain_seconds is None else {"drain_seconds": drain_seconds}),
     }

@@ -76,7 +76,8 @@ class Topology:
     ``draining`` is an environment whose servers get no new request, by whatever way; those that run go on. With
     ``has_tls`` nobody is served before there is a ``certificate``. ``copied`` requests of 10,000 are sent to
     ``copies_socket`` too; empty: none can be. ``watched``: servers come and go by themselves, so that an environment
-    may have none for a while. Without ``tracing`` a caller's trace passes as it is.
+    may have none for a while. Without ``tracing`` a caller's trace passes as it is. ``access_log`` is ``off``,
+    ``stdout`` or a path, as in the settings.
     """
 
     listen: Endpoint
@@ -94,6 +95,7 @@ class Topology:
     copied: int = 0
     watched: bool = False
     tracing: Tracing | None = None
+    access_log: str = "off"
 
     def with_weights(self, per_cent: Mapping[str, float]) -> Self:
         """The same with other shares; what is left out gets none."""
@@ -134,6 +136,7 @@ def topology_of(settings: Settings, *, attempts_log: str, copies_socket: str = "
         has_tls=gateway.tls is not None,
         copies_socket=copies_socket,
         tracing=_tracing(settings.telemetry),
+        access_log=gateway.access_log,
     )
 
 

@@ -253,6 +253,7 @@ def _with(document: dict[str, Any], **changes: Any) -> dict[str, Any]:
         (_with(FULL_STACK, models=[{"name": "m", "source": "./here"}]), False, "comes from the folder"),
         (_with(FULL_STACK, server={"drain_seconds": 30}), False, "a server would cut streams"),
         (_with(FULL_STACK, gateway={"drain_seconds": 30}), False, "a gateway that leaves would cut streams"),
+        (_with(FULL_STACK, gateway={"access_log": "/var/log/a"}), False, "a file in a container"),
         (_with(FILES_STACK, redis={"url": "redis://r", "ca_file": "/home/me/ca"}), False, "which no container has"),
         (
             _with(FULL_STACK, deploy={**FULL_STACK["deploy"], "environments": {"blue": {"replicas": 0}}}),

@@ -160,6 +160,8 @@ REASONS: list[tuple[str, Document, Document, str]] = [
      "end TLS in front of the Service podium"),
     ("an environment with a Service's name", GATEWAYS, {"gateway": {"environments": {"controller": {"replicas": 1}}}},
      "environment controller has the name of one of our own Services"),
+    ("an access log that nobody rotates", GATEWAYS, {"gateway": {"access_log": "/var/log/gateway.jsonl"}},
+     "a file in a container, which nobody reads or rotates; render with --set gateway.access_log=stdout"),
     ("two ports that are one", GATEWAYS, {"deploy": {"gateway": {"status_port": 8080}}}, "three different ports"),
     ("webhooks of a monitor that tells nobody", GATEWAYS,
      {"monitor": {"webhooks": [{"url": "https://hooks.example/x"}]}}, "monitor.webhooks are set"),

@@ -12,7 +12,7 @@ from podium.config.models import Model
 from podium.config.settings import Settings
 from podium.deploy import places
 from podium.deploy.environments import Profile
-from podium.deploy.gateway_settings import gateway_inequalities
+from podium.deploy.gateway_settings import access_log_problems, gateway_inequalities
 from podium.deploy.inequality import refuse
 from podium.deploy.otlp_collector import own_collector_problems
 from podium.deploy.plan import may_use_a_gpu
@@ -172,6 +172,7 @@ def _of_images(plan: HostPlan) -> Iterator[str]:
 
 
 def _of_places(plan: HostPlan) -> Iterator[str]:
+    yield from access_log_problems(plan.settings)
     yield from filter(None, (source_problem(model, plan.settings.deploy.weights) for model in plan.models))
     yield from own_collector_problems(plan.settings)
     for setting, path in plan.files.items():
