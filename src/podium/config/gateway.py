@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
@@ -166,6 +166,11 @@ class Gateway(Group):
         {},
         description="Share of traffic at start, in per cent with at most two decimals, together 100; an environment "
         "that is left out gets none. Empty: everything to `stable`.",
+    )
+    pins: Literal["everyone", "nobody"] = Field(
+        "everyone",
+        description="Who reaches an environment by the header `x-podium-arm`, whatever its weight: `everyone`, so any "
+        "client can choose its version, or `nobody`, whose header is passed over.",
     )
     first_byte_seconds: float = Field(
         0.0,

@@ -94,7 +94,9 @@ async def control(settings: Settings, folder: RunFolder, stop: asyncio.Event, pl
         kept = WeightsFile(folder.weights)
         gatekeeper = await stack.enter_async_context(gatekeeper_of(settings))
         site = await stack.enter_async_context(place(settings, folder))
+        shadow_key = read_run_key(settings.access.shadow_key_file, "access.shadow_key_file")
         topology = site.populated(wanted(settings, site, kept, history.state))
+        topology = replace(topology, shadow_key=shadow_key or "")
         admin = site.admin
         discovery = DiscoveryServer(
             site.discovery,
@@ -108,7 +110,6 @@ async def control(settings: Settings, folder: RunFolder, stop: asyncio.Event, pl
         watch = await stack.enter_async_context(watch_of(settings, folder, admin, PlaneFacts(discovery, history)))
         traffic = Traffic(topology, discovery, kept)
         copies = CopiesPort()
-        shadow_key = read_run_key(settings.access.shadow_key_file, "access.shadow_key_file")
         past = StableSamples()
         comparer = Comparer(traffic, copies, site.client, shadow_key)
         deploy_key = read_run_key(settings.access.deploy_key_file, "access.deploy_key_file")

@@ -43,7 +43,8 @@ def gateway_file(settings: Settings, timings: Timings) -> str:
     )
     rollout = settings.rollout.model_copy(update={"history_file": f"{places.STATE_FOLDER}/rollouts.db"})
     access = pod.access.model_copy(update={"database": f"{places.STATE_FOLDER}/podium.db"})
-    changed = {"gateway": gateway, "rollout": rollout, "access": access}
+    monitor = pod.monitor.model_copy(update={"history_file": f"{places.STATE_FOLDER}/alerts.jsonl"})
+    changed = {"gateway": gateway, "rollout": rollout, "monitor": monitor, "access": access}
     document = pod.model_copy(update=changed).model_dump(mode="json", exclude_unset=True)
     document |= {name: _told(value, name) for name, value in changed.items()}
     document["deploy"] = _images(settings)
@@ -53,7 +54,12 @@ def gateway_file(settings: Settings, timings: Timings) -> str:
 
 def _told(group: Any, name: str) -> dict[str, Any]:
     found: dict[str, Any] = group.model_dump(mode="json", exclude_unset=True)
-    always = {"gateway": ("listen", "control", "drain_seconds"), "rollout": ("history_file",), "access": ("database",)}
+    always = {
+        "gateway": ("listen", "control", "drain_seconds"),
+        "rollout": ("history_file",),
+        "monitor": ("history_file",),
+        "access": ("database",),
+    }
     return {**found, **{field: getattr(group, field) for field in always[name]}}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -76,7 +76,8 @@ class Topology:
     ``draining`` is an environment whose servers get no new request, by whatever way; those that run go on. With
     ``has_tls`` nobody is served before there is a ``certificate``. ``copied`` requests of 10,000 are sent to
     ``copies_socket`` too; empty: none can be. ``watched``: servers come and go by themselves, so that an environment
-    may have none for a while. Without ``tracing`` a caller's trace passes as it is. ``access_log`` is ``off``,
+    may have none for a while. Without ``tracing`` a caller's trace passes as it is. Unless it ``has_pins``, a header
+    chooses an environment for its check, and for requests with the ``shadow_key``, alone. ``access_log`` is ``off``,
     ``stdout`` or a path, as in the settings.
     """
 
@@ -95,6 +96,8 @@ class Topology:
     copied: int = 0
     watched: bool = False
     tracing: Tracing | None = None
+    has_pins: bool = True
+    shadow_key: str = field(default="", repr=False)
     access_log: str = "off"
 
     def with_weights(self, per_cent: Mapping[str, float]) -> Self:
@@ -136,6 +139,7 @@ def topology_of(settings: Settings, *, attempts_log: str, copies_socket: str = "
         has_tls=gateway.tls is not None,
         copies_socket=copies_socket,
         tracing=_tracing(settings.telemetry),
+        has_pins=gateway.pins == "everyone",
         access_log=gateway.access_log,
     )
 

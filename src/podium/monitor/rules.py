@@ -301,7 +301,7 @@ NACKS = Never(
     "rejections", 300, "gateway",
     "a gateway refused {count:.0f} configurations in 5 minutes, and goes on with the one before",
 )  # fmt: skip
-LOST_MESSAGES = Never("messages_lost", 900, "alerts", "{count:.0f} messages about alerts were lost in 15 minutes")
+LOST_MESSAGES = Never("messages_lost", 900, "alerts", "{count:.0f} messages about alerts were not taken in 15 minutes")
 FOLDED = Never(
     "series_dropped", 900, "servers",
     "servers counted a version as `other` {count:.0f} times in 15 minutes: more than 64 versions are known there",

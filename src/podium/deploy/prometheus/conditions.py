@@ -213,7 +213,7 @@ def _of_the_controller(given: Thresholds, rules: dict[str, Rule]) -> tuple[Condi
             rules["RolloutStuck"], f"max (timestamp({waiting}) - {waiting})",
             f"> {number(given.rollout_waiting_seconds)}", f"The rollout has waited for {_SECONDS}.",
         ),
-        _twin(rules["WebhookFailing"], lost, "> 0", "Alerts for {{ $labels.receiver }} were lost."),
+        _twin(rules["WebhookFailing"], lost, "> 0", "Alerts for {{ $labels.receiver }} were not taken."),
         _twin(
             rules["ModelsWithoutHistory"], f"max ({table.MODELS_LEFT_OUT.name})", "> 0",
             f"{_COUNT} models find no room in the monitor's memory: their alerts are not judged there.",
