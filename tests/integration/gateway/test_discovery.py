@@ -10,6 +10,7 @@ import pytest
 
 from podium.core.errors import GatewayUnavailable
 from podium.gateway.snapshot import snapshot_of
+from podium.gateway.topology import Endpoint
 from podium.gateway.traffic import Traffic
 from podium.gateway.weights_file import WeightsFile
 from podium.gateway.xds import DiscoveryServer
@@ -73,7 +74,8 @@ def test_a_gateway_that_was_too_slow_once_comes_again_and_gets_everything() -> N
     async def run() -> None:
         port, known = free_port(), dict[str, str]()
         wire = Wire(port)
-        moved = topology(servers={"blue": 18102, "green": 18201})
+        wanted = {"blue": (Endpoint("127.0.0.1", 18102),), "green": (Endpoint("localhost", 18201),)}
+        moved = topology().with_servers(wanted)  # by name: the clusters change too, and the endpoints come after them
         async with (
             DiscoveryServer(f"127.0.0.1:{port}", FIRST, ack_seconds=0.3) as discovery,
             wire as far,
@@ -81,7 +83,6 @@ def test_a_gateway_that_was_too_slow_once_comes_again_and_gets_everything() -> N
         ):
             await soon("it has confirmed", lambda: discovery.confirmed)
             traffic = Traffic(topology(), discovery, WeightsFile(Path("/dev/null")))
-            wanted = {each.name: each.endpoints for each in moved.environments}
             wire.cut()
             await traffic.set_servers(wanted)
             wire.mend()

@@ -111,8 +111,10 @@ def test_a_good_canary_goes_the_whole_way(file: Path) -> None:
 
 def test_with_the_same_users_all_day_a_good_canary_goes_on_all_the_same(file: Path) -> None:
     """Nobody new is assigned after the first second: that is no lack of attempts."""
+    longer = msgspec.structs.replace(POLICY, soak_seconds=2 * POLICY.blind_seconds)
     with driven(file) as one:
-        one.reconciler.write(START, actor="alice")
+        terms = msgspec.structs.replace(TERMS, policy=longer)
+        one.reconciler.write(msgspec.structs.replace(START, terms=terms), actor="alice")
         one.turn(3)
         one.serve_until(Phase.BAKING, named=1)
 
