@@ -7,6 +7,9 @@ import re
 import pytest
 
 from podium.config.monitor import Monitor
+from podium.config.settings import Settings
+from podium.deploy.kubernetes.alerting import SCALER_BLIND
+from podium.deploy.prometheus.files import rule_file
 from podium.monitor.rules import rules_of
 from support.page_commands import commands_in, unknown_options
 from support.source import ROOT
@@ -29,6 +32,14 @@ def test_every_alert_of_the_monitor_has_a_runbook_and_the_others_say_where_they_
     said = dict(re.findall(r"^## (\w+)\n\n(.*)$", RUNBOOKS, re.MULTILINE))
     own = {name for name, begin in said.items() if not begin.startswith("*Prometheus only.*")}
     assert own == {rule.name for rule in rules_of(Monitor())}
+
+
+def test_every_alert_that_is_exported_or_rendered_has_one_section_and_no_section_is_left_over() -> None:
+    exported = {
+        rule["alert"] for group in rule_file(Settings())["groups"] for rule in group["rules"] if "alert" in rule
+    }
+    sections = re.findall(r"^## (\w+)$", RUNBOOKS, re.MULTILINE)
+    assert sorted(sections) == sorted(exported | {rule.name for rule in rules_of(Monitor())} | {SCALER_BLIND})
 
 
 def test_every_task_has_a_section() -> None:
