@@ -152,6 +152,22 @@ def test_a_file_of_somebody_else_is_never_touched(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["mine.yaml"]
 
 
+@pytest.mark.parametrize("content", [None, b"\xff\xfe"], ids=["a folder", "no text"])
+def test_what_is_no_text_of_ours_is_never_touched(content: bytes | None, tmp_path: Path) -> None:
+    place = tmp_path / "odd.yaml"
+    place.mkdir() if content is None else place.write_bytes(content)
+    with pytest.raises(ConfigurationError, match=r"odd\.yaml was not written by this command"):
+        write(files_of(SMALL), tmp_path)
+
+
+def test_a_file_in_the_place_of_the_folder_is_told(tmp_path: Path) -> None:
+    place = tmp_path / "k8s"
+    place.write_text("mine")
+    with pytest.raises(ConfigurationError, match=r"k8s.* cannot be written: .*; name another folder with --out"):
+        write(files_of(SMALL), place)
+    assert place.read_text() == "mine"
+
+
 @pytest.mark.parametrize("name", VARIETIES)
 def test_overlays_are_built_as_kubectl_builds_them(name: str, tmp_path: Path) -> None:
     kubectl = shutil.which("kubectl")
