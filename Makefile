@@ -50,7 +50,7 @@ $(VENV_HF)/.stamp: requirements/hf.constraints requirements/hf-models.lock requi
 
 # -- run -------------------------------------------------------------------------------------------------------
 
-.PHONY: run bench bench-access bench-gateway bench-observe
+.PHONY: run bench bench-access bench-gateway bench-observe bench-all
 run: install ## install, then serve the demo model (Ctrl-C stops it)
 	@$(BIN)/podium up $(ARGS)
 
@@ -65,6 +65,9 @@ bench-gateway: install-test ## the gateway benchmark (docs/benchmarks/gateway.md
 
 bench-observe: install-test ## the observability benchmark (docs/benchmarks/observability.md); needs wrk and chromium
 	$(BIN)/python -m benchmarks.observe $(ARGS)
+
+bench-all: install-test ## every benchmark, one after the other: hours, on a quiet machine
+	$(BIN)/python -m benchmarks $(ARGS)
 
 # -- test ------------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,8 @@
-"""``python -m benchmarks.bench oracle`` and ``capacity``: what the load tester promises, measured."""
+"""``python -m benchmarks.bench ROW``: what the load tester promises, measured.
+
+``oracle``: against the simulator's log. ``capacity``: against peers. ``by-hand``: on our own server, against another
+client.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +13,10 @@ import os
 import sys
 from pathlib import Path
 
-from benchmarks.bench import capacity, oracle
+from benchmarks.bench import by_hand, capacity, oracle
 from podium.bench.provenance import checkout_commit, machine
 
-ROWS = {"oracle": oracle, "capacity": capacity}
+ROWS = {"oracle": oracle, "capacity": capacity, "by-hand": by_hand}
 
 
 def main() -> int:
@@ -36,6 +40,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("row", choices=ROWS)
     parser.add_argument("--quick", action="store_true", help="short runs: a check of the harness, not a measurement")
     parser.add_argument("--out", type=Path, help="raw file (JSON lines), added to")
+    parser.add_argument("--model", type=Path, help="folder of the model that by-hand serves; none is the built-in one")
     parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2) // 2), help="Podium's workers")
     parser.add_argument("--peers", nargs="*", default=list(capacity.LEAST_RATIOS), choices=list(capacity.LEAST_RATIOS))
     parser.add_argument("--guidellm-python", default="", help="interpreter that has guidellm; none makes one")

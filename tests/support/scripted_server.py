@@ -114,7 +114,9 @@ def _receive(connection: socket.socket) -> Received | None:
     first, *lines = head.decode("latin-1").split("\r\n")
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     while len(body) < int(headers.get("content-length", 0)):
-        body += connection.recv(65536)
+        if not (more := connection.recv(65536)):
+            return None
+        body += more
     method, path, _ = first.split(" ")
     return Received(method, path, headers, json.loads(body) if body else None)
 

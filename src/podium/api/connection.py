@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from functools import partial
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from podium.api.errors import body_of, status_of
+from podium.api.record import ARRIVED
 from podium.api.refusals import BodyTimeout, HeadersTooLarge, MalformedHttp
 from podium.api.streaming import ABORT
 from podium.api.trailers import TRAILER, TrailingTransport, asks_for_trailers
@@ -40,6 +42,7 @@ class Connection(HttpToolsProtocol):
         self._bytes = 0
         self._content_bytes = 0
         self._deadline: asyncio.TimerHandle | None = None
+        self._read_at = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the clock for the first header block."""
@@ -54,6 +57,7 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Count, then parse."""
+        self._read_at = time.monotonic()
         if self._in_headers and self._deadline is None:
             self._start_clock()
         self._bytes += len(data)
@@ -74,6 +78,7 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """From here on the bytes are the body's."""
         self._in_headers = False
+        self.scope[ARRIVED] = self._read_at  # type: ignore[literal-required]
         self._bytes = self._content_bytes = 0
         self._stop_clock()
         super().on_headers_complete()

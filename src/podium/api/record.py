@@ -15,6 +15,8 @@ from podium.core.trace_context import TraceContext, continue_trace
 from podium.protocols.answer_report import AnswerReport, End
 
 _KEY = "podium.record"
+ARRIVED = "podium.arrived"
+"""In a scope: when the last of the request's headers was read from the socket, as ``time.monotonic`` has it."""
 
 
 @dataclass(slots=True)

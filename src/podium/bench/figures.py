@@ -44,7 +44,7 @@ def summarise(records: Sequence[RequestRecord], plan: RunPlan) -> Summary | None
     inside = [record for record in offered if window.begin <= record.scheduled_at < window.end]
     ok = [record for record in inside if record.outcome is Outcome.OK]
     ended = [r.ended_at for r in records if r.outcome is Outcome.OK and _in(r.ended_at, window)]
-    tokens = sum(_share_of_tokens(record, window) for record in records)
+    tokens = sum(tokens_within(record, window) for record in records)
     prompts = sum(record.prompt_tokens_reported or 0 for record in records if _in(_answer_at(record), window))
     return Summary(
         window=window,
@@ -165,7 +165,7 @@ def load_of(inside: Sequence[RequestRecord], window: Window, plan: RunPlan, reco
     )
 
 
-def _share_of_tokens(record: RequestRecord, window: Window) -> float:
+def tokens_within(record: RequestRecord, window: Window) -> float:
     """Output tokens of a request that arrived in the window; frames without a count share the total evenly."""
     if not record.token_at:  # a whole answer arrives with its last byte, a failure has nothing
         return float(record.output_tokens or 0) if _in(record.last_token_at, window) else 0.0

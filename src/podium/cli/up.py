@@ -94,8 +94,8 @@ def _run_stack(settings: Settings) -> int:
     if style == "auto":  # the processes write to a pipe, and what they write is shown on this terminal
         style = "human" if sys.stderr.isatty() else "json"
         settings = settings.model_copy(update={"logs": settings.logs.model_copy(update={"format": style})})
-    logs.configure(style=style, level=settings.logs.level)
-    stack = Stack(settings, read_environment())
+    written_to = logs.configure(style=style, level=settings.logs.level)
+    stack = Stack(settings, read_environment(), written_to=written_to)
     models = settings.models_of(settings.gateway.stable_name)
     name = models[0].name if models else ""
     steps = next_steps(stack.addresses.gateway, f"{stack.addresses.control}/", name)

@@ -51,6 +51,7 @@ FIGURES: dict[Scope, dict[str, Kind]] = {
         "gpu_xid_errors": "counter",
         "unanswered": "counter",
         "store_open": "max",
+        "log_records_dropped": "counter",
         "rejections": "counter",
         "rollout_waiting_seconds": "max",
         "messages_lost": "counter",

@@ -39,6 +39,7 @@ _EVERYTHING_FIGURES = {
     table.GPU_ENERGY.name: "gpu_joules",
     table.GPU_XID_ERRORS.name: "gpu_xid_errors",
     table.STORE_OPEN.name: "store_open",
+    table.LOG_RECORDS_DROPPED.name: "log_records_dropped",
 }
 _CONTROLLER_FIGURES = {
     table.GATEWAY_REJECTIONS.name: "rejections",

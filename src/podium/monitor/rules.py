@@ -97,6 +97,7 @@ def _of_engines(given: Thresholds) -> tuple[Rule, ...]:
         Rule("KvCacheFull", "ticket", lambda w, _: _kv_caches(w, given), 300, window_seconds=RECENT_SECONDS),
         Rule("GpuMemoryHigh", "ticket", lambda w, _: _gpu_memory(w, given), 300, window_seconds=RECENT_SECONDS),
         Rule("GpuXid", "page", lambda w, _: _counted(w, XIDS), window_seconds=XIDS.seconds),
+        Rule("LogDrops", "ticket", lambda w, _: _counted(w, LOG_DROPS), window_seconds=LOG_DROPS.seconds),
         Rule("StoreAway", "page", lambda w, _: _store(w), 60),
     )
 
@@ -292,6 +293,9 @@ class Never:
 
 
 XIDS = Never("gpu_xid_errors", 900, "gpu", "the driver told of {count:.0f} critical errors (XID) in 15 minutes")
+LOG_DROPS = Never(
+    "log_records_dropped", 300, "logs", "servers dropped {count:.0f} log records in 5 minutes: nobody reads them"
+)
 NACKS = Never(
     "rejections", 300, "gateway",
     "a gateway refused {count:.0f} configurations in 5 minutes, and goes on with the one before",

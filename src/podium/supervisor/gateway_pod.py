@@ -14,6 +14,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 import httpx
 import structlog
@@ -39,17 +40,21 @@ _WRONG_USAGE = 2
 
 @dataclass(frozen=True)
 class GatewayPod:
-    """One Envoy. ``controller``: who feeds it; ``status``: where it says how it is; ``folder``: its files."""
+    """One Envoy. ``controller``: who feeds it; ``status``: where it says how it is; ``folder``: its files.
+
+    ``written_to`` gets what it writes.
+    """
 
     settings: Settings
     folder: RunFolder
     controller: Endpoint
     status: Endpoint
+    written_to: TextIO
 
     async def run(self, stop: asyncio.Event) -> int:
         """Run until ``stop``, then drain; returns the exit status, which is Envoy's own when it ends by itself."""
         binary = await envoy_binary(None)
-        envoy = ChildProcess(self._command(binary), _say)
+        envoy = ChildProcess(self._command(binary), self._say)
         async with EnvoyAdmin(self.folder.admin_socket) as admin:
             await envoy.start()
             async with asyncio.TaskGroup() as group:
@@ -68,6 +73,9 @@ class GatewayPod:
                 sending.cancel()
                 stopping.cancel()
         return ended.result() or 1
+
+    def _say(self, line: str) -> None:
+        self.written_to.write(f"{line}\n")
 
     def _command(self, binary: Path) -> Command:
         gateway = self.settings.gateway
@@ -96,18 +104,14 @@ _LAST_LINES_SECONDS = 0.5
 """Two rounds of the sender: what Envoy wrote at its end is sent too, if the controller is there."""
 
 
-def _say(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()
-
-
 def main(arguments: Sequence[str]) -> int:
     """Run one gateway until SIGTERM; returns the exit status."""
     given = _parser().parse_args(arguments)
     try:
         settings = load({}, given.config, {}).settings
-        pod = GatewayPod(settings, RunFolder(given.folder), _endpoint(given.controller), _endpoint(given.status))
-        logs.configure(style=settings.logs.format, level=settings.logs.level)
+        controller, status = _endpoint(given.controller), _endpoint(given.status)
+        written_to = logs.configure(style=settings.logs.format, level=settings.logs.level)
+        pod = GatewayPod(settings, RunFolder(given.folder), controller, status, written_to)
         return asyncio.run(_until_told(pod))
     except ConfigurationError as error:
         sys.stderr.write(f"error: {error.message}\n")

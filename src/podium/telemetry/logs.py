@@ -6,17 +6,21 @@ import json
 import logging
 import sys
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, TextIO
 
 import msgspec
 import structlog
 
+from podium.telemetry.log_writer import writer_for
 
-def configure(*, style: Literal["auto", "human", "json"], level: str) -> None:
+
+def configure(*, style: Literal["auto", "human", "json"], level: str) -> TextIO:
     """Set up structlog, and route the standard library's records through it. Call once, at start.
 
-    Tracebacks show lines of code, never the values of variables.
+    Returns the stream that records are written to: who writes to it never waits for a reader. Tracebacks show lines of
+    code, never the values of variables.
     """
+    written_to = writer_for(sys.stderr)
     human = style == "human" or (style == "auto" and sys.stderr.isatty())
     # The console's default formatter is rich's, which prints the values of local variables: keys, prompts.
     console = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
@@ -35,14 +39,15 @@ def configure(*, style: Literal["auto", "human", "json"], level: str) -> None:
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(written_to),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(written_to)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(processors=[_drop_meta, renderer], foreign_pre_chain=shared)
     )
     logging.basicConfig(handlers=[handler], level=max(number, logging.WARNING), force=True)
+    return written_to
 
 
 def _as_json(record: Any, default: Callable[[Any], Any]) -> str:

@@ -8,7 +8,7 @@ import psutil
 from prometheus_client.core import Metric as Family
 from prometheus_client.registry import Collector
 
-from podium.telemetry import table
+from podium.telemetry import log_writer, table
 
 
 class MachineCollector(Collector):
@@ -21,11 +21,14 @@ class MachineCollector(Collector):
         """The present values."""
         with self._process.oneshot():
             used, resident = self._process.cpu_times(), self._process.memory_info().rss
+        records, dropped = log_writer.counts()
         processors, memory = psutil.cpu_times(), psutil.virtual_memory()
         idle = processors.idle + getattr(processors, "iowait", 0.0)
         yield from (
             _one(table.PROCESS_CPU.counters(), used.user + used.system),
             _one(table.PROCESS_MEMORY.gauges(), resident),
+            _one(table.LOG_RECORDS.counters(), records),
+            _one(table.LOG_RECORDS_DROPPED.counters(), dropped),
             _one(table.HOST_MEMORY_AVAILABLE.gauges(), memory.available),
             _one(table.HOST_MEMORY_SIZE.gauges(), memory.total),
         )

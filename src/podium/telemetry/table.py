@@ -172,6 +172,12 @@ OTLP_EXPORTS = Metric(
     ("signal", "result"),
     shown="with `telemetry.otlp_endpoint`",
 )
+LOG_RECORDS = Metric("podium_log_records_total", "counter", "Log records of the API process, dropped ones too.")
+LOG_RECORDS_DROPPED = Metric(
+    "podium_log_records_dropped_total",
+    "counter",
+    "Log records that were dropped, because nobody read standard error and 1 MiB of them waited already.",
+)
 BUILD_INFO = Metric("podium_build_info", "gauge", "Constant 1.", ("version",))
 
 # -- the machine, read at each scrape --------------------------------------------------------------------------

@@ -49,6 +49,7 @@ _READY, _FAILED = (f'{table.MODEL_STATE.name}{{{_MODEL},state="{state}"}}' for s
 _CUT = f'{table.REQUESTS.name}{{{_MODEL},{_ROUTE},outcome="stream_error"}}'
 _STORE = f'{table.STORE_OPEN.name}{{purpose="cache"}}'
 _XIDS = f'{table.GPU_XID_ERRORS.name}{{gpu="0"}}'
+_DROPPED = f"{table.LOG_RECORDS_DROPPED.name}{{}}"
 _LOST = f'{table.WEBHOOK_DELIVERIES.name}{{receiver="1 hooks.example",result="given_up"}}'
 _NACKS, _WAITS, _LEFT_OUT = (
     f"{metric.name}{{}}" for metric in (table.GATEWAY_REJECTIONS, table.ROLLOUT_WAITING_SINCE, table.MODELS_LEFT_OUT)
@@ -71,7 +72,7 @@ class Story:
     def tell(self) -> list[dict[str, float] | None]:
         """What the page says in each second; None: there is no page."""
         now = dict.fromkeys((_OK, _BAD, _HIT, _MISS, _RESTARTS, _KV, _WAITING), 0.0)
-        now |= dict.fromkeys((_CUT, _FAILED, _STORE, _XIDS, _LOST, _NACKS, _LEFT_OUT), 0.0)
+        now |= dict.fromkeys((_CUT, _FAILED, _STORE, _XIDS, _DROPPED, _LOST, _NACKS, _LEFT_OUT), 0.0)
         now |= {_LIMIT: 100.0, _READY: 1.0, **dict.fromkeys(_buckets(*_HISTOGRAMS), 0.0)}
         told: list[dict[str, float] | None] = []
         for second in range(self.seconds):
@@ -137,6 +138,7 @@ def more_troubles(second: int, now: dict[str, float]) -> None:
     now[_STORE] = float(600 <= second < 800)
     now[_LEFT_OUT] = 2.0 if second < 400 else 0.0
     now[_XIDS] += second == 200
+    now[_DROPPED] += second == 250
     now[_LOST] += second == 350
     now[_NACKS] += second in {900, 910}
     now[_WAITS] = 300.0 if 300 <= second < 1400 else float(second)
@@ -197,7 +199,8 @@ def by_prometheus(pages: list[dict[str, float] | None], folder: Path) -> Spans:
     labelled = {_at_instance(name): values for name, values in series.items()}
     labelled['up{job="podium",instance="blue-1"}'] = " ".join("0" if told is None else "1" for told in samples)
     rules, tests = folder / "rules.yml", folder / "tests.yml"
-    rules.write_text(yaml.safe_dump(rule_file(Settings())))
+    content = rule_file(Settings())
+    rules.write_text(yaml.safe_dump(content))
     both = "|".join(rule.name for rule in rules_of(Settings().monitor))
     query = f'count by (alertname) (ALERTS{{alertstate="firing",alertname=~"{both}"}})'
     wrong = [{"labels": '{alertname="none"}', "value": 1}]
@@ -209,8 +212,9 @@ def by_prometheus(pages: list[dict[str, float] | None], folder: Path) -> Spans:
             for number in range(len(samples))
         ],
     }
-    content = {"rule_files": [rules.name], "evaluation_interval": f"{INTERVAL}s", "tests": [test]}
-    tests.write_text(yaml.safe_dump(content))
+    run = {"rule_files": [rules.name], "evaluation_interval": f"{INTERVAL}s", "tests": [test]}
+    run["group_eval_order"] = [group["name"] for group in content["groups"]]  # else any, another each time
+    tests.write_text(yaml.safe_dump(run))
     words = [require_program("promtool"), "test", "rules", str(tests)]
     told = subprocess.run(words, capture_output=True, text=True, check=False, timeout=110)
     answers = re.findall(r"time: (\S+),\s+exp: [^\n]*\n\s+got: ([^\n]*)", told.stdout + told.stderr)
@@ -257,6 +261,7 @@ STORIES: Mapping[str, tuple[Story, set[str]]] = {
             "StoreAway",
             "SeriesDropped",
             "GpuXid",
+            "LogDrops",
             "WebhookFailing",
             "GatewayConfigRejected",
             "RolloutStuck",

@@ -102,6 +102,7 @@ FINE: dict[str, dict[Key, float]] = {
     "WebhookFailing": {of_all("messages_lost"): 0.0},
     "SeriesDropped": {of_all("models_left_out"): 0.0},
     "GpuXid": {of_all("gpu_xid_errors"): 0.0},
+    "LogDrops": {of_all("log_records_dropped"): 0.0},
     "ErrorBudgetBurn1h": {of_all("good"): 100.0, of_all("bad"): 1.0},
 }
 LITTLE: dict[str, dict[Key, float]] = {
@@ -119,6 +120,7 @@ AT_ONCE: dict[str, dict[Key, float]] = {
     "WebhookFailing": {of_all("messages_lost"): 1.0},
     "SeriesDropped": {of_all("models_left_out"): 1.0},
     "GpuXid": {of_all("gpu_xid_errors"): 1.0},
+    "LogDrops": {of_all("log_records_dropped"): 1.0},
 }
 """Rules that wait for nothing, with what breaks them."""
 

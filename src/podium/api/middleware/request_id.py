@@ -6,11 +6,13 @@ the server's span in it: the caller's trace, where ``traceparent`` named one.
 
 from __future__ import annotations
 
+import time
+
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from podium.api.errors import dialect_of
-from podium.api.record import RequestRecord, attach
+from podium.api.record import ARRIVED, RequestRecord, attach
 from podium.core.ids import accept_request_id
 from podium.core.trace_context import TraceContext, continue_trace
 
@@ -33,7 +35,8 @@ class RequestId:
             return
         request_id = accept_request_id(_given(scope, HEADER))
         trace = _trace(scope, self.trace_ratio)
-        attach(scope, RequestRecord(request_id=request_id, trace=trace, method=scope["method"]))
+        arrived = scope.get(ARRIVED, time.monotonic())
+        attach(scope, RequestRecord(request_id, trace, method=scope["method"], started_monotonic_seconds=arrived))
         names = {"request_id": request_id, "trace_id": trace.trace_id, "span_id": trace.span_id}
         structlog.contextvars.bind_contextvars(**names)
         encoded = request_id.encode("ascii")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from podium.bench.page.chart import TONES, Axis, Chart, Line
 from podium.bench.page.scale import seconds_text
 from podium.bench.result import RunResult
@@ -36,13 +38,18 @@ def knee(runs: Sequence[RunResult]) -> list[Chart]:
 
 
 def _by_configuration(runs: Sequence[RunResult]) -> dict[str, list[tuple[float, Summary]]]:
-    """Load and summary of the runs of each configuration that ran under three loads or more."""
+    """Load and summary of the runs of each configuration that were asked for three loads or more.
+
+    Repeats of one load differ by chance, in what a closed loop answers too: a line through them would be noise.
+    """
     groups: dict[str, list[tuple[float, Summary]]] = {}
+    asked: dict[str, set[bytes]] = {}
     for run in runs:
         if run.summary is not None:
             name = ", ".join(f"{key} {value}" for key, value in run.tags.items() if key not in _LOADS)
             groups.setdefault(name, []).append((asked_rate(run.summary), run.summary))
-    enough = {name: points for name, points in groups.items() if len({rate for rate, _ in points}) >= 3}
+            asked.setdefault(name, set()).add(msgspec.json.encode(run.plan.get("load")))
+    enough = {name: points for name, points in groups.items() if len(asked[name]) >= 3}
     return dict(list(enough.items())[:TONES])
 
 

@@ -8,10 +8,11 @@ from enum import StrEnum
 import msgspec
 import numpy as np
 
-from podium.bench.figures import window_of
+from podium.bench.figures import tokens_within, window_of
 from podium.bench.plan import RunPlan
 from podium.bench.record import Outcome, RequestRecord
 from podium.bench.search.objective import Objective
+from podium.bench.summary import Window
 
 
 class Goal(StrEnum):
@@ -55,16 +56,18 @@ def score(
     if not ok:
         return WORST
     missed = max((float(one.bad(inside).mean()) - one.allowed for one in objectives), default=0.0)
-    return Score(value=_value(goal, ok, records, window.seconds, cpu_seconds), missed=max(missed, 0.0))
+    return Score(value=_value(goal, ok, records, window, cpu_seconds), missed=max(missed, 0.0))
 
 
 def _value(
-    goal: Goal, ok: Sequence[RequestRecord], every: Sequence[RequestRecord], seconds: float, cpu_seconds: float
+    goal: Goal, ok: Sequence[RequestRecord], every: Sequence[RequestRecord], window: Window, cpu_seconds: float
 ) -> float:
     if goal is Goal.LATENCY:
         known = [value for record in ok if (value := record.since_scheduled(record.last_token_at)) is not None]
         return float(np.mean(known)) if known else WORST.value
-    counted = ok if goal is Goal.THROUGHPUT else [record for record in every if record.outcome is Outcome.OK]
-    tokens = sum(record.output_tokens or 0 for record in counted)
-    spent = seconds if goal is Goal.THROUGHPUT else cpu_seconds
+    good = [record for record in every if record.outcome is Outcome.OK]
+    if goal is Goal.THROUGHPUT:  # by arrival: a batch in lockstep ends together, so whole requests come in lumps
+        tokens, spent = sum(tokens_within(record, window) for record in good), window.seconds
+    else:
+        tokens, spent = float(sum(record.output_tokens or 0 for record in good)), cpu_seconds
     return 1000 * spent / tokens if tokens else WORST.value

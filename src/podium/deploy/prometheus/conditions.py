@@ -23,6 +23,7 @@ from podium.monitor.rules import (
     EACH_TOKEN,
     END_TO_END,
     FIRST_TOKEN,
+    LOG_DROPS,
     LOST_MESSAGES,
     MOST_QUEUE_RATIO,
     MOST_RESTARTS,
@@ -165,6 +166,7 @@ def _of_engines(given: Thresholds, rules: dict[str, Rule]) -> tuple[Condition, .
 def _of_machines(given: Thresholds, rules: dict[str, Rule], job: str) -> tuple[Condition, ...]:
     used, size = table.GPU_MEMORY_USED.name, table.GPU_MEMORY_SIZE.name
     xids = total("increase", table.GPU_XID_ERRORS.name, duration(XIDS.seconds), ("instance", "gpu"))
+    dropped = total("increase", table.LOG_RECORDS_DROPPED.name, duration(LOG_DROPS.seconds), ("instance",))
     return (
         _twin(
             rules["GpuMemoryHigh"],
@@ -179,6 +181,10 @@ def _of_machines(given: Thresholds, rules: dict[str, Rule], job: str) -> tuple[C
         _twin(
             rules["GpuXid"], xids, "> 0",
             f"The driver told of {_COUNT} critical errors of GPU {{{{ $labels.gpu }}}} of {{{{ $labels.instance }}}}.",
+        ),
+        _twin(
+            rules["LogDrops"], dropped, "> 0",
+            f"{{{{ $labels.instance }}}} dropped {_COUNT} log records, because nobody reads them.",
         ),
         _twin(
             rules["StoreAway"], f"max by (purpose) ({table.STORE_OPEN.name})", "== 1",

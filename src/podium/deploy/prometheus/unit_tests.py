@@ -195,12 +195,14 @@ def _other_scenes(given: Thresholds) -> dict[str, Scene]:
     lost = f'{table.WEBHOOK_DELIVERIES.name}{{receiver="1 hooks.example",result="given_up"}}'
     refused, waiting = table.GATEWAY_REJECTIONS.name, table.ROLLOUT_WAITING_SINCE.name
     xids = f'{table.GPU_XID_ERRORS.name}{{instance="a",gpu="0"}}'
+    dropped = f'{table.LOG_RECORDS_DROPPED.name}{{instance="a"}}'
     return {
         "GatewayConfigRejected": Scene({refused: 1.0}, {refused: 0.0}),
         "RolloutStuck": Scene(
             {waiting: 0.0}, {waiting: 1.0}, kind="clock", lasts_seconds=given.rollout_waiting_seconds
         ),
         "GpuXid": Scene({xids: 1.0}, {xids: 0.0}),
+        "LogDrops": Scene({dropped: 1.0}, {dropped: 0.0}),
         "WorkerRestarting": Scene({restarts: float(MOST_RESTARTS)}, {restarts: 0.0}),
         "WebhookFailing": Scene({lost: 1.0}, {lost: 0.0}),
         "ObjectiveNotMeasured": Scene(_ended(10, 0.0), _ended(10, 0.0)),

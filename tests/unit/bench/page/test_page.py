@@ -117,9 +117,17 @@ def test_the_time_bar_is_drawn_only_when_the_server_is_known() -> None:
 
 
 def test_two_loads_show_no_knee_and_three_do() -> None:
-    runs = [run_with(request_throughput=rate, ttft_scheduled=0.1 * rate) for rate in (1.0, 2.0, 4.0)]
+    runs = [
+        run_with(request_throughput=rate, ttft_scheduled=0.1 * rate, plan={"load": {"rate": rate}})
+        for rate in (1.0, 2.0, 4.0)
+    ]
     assert all(chart.is_empty() for chart in knee(runs[:2]))
     assert not knee(runs)[0].is_empty()
+
+
+def test_repeats_of_one_load_show_no_knee_whatever_they_answered() -> None:
+    runs = [run_with(request_throughput=rate, ttft_scheduled=0.1 * rate) for rate in (1.0, 2.0, 4.0)]
+    assert all(chart.is_empty() for chart in knee(runs))
 
 
 def test_the_front_is_what_nothing_beats() -> None:
