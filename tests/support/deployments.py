@@ -155,7 +155,7 @@ VERSIONS: Document = {
         },
     },
 }
-"""A new model beside the old one, in a cluster with demands of its own: registry, nodes, names, a balancer, receivers."""
+"""A new model beside the old one; registry, nodes, names, balancer and receivers of the cluster's own."""
 
 GPUS: Document = {"accelerators": {"per_replica": 2, "available": 64}}
 
