@@ -124,6 +124,7 @@ lock: install-test ## write the lock files anew (newest versions that pyproject.
 	$(UV_COMPILE) --upgrade --generate-hashes requirements/build.in -o requirements/build.lock
 	$(UV_COMPILE) --upgrade --generate-hashes pyproject.toml -c requirements/build.lock -o requirements/base.lock
 	$(UV_COMPILE) --upgrade --generate-hashes --no-strip-extras --group pyproject.toml:dev -c requirements/base.lock -o requirements/dev.lock
+	$(UV_COMPILE) --upgrade --generate-hashes requirements/otel.in -c requirements/dev.lock -o requirements/otel.lock
 	$(UV_COMPILE) --upgrade --generate-hashes --no-deps requirements/hf-models.in -o requirements/hf-models.lock
 	$(BIN)/uv pip compile --quiet --python-version 3.11 --python-platform x86_64-manylinux_2_31 --no-header --no-emit-index-url \
 	  --no-annotate --upgrade --generate-hashes requirements/vllm.in -o requirements/vllm.lock

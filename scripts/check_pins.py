@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-LOCKS = ("build.lock", "base.lock", "dev.lock", "hf-models.lock", "hf.constraints", "vllm.lock")
+LOCKS = ("build.lock", "base.lock", "dev.lock", "otel.lock", "hf-models.lock", "hf.constraints", "vllm.lock")
 FAILED, UNREACHABLE = 1, 75
 _PYTHON = "3.11"
 _EVERYWHERE, _LINUX = ("--universal",), ("--python-platform", "x86_64-manylinux_2_31")

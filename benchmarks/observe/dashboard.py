@@ -18,6 +18,7 @@ ROW = "dashboard"
 DAY_UPDATES = 86_400
 OPEN_SECONDS, QUICK_SECONDS = 600.0, 15.0
 WARM_UPDATES = 120
+DATA = "/monitoring/dashboard"
 HASTE = """
 const later = window.setTimeout;
 window.setTimeout = (work, delay, ...rest) => later(work, delay / 50, ...rest);
@@ -40,6 +41,7 @@ def measure(around: Surroundings) -> None:
         with tempfile.TemporaryDirectory() as profile, chromium.browser(Path(profile)) as page:
             page.open(control + "/")
             page.wait_for("figures", "document.querySelectorAll('svg').length > 4")
+            page.wait_for("data", f"performance.getEntriesByType('resource').some(e => e.name.includes('{DATA}'))")
             first = _first(page)
         with tempfile.TemporaryDirectory() as profile, chromium.browser(Path(profile)) as page:
             kept = _kept(page, control, seconds)

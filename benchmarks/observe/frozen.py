@@ -30,7 +30,7 @@ CALLERS = 24
 
 @dataclass
 class Sight:
-    """When each of the signs was first seen, in seconds after the freeze; None: never."""
+    """When each of the signs was first seen, in seconds after the last token; None: never."""
 
     flagged: float | None = None
     unready: float | None = None
@@ -62,15 +62,15 @@ async def _freeze(way: str, around: Surroundings) -> Sight:
         base, admin = f"http://127.0.0.1:{server.port}", f"http://127.0.0.1:{server.admin_port}"
         async with httpx.AsyncClient(trust_env=False, timeout=60.0) as client, asyncio.TaskGroup() as group:
             prompt = "fault:hang@5 " if way == "hang" else "a long answer "
-            body = {"model": MODEL, "prompt": prompt * 40, "max_tokens": 400}
-            began = time.monotonic()  # a hang comes a few tokens later
-            asking = group.create_task(_ask(client, base, body), name="request")
+            body = {"model": MODEL, "prompt": prompt * 40, "max_tokens": 400, "stream": True}
+            heard = [time.monotonic()]
+            asking = group.create_task(_listen(client, base, body, heard), name="request")
             await asyncio.sleep(0.5)
             if way == "stop":
-                began = time.monotonic()
                 for worker in psutil.Process(server.process.pid).children():
                     os.kill(worker.pid, signal.SIGSTOP)
-            sight = await _watch(client, admin, began)
+                await asyncio.sleep(0.1)
+            sight = await _watch(client, admin, heard[-1])
             asking.cancel()
     return sight
 
@@ -110,6 +110,14 @@ async def _saturate(seconds: float, around: Surroundings) -> tuple[int, int, int
             for caller in callers:
                 caller.cancel()
     return flags, looks, counts[0]
+
+
+async def _listen(client: httpx.AsyncClient, base: str, body: dict[str, object], heard: list[float]) -> None:
+    """When each piece of a stream came; the last one is the last sign of life of its engine."""
+    with contextlib.suppress(httpx.HTTPError):
+        async with client.stream("POST", f"{base}/v1/completions", json=body) as answer:
+            async for _ in answer.aiter_bytes():
+                heard.append(time.monotonic())  # noqa: PERF401 - others look while it goes on
 
 
 async def _ask(client: httpx.AsyncClient, base: str, body: dict[str, object]) -> None:

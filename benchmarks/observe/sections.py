@@ -142,7 +142,8 @@ SECTIONS = (
         "A frozen engine is told, a busy one is not",
         "Flagged: the page says that the last progress is longer ago than `monitor.stalled_seconds` allows, and one "
         "second more, in which the monitor looks. Unready: `/readyz` is no 200. Both are "
-        "looked at twenty times a second. The busy server has 24 callers for a batch of four.",
+        "looked at twenty times a second, and count from the last token that came. The busy server has 24 callers for "
+        "a batch of four.",
         _frozen,
     ),
     Section(

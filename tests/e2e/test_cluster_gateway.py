@@ -12,15 +12,24 @@ from typing import Any
 import httpx
 import pytest
 
+from podium.bench.request_log import gateway_entries
+from podium.deploy.kubernetes.alerting import conditions
+from podium.deploy.plan import plan_of
 from support.cluster import Cluster, GatewayProcess, cluster
 from support.controlled_gateway import QUICK
 from support.deadline import soon, until
-from support.deployments import SMALL, sets_of
+from support.deployments import GATEWAYS, SMALL, sets_of, settings_of
+from support.keys import new_key
 from support.pod import Pod, server_pod
+from support.prometheus import running_prometheus
+from support.require import require_program
 from support.streams import ECHO, STREAMS, TIMING, Replica, Traffic, replica
 from support.upstreams import Upstream, crowd, upstream
 
 LONG_SECONDS = 120.0
+OF_THE_CONTROLLER = (
+    "GatewayConfigRejected", "ModelsWithoutHistory", "MonitorAway", "NoHealthyServer", "RetryOverflow", "RolloutStuck",
+)  # fmt: skip
 
 
 def _rollout(one: Cluster) -> dict[str, Any]:
@@ -122,6 +131,35 @@ def test_a_gateway_obeys_nobody_and_when_it_ends_lets_a_running_request_finish(t
         asking.join()
         assert [answer.text for answer in answers] == ["blue"]
         until("its last attempt has come", lambda: _attempts(one) == 1)
+        (entry,) = gateway_entries(gateway.log.read_text().splitlines())
+        assert (entry["status"], entry["environment"], entry["path"]) == (200, "blue", "/v1/completions")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_a_prometheus_elsewhere_judges_what_only_the_controller_knows(tmp_path: Path) -> None:
+    """Every query about it has a value, but those about receivers, who are Alertmanager's matter in a cluster."""
+    require_program("prometheus")
+    rendered = sets_of(tmp_path / "k8s", GATEWAYS)["overlays/production"]
+    monitor = rendered.find("PodMonitor", "podium-controller", "podium")
+    assert monitor is not None
+    path = monitor.entries("spec", "podMetricsEndpoints")[0]["path"]
+    asked = {each.name: each.value for each in conditions(plan_of(settings_of(GATEWAYS), "cpu"))}
+    key = tmp_path / "metrics.key"
+    key.write_text(new_key(roles=("metrics",))[0])
+    with cluster(tmp_path, gateways=1, access={"metrics_key_file": str(key)}) as one:
+        target = f"127.0.0.1:{one.scraped.rpartition(':')[2]}"
+        assert httpx.get(f"http://{target}{path}", timeout=10, trust_env=False).status_code == 401
+        scrape = {
+            "job_name": "controller",
+            "scrape_interval": "1s",
+            "metrics_path": path,
+            "authorization": {"credentials_file": str(key)},
+            "static_configs": [{"targets": [target], "labels": {"namespace": "podium"}}],
+        }
+        with running_prometheus({"scrape_configs": [scrape]}, tmp_path) as prometheus:
+            for name in OF_THE_CONTROLLER:
+                until(name, lambda query=asked[name]: prometheus.ask(query), seconds=30)  # type: ignore[misc]
 
 
 def _attempts(one: Cluster) -> int:

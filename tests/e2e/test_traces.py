@@ -7,13 +7,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from support.deadline import until
 from support.gateway_stack import RunningStack, logged, running_stack
-from support.otlp_collector import Collector, Span, running_collector
+from support.otlp_collector import Collector, Span, running_collector, values
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 PHASES = ["admission", "queue", "prefill", "decode", "flush"]
@@ -136,12 +137,33 @@ def test_the_metrics_are_sent_under_our_names_and_under_those_of_the_conventions
     (point,) = traced.collector.metrics["gen_ai.server.time_to_first_token"]
     (twin,) = traced.collector.metrics["podium_time_to_first_token_seconds"]
     assert point.count == twin.count >= 1
+    examples = {(each.trace_id.hex(), each.span_id.hex()) for each in twin.exemplars}
+    assert examples
+    assert examples <= {(span.trace_id, span.span_id) for span in traced.collector.spans}
     assert len(point.bucket_counts) == len(point.explicit_bounds) + 1
     assert {each.key: each.value.string_value for each in point.attributes} == {
         "gen_ai.provider.name": "podium",
         "gen_ai.request.model": "echo",
         "gen_ai.response.model": "echo",
     }
+
+
+def test_a_kept_answer_has_a_duration_and_no_time_to_the_first_token_of_an_engine(traced: Traced) -> None:
+    kept = [traced.ask(TRACE.replace("4b", f"6{number}"), seed=11) for number in range(3)][1:]
+    assert [answer.headers["x-podium-cache"] for answer in kept] == ["hit", "hit"]
+
+    def not_computed() -> int:
+        """Answers that have a duration alone, so far."""
+        page = dict(traced.collector.metrics)
+        durations = [int(each.count) for each in page.get("podium_request_duration_seconds", ()) if _is_chat(each)]
+        return sum(durations) - sum(int(each.count) for each in page.get("podium_time_to_first_token_seconds", ()))
+
+    until("they are told", lambda: not_computed() >= len(kept), seconds=30)
+
+
+def _is_chat(point: Any) -> bool:
+    labels = values(point.attributes)
+    return (labels["route"], labels["outcome_class"]) == ("/v1/chat/completions", "ok")
 
 
 def test_a_trace_passes_a_gateway_that_has_no_collector(tmp_path: Path) -> None:

@@ -51,6 +51,7 @@ class ApiServer:
     generation: int = 0
     ended: bool = False
     broken: int = 0
+    ends_at_once: bool = False
     lock: threading.Condition = field(default_factory=threading.Condition)
 
     def put(self, name: str, service: str, endpoints: Sequence[dict[str, Any]], *ports: int, **more: Any) -> None:
@@ -143,7 +144,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("content-type", "application/json")
         self.end_headers()
-        while self.api.generation == generation and not self.api.ended:
+        while self.api.generation == generation and not self.api.ended and not self.api.ends_at_once:
             with self.api.lock:
                 if since < self.api.oldest:
                     self._line({"type": "ERROR", "object": _status(410, "too old resource version")})

@@ -104,8 +104,11 @@ def run_of(records: Sequence[RequestRecord], *, invalid: Sequence[Invalidity] = 
 
 
 def made_up_phases(records: Sequence[RequestRecord]) -> Phases:
-    """Where the time of these requests went, by a server log that knows each of them."""
+    """Where the time of these requests went, by logs of a server and of a gateway that know each of them."""
     parts = {"api_seconds": 0.002, "queue_seconds": 0.005, "prefill_seconds": 0.03, "decode_seconds": 0.04}
     entry = {"event": "request", "route": "/v1/completions", "outcome": "ok", "flush_seconds": 0.001, **parts}
     whole = {"e2e_seconds": 0.078, "prompt_tokens": 5, "output_tokens": 5, "ts": "2026-11-27T12:00:00Z"}
-    return phases_of(records, [json.dumps({**entry, **whole, "request_id": one.request_id}) for one in records])
+    passage = {"event": "gateway request", "total_us": 80_000, "server_us": 79_000}
+    told = [{**said, "request_id": one.request_id} for one in records for said in ({**entry, **whole}, passage)]
+    log = [json.dumps(line) for line in told]
+    return phases_of(records, log, log)

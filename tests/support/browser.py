@@ -87,9 +87,13 @@ class Page:
         taste = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.command("Emulation.setEmulatedMedia", features=[taste])
 
-    def screenshot(self, path: Path) -> None:
-        """Write a picture of the whole page."""
-        found = self.command("Page.captureScreenshot", format="png", captureBeyondViewport=True)
+    def screenshot(self, path: Path, *, height: int = 0) -> None:
+        """Write a picture of the whole page, or of its upper ``height`` pixels."""
+        part = {}
+        if height:
+            width = self.run("window.innerWidth")
+            part = {"clip": {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}}
+        found = self.command("Page.captureScreenshot", format="png", captureBeyondViewport=True, **part)
         path.write_bytes(base64.b64decode(found["data"]))
 
     def _receive(self) -> dict[str, Any]:

@@ -56,6 +56,7 @@ class Cluster:
     port: int
     status_port: int
     discovery: str
+    scraped: str
     stack: ExitStack
     hosts: Hosts | None = None
     controller: subprocess.Popen[bytes] | None = None
@@ -72,6 +73,7 @@ class Cluster:
             "--status-port": self.status_port,
             "--gateway-log": "attempts.jsonl",
             "--api-server": self.api.url,
+            "--scraped": self.scraped,
         }
         self.controller = self._start("podium.controller.in_cluster", words, self.folder, "controller.log")
         until("the controller answers", lambda: self._asked("/livez"), seconds=START_SECONDS)
@@ -174,12 +176,13 @@ def cluster(
 
     With ``machines`` each gateway is on one of its own; servers and controller are on the test's.
     """
-    port, status_port, control, discovery = (free_port() for _ in range(4))
+    port, status_port, control, discovery, scraped = (free_port() for _ in range(5))
     gateway = {
         "listen": f"0.0.0.0:{port}",
         "control": f"127.0.0.1:{control}",
         "environments": {"blue": {"replicas": 1}, "green": {"replicas": 1}},
         "envoy_threads": 1,
+        "access_log": "stdout",
         "weights": {"blue": 100.0},
         **({} if drain_seconds is None else {"drain_seconds": drain_seconds}),
     }
@@ -194,6 +197,7 @@ def cluster(
             port=port,
             status_port=status_port,
             discovery=f"{machines.outside if machines else '127.0.0.1'}:{discovery}",
+            scraped=f"0.0.0.0:{scraped}",
             stack=stack,
             hosts=machines,
         )

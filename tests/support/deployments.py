@@ -92,9 +92,10 @@ ISTIO: Document = {**FULL, "deploy": {**FULL["deploy"], "route": {"kind": "istio
 
 MESHED: Document = {
     **GATEWAYS,
+    "telemetry": {"otlp_endpoint": "http://otel-collector.observability:4318"},
     "deploy": {**GATEWAYS["deploy"], "mesh": {"kind": "linkerd"}, "logging": {"kind": "vector"}},
 }
-"""Linkerd's proxies beside servers and gateways; Vector collects."""
+"""Linkerd's proxies beside servers and gateways; Vector collects, and traces go to a collector."""
 
 OWN_WEIGHTS: Document = {
     **FULL,

@@ -6,7 +6,7 @@ import asyncio
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from podium.config.gateway import Gateway
@@ -41,11 +41,15 @@ class Fed:
 
 
 @asynccontextmanager
-async def fed(*, ack_seconds: float = 10.0, servers: Servers | None = None) -> AsyncIterator[Fed]:
+async def fed(
+    *, ack_seconds: float = 10.0, servers: Servers | None = None, access_log: str = "off"
+) -> AsyncIterator[Fed]:
     """Given when it has confirmed what it was told; ended afterwards."""
     with tempfile.TemporaryDirectory(prefix="podium-") as name:
         folder = RunFolder(Path(name))
-        wanted = topology(port=free_port(), log=str(folder.attempts_log), servers=servers)
+        wanted = replace(
+            topology(port=free_port(), log=str(folder.attempts_log), servers=servers), access_log=access_log
+        )
         said: list[str] = []
         envoy = ChildProcess(envoy_command(await envoy_binary(None), folder, Gateway(envoy_threads=1)), said.append)
         async with (

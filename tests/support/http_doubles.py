@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
@@ -326,6 +326,11 @@ class FakeStatus:
     error: str | None = None
     default: bool = True
     active: bool = True
+    lives: bool = True
+
+    @property
+    def serving(self) -> bool:
+        return self.state == "ready" and self.lives
 
 
 def unknown_model() -> ModelNotFound:
@@ -525,8 +530,8 @@ class FakeBatches:
             raise NotFound("You have no file of that id.", param="id")
         return StoredFile(file_id, caller.tenant, "lines.jsonl", "batch", 1, 1, 2)
 
-    async def content(self, caller: Principal, file_id: str) -> tuple[StoredFile, AsyncIterator[bytes]]:
-        async def pieces() -> AsyncIterator[bytes]:
+    async def content(self, caller: Principal, file_id: str) -> tuple[StoredFile, AsyncGenerator[bytes, None]]:
+        async def pieces() -> AsyncGenerator[bytes, None]:
             yield b"x"
 
         return await self.file(caller, file_id), pieces()

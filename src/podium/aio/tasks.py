@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
-def start(coroutine: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
+def start(coroutine: Coroutine[Any, Any, T], *, name: str) -> asyncio.Task[T]:
     """Run ``coroutine`` as a task that its caller owns: keep it, and end it with ``stop``.
 
     For work that outlives the call that starts it (a receive loop, a watchdog). Anything else belongs

@@ -46,7 +46,8 @@ class Choice:
         self.token_count += chunk.token_count
         collect(self.calls, chunk.tool_calls)
         if chunk.logprobs is not None:
-            self.logprobs = [*(self.logprobs or ()), *chunk.logprobs]
+            self.logprobs = [] if self.logprobs is None else self.logprobs
+            self.logprobs += chunk.logprobs
         if chunk.finish_reason is not None:
             self.finish_reason = chunk.finish_reason
             self.stop_reason = chunk.stop_reason

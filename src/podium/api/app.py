@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.middleware.gzip import GZipMiddleware
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
 from podium.api import cloud, docs, health, hf_chat, metrics, requests
 from podium.api.anthropic import messages
@@ -104,6 +104,7 @@ _EXPOSED_HEADERS = (
     *answer_facts.HEADERS,
 )
 _GZIP_LEVEL = 4  # a third of the time of 9 for a few per cent of size
+_PLAIN = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "application/x-ndjson")  # events and lines: no stream is compressed
 
 
 def create_app(backend: Backend) -> Application:
@@ -156,7 +157,12 @@ def _middleware(backend: Backend, labels: RouteLabels) -> list[Middleware]:
         outside.append(_cors(server.cors_origins))
     return [
         *outside,
-        Middleware(GZipMiddleware, minimum_size=server.gzip_minimum_bytes, compresslevel=_GZIP_LEVEL),
+        Middleware(
+            GZipMiddleware,
+            minimum_size=server.gzip_minimum_bytes,
+            compresslevel=_GZIP_LEVEL,
+            exclude_content_types=_PLAIN,
+        ),
         Middleware(BodyLimit, max_bytes=limits.body_bytes, max_seconds=limits.body_seconds, uploads=_uploads(backend)),
         Middleware(AnswerFacts),
         Middleware(ErrorFunnel),

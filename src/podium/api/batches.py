@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
 from podium.config.batches import Batches as BatchSettings
@@ -36,7 +36,7 @@ class Batches(Protocol):
     async def file(self, caller: Principal, file_id: str) -> StoredFile:
         """One file."""
 
-    async def content(self, caller: Principal, file_id: str) -> tuple[StoredFile, AsyncIterator[bytes]]:
+    async def content(self, caller: Principal, file_id: str) -> tuple[StoredFile, AsyncGenerator[bytes, None]]:
         """A file of the caller's own tenant, and its content in pieces."""
 
     async def list_files(

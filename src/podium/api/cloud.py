@@ -20,6 +20,7 @@ from podium.api.body import read, read_object, with_body
 from podium.api.context import backend_of
 from podium.api.direct_route import direct_router
 from podium.api.disconnect import stop_on_disconnect
+from podium.api.idempotency import INSTANCE
 from podium.api.json_answer import JsonAnswer, ignored_headers
 from podium.api.openai.chat import chat_completions
 from podium.api.openai.completions import completions
@@ -122,7 +123,7 @@ async def _predict_all(request: Request, fixed: dict[str, Any]) -> Response:
             async with asyncio.TaskGroup() as group:
                 tasks = [
                     group.create_task(
-                        _predict_one(request, backend, {**(body.parameters or {}), **instance, **fixed}),
+                        _predict_one(request, backend, {**(body.parameters or {}), **instance, **fixed}, number),
                         name=f"instance-{number}",
                     )
                     for number, instance in enumerate(body.instances)
@@ -130,10 +131,11 @@ async def _predict_all(request: Request, fixed: dict[str, Any]) -> Response:
     return JsonAnswer(PredictAnswer([task.result() for task in tasks]), headers=headers)
 
 
-async def _predict_one(request: Request, backend: Backend, body: dict[str, Any]) -> Any:
+async def _predict_one(request: Request, backend: Backend, body: dict[str, Any], number: int) -> Any:
     if body.get("stream"):
         raise UnsupportedParameter("`stream` is not possible here. Use /invocations.", param="stream")
     own = with_body(request, body, receiving(b""))  # the call's watch sees a client that hangs up
+    own.scope[INSTANCE] = number
     response = await _endpoint_for(request, backend, body)(own)
     return msgspec.json.decode(bytes(response.body))
 

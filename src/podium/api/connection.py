@@ -18,7 +18,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from podium.api.errors import body_of, status_of
 from podium.api.record import ARRIVED
 from podium.api.refusals import BodyTimeout, HeadersTooLarge, MalformedHttp
-from podium.api.streaming import ABORT
+from podium.api.stall_watch import ABORT
 from podium.api.trailers import TRAILER, TrailingTransport, asks_for_trailers
 from podium.config.server import RequestLimits
 from podium.core.errors import PodiumError

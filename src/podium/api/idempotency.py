@@ -9,11 +9,13 @@ from starlette.requests import Request
 from podium.core.errors import InvalidRequest
 
 HEADER = "Idempotency-Key"
+INSTANCE = "podium.instance"
+"""Of the scope of a request that is one of several which came in one body: its number, from 0."""
 _VISIBLE = re.compile(r"[\x21-\x7e]{1,255}\Z")
 
 
 def idempotency_key(request: Request) -> str | None:
-    """The key of the call, None where there is none.
+    """The key of the call, or of its instance that ``request`` is (``INSTANCE``); None where there is none.
 
     Raises InvalidRequest unless it is given at most once, as 1 to 255 visible ASCII characters.
     """
@@ -26,7 +28,8 @@ def idempotency_key(request: Request) -> str | None:
             "A UUID is a good one.",
             param=HEADER,
         )
-    return given[0]
+    key, instance = given[0], request.scope.get(INSTANCE, 0)
+    return f"{len(key)}:{key} instance {instance}" if instance else key
 
 
 def key_of_prompt(key: str | None, number: int) -> str | None:

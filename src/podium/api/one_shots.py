@@ -95,7 +95,7 @@ def usage_of(computed: Embedded) -> TaskUsage:
 
 
 def note(request: Request, computed: Embedded, *, operation: str | None = None) -> None:
-    """Put down for the log, metrics, headers and traces who computed how much.
+    """Put down for the log, metrics, headers and traces who computed how much; several of one call add up.
 
     ``operation``: what OpenTelemetry calls the call, where it has a name for it.
     """
@@ -106,4 +106,5 @@ def note(request: Request, computed: Embedded, *, operation: str | None = None) 
     record.engine = computed.engine
     record.generated_at_seconds = record.seconds_so_far()
     record.standings = joined(record.standings, computed.standings)
-    record.usage = record.computed = Usage(prompt_tokens=computed.prompt_tokens)
+    used = Usage(prompt_tokens=computed.prompt_tokens)
+    record.usage, record.computed = Usage.total((record.usage, used)), Usage.total((record.computed, used))

@@ -91,13 +91,13 @@ class RequestRecord:
     def phases(self) -> dict[str, float]:
         """``e2e_seconds`` in parts that add up to it: api, queue, prefill, decode, flush. Empty where one is not known.
 
-        An answer that nobody computed for this request (a kept or shared one) has no queue and no prefill: they are 0.
+        An answer that was not computed for this request has no queue and no prefill: they are 0.
         """
         begun, generated = self.begun_at_seconds, self.generated_at_seconds
         if begun is None or generated is None:
             return {}
-        running = begun if self.running_at_seconds is None else self.running_at_seconds
-        queued = running if self.queued_at_seconds is None else self.queued_at_seconds
+        running = begun if self.running_at_seconds is None else min(begun, self.running_at_seconds)
+        queued = running if self.queued_at_seconds is None else min(running, self.queued_at_seconds)
         return {
             "api": queued,
             "queue": running - queued,
@@ -114,16 +114,25 @@ class RequestRecord:
         return round(self.running_at_seconds - self.queued_at_seconds, 6)
 
     @property
+    def is_computed(self) -> bool:
+        """Whether its first token was computed for this request: a kept answer has none, nor one that others asked for.
+
+        Of several prompts the one that answers first counts.
+        """
+        running, begun = self.running_at_seconds, self.begun_at_seconds
+        return running is not None and begun is not None and running <= begun
+
+    @property
     def prefill_seconds(self) -> float | None:
-        """From a place in the batch to the first token; None unless it was computed for this request."""
-        if self.running_at_seconds is None or self.begun_at_seconds is None:
+        """From a place in the batch to the first token; None unless that was computed for this request."""
+        if self.running_at_seconds is None or self.begun_at_seconds is None or not self.is_computed:
             return None
         return self.begun_at_seconds - self.running_at_seconds
 
     @property
     def decode_seconds(self) -> float | None:
-        """From the first token to the last; None unless it was computed for this request, to its end."""
-        if self.running_at_seconds is None or self.begun_at_seconds is None or self.generated_at_seconds is None:
+        """From the first token to the last; None unless it is known."""
+        if self.begun_at_seconds is None or self.generated_at_seconds is None:
             return None
         return self.generated_at_seconds - self.begun_at_seconds
 

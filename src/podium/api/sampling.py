@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from starlette.requests import Request
 
+from podium.api.strict_json import MAX_TEXT_DEPTH, is_too_deep
 from podium.config.server import RequestLimits
 from podium.core.errors import InvalidRequest
 from podium.core.generation import Constraint, SamplingParams
@@ -84,9 +85,15 @@ def _seconds(given: str) -> float:
 
 
 def json_constraint(schema: dict[str, Any] | str) -> Constraint:
-    """Output that a JSON schema allows."""
-    source = schema if isinstance(schema, str) else msgspec.json.encode(schema).decode()
-    return Constraint("json_schema", source)
+    """Output that a JSON schema allows. Raises InvalidRequest for one that is text and nested too deeply."""
+    if not isinstance(schema, str):
+        return Constraint("json_schema", msgspec.json.encode(schema).decode())
+    if is_too_deep(schema):
+        raise InvalidRequest(
+            f"The JSON schema is nested too deeply. At most {MAX_TEXT_DEPTH} levels are allowed.",
+            param="structured_outputs",
+        )
+    return Constraint("json_schema", schema)
 
 
 def _constraint(members: SamplingMembers, limits: RequestLimits, own: Constraint | None) -> Constraint | None:

@@ -35,7 +35,11 @@ class ModelStatus(Protocol):
 
     @property
     def state(self) -> str:
-        """Where it is in its life; `ready` serves."""
+        """Where it is in its life; `ready` serves, but for the moments in which its worker is restarted."""
+
+    @property
+    def serving(self) -> bool:
+        """Whether it is ready and its worker lives."""
 
     @property
     def task(self) -> str | None:

@@ -8,10 +8,9 @@ closed without a proper end. There is no third.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
 import structlog
 from starlette.background import BackgroundTask
@@ -23,14 +22,12 @@ from podium.api.disconnect import stop_on_disconnect
 from podium.api.errors import internal_error
 from podium.api.generations import Generation
 from podium.api.record import RequestRecord, record_of
-from podium.api.refusals import StalledReader
+from podium.api.stall_watch import StallWatch, end_unread
 from podium.api.trailers import send_trailer
 from podium.core.errors import ClientDisconnected, EngineError, PodiumError
 from podium.core.generation import Chunk, Usage
 from podium.protocols.answer_report import FIELD
-
-ABORT = "podium.abort"
-"""ASGI extension (a function) that drops the connection at once; see ``podium.api.connection``."""
+from podium.protocols.sse import one_line
 
 _log = structlog.get_logger("podium.api")
 _HEADERS = {
@@ -90,26 +87,20 @@ class EventStream(Response):
                 async with stop_on_disconnect(receive):
                     await self._stream(scope, send, record)
         except ClientDisconnected as error:
-            record.outcome = "cancelled"
-            record.error_code = error.code
-            if isinstance(error, StalledReader):
-                abort = scope.get("extensions", {}).get(ABORT)
-                if abort is None:
-                    raise
-                abort()
+            end_unread(scope, record, error)
         except asyncio.CancelledError:
             record.outcome = "cancelled"
             raise
 
     async def _stream(self, scope: Scope, send: Send, record: RequestRecord) -> None:
-        async with _StallWatch(self.stall_seconds) as watch:
-            pump = _Pump(send, watch)
+        async with StallWatch(send, self.stall_seconds) as watch:
+            pump = _Pump(watch)
             closing = await self._stream_watched(pump, record)
             await pump.finish(closing, lambda: send_trailer(scope, FIELD, record.report().text))
 
     async def _stream_watched(self, pump: _Pump, record: RequestRecord) -> list[bytes]:
         """Write everything but the last events, which are given."""
-        await pump.send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        await pump.watch.send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         try:
             usage = await self._pump_all(pump, record)
             return list(self.writer.closing(usage))
@@ -155,48 +146,11 @@ class EventStream(Response):
         return usage
 
 
-class _StallWatch:
-    """Ends the body of ``async with`` when one write takes longer than ``stall_seconds``: StalledReader.
-
-    One timer for the whole stream: a deadline set and cleared for each event cost a twelfth of the time
-    per token of a fast model. ``writing_since`` is when the write under way began, on the loop's clock.
-    """
-
-    def __init__(self, stall_seconds: float) -> None:
-        self.writing_since: float | None = None
-        self._stall_seconds = stall_seconds
-        self._loop = asyncio.get_running_loop()
-        self._scope = asyncio.timeout(None)
-        self._timer = self._loop.call_later(stall_seconds, self._look)
-
-    async def __aenter__(self) -> Self:
-        await self._scope.__aenter__()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._timer.cancel()
-        try:
-            await self._scope.__aexit__(kind, error, trace)
-        except TimeoutError:
-            raise StalledReader("The client read nothing for too long.") from None
-
-    def _look(self) -> None:
-        now = self._loop.time()
-        since = now if self.writing_since is None else self.writing_since
-        if now - since >= self._stall_seconds:
-            self._scope.reschedule(now)
-        else:
-            self._timer = self._loop.call_at(since + self._stall_seconds, self._look)
-
-
 class _Pump:
     """Writes events to one client, one after the other, under the watch for a reader that stalls."""
 
-    def __init__(self, send: Send, watch: _StallWatch) -> None:
-        self._send = send
-        self._watch = watch
+    def __init__(self, watch: StallWatch) -> None:
+        self.watch = watch
         self._writing: asyncio.Lock | None = None
 
     def share(self) -> None:
@@ -205,25 +159,19 @@ class _Pump:
 
     async def write(self, frame: bytes) -> None:
         """Write one event."""
-        message = {"type": "http.response.body", "body": frame, "more_body": True}
+        message = {"type": "http.response.body", "body": one_line(frame), "more_body": True}
         if self._writing is None:
-            await self.send(message)
+            await self.watch.send(message)
         else:
             async with self._writing:
-                await self.send(message)
-
-    async def send(self, message: MutableMapping[str, object]) -> None:
-        """Send a message, watched."""
-        self._watch.writing_since = asyncio.get_running_loop().time()
-        await self._send(message)
-        self._watch.writing_since = None
+                await self.watch.send(message)
 
     async def finish(self, frames: Sequence[bytes], before_last: Callable[[], None]) -> None:
         """Write the last events, and the proper end with the last one."""
         for frame in frames[:-1]:
             await self.write(frame)
         before_last()
-        await self.send({"type": "http.response.body", "body": frames[-1], "more_body": False})
+        await self.watch.send({"type": "http.response.body", "body": one_line(frames[-1]), "more_body": False})
 
 
 def _noted(record: RequestRecord, error: PodiumError) -> PodiumError:

@@ -17,6 +17,8 @@ from podium.core.errors import InvalidRequest
 
 MAX_STRINGS = 100_000
 MAX_CONTAINERS = 20_000
+MAX_TEXT_DEPTH = 64
+"""Of JSON that stands in a string of a body: arguments of a call, a schema."""
 _NOT_STRUCTURE = bytes(set(range(256)) - set(b"[]{}:"))
 _MALFORMED = "The body is not valid JSON in UTF-8. Check quotes, commas and numbers."
 _OPEN = frozenset(b"[{")
@@ -44,6 +46,11 @@ def decode_object(text: bytes, *, max_depth: int) -> dict[str, Any]:
     if _count_names(value, containers) != structure.count(b":"):
         raise InvalidRequest("An object in the body has the same name twice. Send each name once.")
     return value
+
+
+def is_too_deep(text: str) -> bool:
+    """Whether JSON in a string of a body is nested deeper than bodies are by default. Raises as ``decode_object``."""
+    return _depth(_skeleton(text.encode()).translate(None, _NOT_STRUCTURE)) > MAX_TEXT_DEPTH
 
 
 def _skeleton(text: bytes) -> bytes:

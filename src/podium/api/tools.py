@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from podium.api.strict_json import MAX_TEXT_DEPTH, is_too_deep
 from podium.core.errors import EngineError, InvalidRequest
 from podium.core.generation import Constraint, ToolCallDelta, ToolChoice
 from podium.protocols.tools import FunctionTool, NamedToolChoice, ToolChoiceMember
@@ -74,11 +75,13 @@ def refuse_format_with_tools(tools: tuple[Tool, ...], constraint: Constraint | N
 def arguments_given(text: str, param: str) -> dict[str, Any]:
     """The arguments of an earlier call. Raises InvalidRequest unless they are a JSON object."""
     try:
-        found = msgspec.json.decode(text or "{}")
+        found = None if is_too_deep(text) else msgspec.json.decode(text or "{}")
     except (msgspec.DecodeError, UnicodeEncodeError):
         found = None
     if not isinstance(found, dict):
-        raise InvalidRequest(f"`{param}` must be a JSON object, written as a string.", param=param)
+        raise InvalidRequest(
+            f"`{param}` must be a JSON object, written as a string, of at most {MAX_TEXT_DEPTH} levels.", param=param
+        )
     return found
 
 

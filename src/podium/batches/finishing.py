@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
@@ -54,19 +56,22 @@ class Finishing:
 
     def _write(self, batch: StoredBatch, results: Iterator[Result]) -> dict[str, StoredFile]:
         """Both files by their member of the batch; one that would be empty is not made."""
-        output_path, output = self._folder.arriving()
-        error_path, errors = self._folder.arriving()
-        with output, errors:
-            for result in results:
-                _append(output if result.ok else errors, result)
+        with ExitStack() as leftovers:  # what was not kept is deleted at once: least of all may it fill a full disk
+            output_path, output = self._folder.arriving()
+            leftovers.callback(output_path.unlink, missing_ok=True)
+            error_path, errors = self._folder.arriving()
+            leftovers.callback(error_path.unlink, missing_ok=True)
+            with output, errors:
+                for result in results:
+                    _append(output if result.ok else errors, result)
+            return self._kept(batch, output_path, error_path)
+
+    def _kept(self, batch: StoredBatch, output_path: Path, error_path: Path) -> dict[str, StoredFile]:
         made = {}
         for name, path, word in (("output_file_id", output_path, "output"), ("error_file_id", error_path, "errors")):
-            size = path.stat().st_size
-            if not size:
-                path.unlink()
-                continue
-            made[name] = self._file(batch, word, size)
-            self._folder.keep(path, made[name].id)
+            if size := path.stat().st_size:
+                made[name] = self._file(batch, word, size)
+                self._folder.keep(path, made[name].id)
         return made
 
     def _file(self, batch: StoredBatch, word: str, size: int) -> StoredFile:

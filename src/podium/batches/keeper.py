@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO, TypeVar
@@ -49,6 +50,7 @@ class BatchKeeper:
         self.batches = BatchTable(self.database, wall)
         self.wall = wall
         self.on_work: Callable[[], None] = lambda: None
+        self._arriving_bytes: Counter[str] = Counter()
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="batches")
 
     async def aclose(self) -> None:
@@ -72,8 +74,9 @@ class BatchKeeper:
             ) from error
 
     async def upload(self, caller: Principal) -> Upload:
-        """A new file of ``caller``. Raises ``QuotaExhausted`` when its files leave no room."""
-        await self.work(self._check_room, caller.tenant, 0)
+        """A new file of ``caller``. Raises ``QuotaExhausted`` when its files, and those that arrive, leave no room."""
+        used_bytes = await self.work(self.files.used_bytes, caller.tenant)
+        self._require_room(used_bytes)
         path, file = await self.work(self._arriving)
 
         def store(arrived: Path, size_bytes: int, filename: str, keep_seconds: int | None) -> StoredFile:
@@ -83,18 +86,25 @@ class BatchKeeper:
             self._keep(arrived, named)
             return named
 
-        return Upload(path, file, most_bytes=self.settings.file_bytes, work=self.work, store=store)
+        def grow(more: int) -> None:
+            self._arriving_bytes[caller.tenant] += more
+            if more > 0:
+                self._require_room(used_bytes + self._arriving_bytes[caller.tenant])
+            elif not self._arriving_bytes[caller.tenant]:
+                del self._arriving_bytes[caller.tenant]
+
+        return Upload(path, file, most_bytes=self.settings.file_bytes, work=self.work, store=store, grow=grow)
 
     async def file(self, caller: Principal, file_id: str) -> StoredFile:
         """One file."""
         return _found(await self.work(self.files.find, _sight(caller), file_id), "file")
 
-    async def content(self, caller: Principal, file_id: str) -> tuple[StoredFile, AsyncIterator[bytes]]:
+    async def content(self, caller: Principal, file_id: str) -> tuple[StoredFile, AsyncGenerator[bytes, None]]:
         """A file of the caller's own tenant, and its content in pieces."""
         file = _found(await self.work(self.files.find, caller.tenant, file_id), "file")
         return file, self._pieces(self.folder.content(file.id))
 
-    async def _pieces(self, path: Path) -> AsyncIterator[bytes]:
+    async def _pieces(self, path: Path) -> AsyncGenerator[bytes, None]:
         with await self.work(lambda: path.open("rb")) as file:
             while piece := await self.work(file.read, _PIECE_BYTES):
                 yield piece
@@ -144,8 +154,8 @@ class BatchKeeper:
         self.folder.make()
         return self.folder.arriving()
 
-    def _check_room(self, tenant: str, more: int) -> None:
-        if self.files.used_bytes(tenant) + more > self.settings.tenant_bytes:
+    def _require_room(self, all_bytes: int) -> None:
+        if all_bytes > self.settings.tenant_bytes:
             raise QuotaExhausted(
                 f"Your files hold all of the {self.settings.tenant_bytes} bytes that they may. Delete some that you do "
                 "not need.",
@@ -153,10 +163,14 @@ class BatchKeeper:
             )
 
     def _keep(self, arrived: Path, file: StoredFile) -> None:
-        self._check_room(file.tenant, file.size_bytes)
+        self._require_room(self.files.used_bytes(file.tenant) + file.size_bytes)
         self.folder.keep(arrived, file.id)
-        with self.database.transaction() as store:
-            put_file(store, file)
+        try:
+            with self.database.transaction() as store:
+                put_file(store, file)
+        except BaseException:
+            self.folder.discard(file.id)  # nobody knows it: on a full disk least of all may it stay
+            raise
 
     def _delete(self, file: StoredFile) -> None:
         with self.database.transaction() as store:

@@ -69,13 +69,12 @@ class _Check:
             if len(text) > self._line_bytes:
                 self._note("line_too_long", f"A line is longer than {self._line_bytes} bytes.", number)
                 break
-            if not text.strip():
-                continue
-            self._total += 1
-            if self._total > self._most_lines:
+            self._total += bool(text.strip())
+            if self._total > self._most_lines or number > 2 * self._most_lines:  # empty ones cost time too
                 self._note("too_many_lines", f"A batch has at most {self._most_lines} lines. Make several.", number)
                 break
-            self._check_line(text, number)
+            if text.strip():
+                self._check_line(text, number)
         if not self._total and not self._problems:
             self._note("empty_file", "The file has no lines. Write one JSON object a line.", None)
         return self._total, self._problems

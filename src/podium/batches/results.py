@@ -8,6 +8,7 @@ import msgspec
 
 from podium.batches.lines import Line
 from podium.core.batch import Ending, Result
+from podium.protocols.sse import one_line
 
 _FIRST_REFUSAL = 300
 _NOT_RUN: dict[Ending, tuple[str, str]] = {
@@ -59,11 +60,11 @@ def answered(batch_id: str, line: Line, answer: Answer) -> Result:
     """The result of a line that was asked."""
     request_id = answer.headers.get("x-request-id", "")
     response = _Response(answer.status, request_id, msgspec.Raw(answer.body or b"null"))
-    text = msgspec.json.encode(_Line(line_id(batch_id, line.number), line.custom_id, response, None))
-    return Result(line.number, answer.status < _FIRST_REFUSAL, text)
+    told = _Line(line_id(batch_id, line.number), line.custom_id, response, None)
+    return Result(line.number, answer.status < _FIRST_REFUSAL, one_line(msgspec.json.encode(told)))
 
 
 def not_run(batch_id: str, line: Line, ending: Ending) -> Result:
     """The result of a line that was never asked to the end."""
     told = _Line(line_id(batch_id, line.number), line.custom_id, None, _Error(*_NOT_RUN[ending]))
-    return Result(line.number, ok=False, text=msgspec.json.encode(told))
+    return Result(line.number, ok=False, text=one_line(msgspec.json.encode(told)))

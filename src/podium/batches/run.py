@@ -8,12 +8,14 @@ from collections.abc import Awaitable, Callable, Generator
 
 import structlog
 
+from podium.aio.backoff import Backoff
 from podium.batches.finishing import Finishing, ending_of, finalizing
 from podium.batches.judging import pause_before_again
 from podium.batches.keeper import BatchKeeper
 from podium.batches.lines import Line, check, read_lines
 from podium.batches.results import Answer, answered, line_id
-from podium.core.batch import Ending, Problem, Status, StoredBatch
+from podium.core.batch import Ending, Problem, Result, Status, StoredBatch
+from podium.core.errors import Unavailable
 from podium.core.identity import Principal
 
 log = structlog.get_logger(__name__)
@@ -21,6 +23,7 @@ log = structlog.get_logger(__name__)
 Ask = Callable[[Principal, str, bytes, str], Awaitable[Answer]]
 """Asks on behalf of a principal, whose rights are looked up anew: endpoint, body, request id."""
 LOOK_SECONDS = 0.5
+KEEP_FIRST_SECONDS, KEEP_MOST_SECONDS = 0.25, 30.0
 
 
 class _Over(Exception):
@@ -112,18 +115,30 @@ class BatchRun:
     async def _watch(self) -> None:
         """Raises ``_Over`` when the batch is cancelled or its time is over."""
         while True:
-            current = await self._keeper.work(self._keeper.batches.find, None, self._batch.id)
-            if current is None or ending_of(current, self._keeper.wall()) is not None:
-                raise _Over
-            await asyncio.sleep(min(LOOK_SECONDS, max(0.01, current.expires_at - self._keeper.wall())))
+            with contextlib.suppress(Unavailable):  # lines that run must not end because the folder is away for a while
+                current = await self._keeper.work(self._keeper.batches.find, None, self._batch.id)
+                if current is None or ending_of(current, self._keeper.wall()) is not None:
+                    raise _Over
+            await asyncio.sleep(min(LOOK_SECONDS, max(0.01, self._batch.expires_at - self._keeper.wall())))
 
     async def _ask_some(self) -> None:
         while (line := await self._next()) is not None:
             answer = await self._answer(line)
             if answer is None:
                 return
-            result = answered(self._batch.id, line, answer)
-            await self._keeper.work(self._keeper.batches.record, self._batch.id, result)
+            await self._keep(answered(self._batch.id, line, answer))
+
+    async def _keep(self, result: Result) -> None:
+        """Until the folder takes it or a stop is asked for: what a full disk refuses must not be computed again."""
+        backoff = Backoff(KEEP_FIRST_SECONDS, KEEP_MOST_SECONDS)
+        while True:
+            try:
+                await self._keeper.work(self._keeper.batches.record, self._batch.id, result)
+            except Unavailable:  # logged where it was raised
+                if await self._stops_within(backoff.next_seconds()):
+                    raise
+            else:
+                return
 
     async def _next(self) -> Line | None:
         async with self._turn:
@@ -152,10 +167,14 @@ class BatchRun:
         """Wait for the end of a pause; False when a stop comes first."""
         loop = asyncio.get_running_loop()
         while not self._stopping.is_set() and (left := self._resume_at - loop.time()) > 0:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(left):  # wait_for would lose a cancellation that comes with the event
-                    await self._stopping.wait()
+            await self._stops_within(left)
         return not self._stopping.is_set()
+
+    async def _stops_within(self, seconds: float) -> bool:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):  # wait_for would lose a cancellation that comes with the event
+                await self._stopping.wait()
+        return self._stopping.is_set()
 
     async def _finish(self, ending: Ending) -> None:
         now = self._keeper.wall()

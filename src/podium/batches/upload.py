@@ -16,20 +16,25 @@ Store = Callable[[Path, int, str, int | None], StoredFile]
 class Upload:
     """Bytes on their way to the disk; ``close`` it in any case.
 
-    ``work`` runs what waits for the disk, ``store`` makes a whole file from path, size, name and seconds.
+    ``work`` runs what waits for the disk, ``store`` makes a whole file from path, size, name and seconds. ``grow`` is
+    told of bytes that come and (below 0) of those that count no longer; it raises when the tenant may have no more.
     """
 
-    def __init__(self, path: Path, file: BinaryIO, *, most_bytes: int, work: Work, store: Store) -> None:
+    def __init__(
+        self, path: Path, file: BinaryIO, *, most_bytes: int, work: Work, store: Store, grow: Callable[[int], None]
+    ) -> None:
         self._path = path
         self._file = file
         self._most_bytes = most_bytes
         self._work = work
         self._store = store
+        self._grow = grow
         self._size_bytes = 0
 
     async def write(self, data: bytes) -> None:
-        """Append. Raises ``PayloadTooLarge``."""
+        """Append. Raises ``PayloadTooLarge``, and ``QuotaExhausted`` when the tenant may have no more."""
         self._size_bytes += len(data)
+        self._grow(len(data))
         if self._size_bytes > self._most_bytes:
             raise PayloadTooLarge(f"The file is too large. At most {self._most_bytes} bytes are allowed.", param="file")
         await self._work(self._file.write, data)
@@ -42,7 +47,11 @@ class Upload:
 
     async def close(self) -> None:
         """Throw away what was not kept."""
-        await self._work(self._discard)
+        size_bytes, self._size_bytes = self._size_bytes, 0
+        try:
+            await self._work(self._discard)
+        finally:
+            self._grow(-size_bytes)
 
     def _discard(self) -> None:
         try:

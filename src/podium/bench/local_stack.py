@@ -22,13 +22,16 @@ class LocalStack(LocalServer):
 
     def _wait_until_ready(self) -> None:
         self.url = self._until("become ready", _START_SECONDS, self._address)
-        self.metrics_urls = [f"{replica['admin']}/metrics" for replica in self._all_logged("listening")]
+        self.metrics_urls = [f"{replica['admin']}/metrics" for replica in self._child.log.all_of("listening")]
 
     def _address(self) -> str | None:
         self._refuse_failed_models()
-        found = _SAID.search("\n".join(self._lines()))
+        found = _SAID.search("\n".join(self._child.log.lines()))
         return None if found is None else found["url"]
 
     def _private(self, folder: Path) -> dict[str, Any]:
-        ports = {"listen": "127.0.0.1:0", "control": "127.0.0.1:0", "tls": None}
-        return {**super()._private(folder), "gateway": {**self._settings.get("gateway", {}), **ports}}
+        given = self._settings.get("gateway", {})
+        own = {"listen": "127.0.0.1:0", "control": "127.0.0.1:0", "tls": None}
+        if str(given.get("access_log", "")).startswith("/"):
+            own["access_log"] = str(folder / "access.jsonl")  # costs the same, and is nobody else's
+        return {**super()._private(folder), "gateway": {**given, **own}}

@@ -43,7 +43,16 @@ def trace_text(trace: Iterable[MooncakeLine]) -> str:
 
 
 def request_entries(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
-    """The canonical lines of a log: one for each request. Other lines, and what is not JSON, are passed over."""
+    """The canonical lines of a server's log: one for each request. What else stands in the log is passed over."""
+    return _entries(lines, "request")
+
+
+def gateway_entries(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """The same of a gateway's access log. It may be the same file: a log of ``podium up`` holds both."""
+    return _entries(lines, "gateway request")
+
+
+def _entries(lines: Iterable[str], event: str) -> Iterator[dict[str, Any]]:
     for line in lines:
         start = line.find("{")
         if start < 0:
@@ -52,7 +61,7 @@ def request_entries(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
             entry = json.loads(line[start:])
         except ValueError:
             continue
-        if isinstance(entry, dict) and entry.get("event") == "request":
+        if isinstance(entry, dict) and entry.get("event") == event:
             yield entry
 
 

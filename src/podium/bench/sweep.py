@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
 from copy import deepcopy
 from itertools import product
 from typing import Any
@@ -79,20 +80,21 @@ def sweep(
 ) -> list[Point]:
     """Measure ``loads`` on a server of each configuration, or on what else ``serve`` starts.
 
-    A configuration that does not start is noted, and the sweep goes on.
+    A configuration that does not start is noted, and the sweep goes on. Ctrl-C ends the server that runs.
     """
     found: list[Point] = []
     for number, changes in enumerate(points, start=1):
         starting = serve(changed(settings, changes))
-        for point, measured in _configuration(bench, plan, starting, changes, loads, number):
-            found.append(point)
-            told(point, measured)
+        with closing(_configuration(bench, plan, starting, changes, loads, number)) as measuring:
+            for point, measured in measuring:
+                found.append(point)
+                told(point, measured)
     return found
 
 
 def _configuration(
     bench: Bench, plan: RunPlan, starting: LocalServer, changes: Changes, loads: Sequence[Load], number: int
-) -> Iterator[tuple[Point, Measured | None]]:
+) -> Generator[tuple[Point, Measured | None], None, None]:
     tags = {path.rpartition(".")[2]: str(value) for path, value in changes.items()}
     try:
         with starting as server:

@@ -88,10 +88,12 @@ def _show(answer: TrafficAnswer, *, as_json: bool) -> None:
             environment.first_attempts,
             environment.attempts,
             environment.failed_attempts,
+            "unknown" if environment.running is None else environment.running,
         )
         for name, environment in answer.environments.items()
     ]
-    output.table(("environment", "weight", "stable", "servers", "requests", "attempts", "failed"), rows)
+    columns = ("environment", "weight", "stable", "servers", "requests", "attempts", "failed", "running")
+    output.table(columns, rows)
     if not answer.confirmed:
         output.warning("no gateway has confirmed this yet")
 

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import socket
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Self
 
-from podium.cli.connection import Connection, address
+from podium.cli.connection import Connection
 from podium.cli.failure import Failure
 from podium.cli.output import Stage
 from podium.config.models import Model
+from podium.launch.child import Child
 from podium.protocols.native import ModelsAnswer
 
 _HOST = "127.0.0.1"
 _POLL_SECONDS = 0.05
+_LISTEN_SECONDS = 60.0
 _STOP_SECONDS = 10.0
 
 
@@ -27,44 +25,36 @@ class PrivateServer:
     """A server process with one model, which nobody else is told about.
 
     Use it as a context manager: entering starts the process, leaving ends it. It also ends when this
-    program dies, because it watches the pipe that is its standard input.
+    program dies, because it watches the pipe that is its standard input. ``url`` is known when it is ready.
     """
+
+    url: str
 
     def __init__(self, model: Model, config: Path | None = None) -> None:
         self._model = model.model_copy(update={"load": "start"})
         self._config = config
-        self._port, self._admin_port = _free_ports()
-        self.url = address(_HOST, self._port)
 
     def __enter__(self) -> Self:
-        self._log = tempfile.TemporaryFile()  # closed in __exit__
         self._folder = tempfile.TemporaryDirectory()  # removed in __exit__
-        self._process = subprocess.Popen(
-            self._command(), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._log
-        )
+        folder = Path(self._folder.name)
+        self._child = Child("serve", *self._words(folder), log=folder / "log")
         return self
 
     def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.close()  # type: ignore[union-attr]  # PIPE was asked for
-        self._process.terminate()
-        try:
-            self._process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._log.close()
+        self._child.end(_STOP_SECONDS)
         self._folder.cleanup()
 
     def wait_until_ready(self, stage: Stage) -> None:
         """Show the load's progress until the model answers. Raises ``Failure`` when it cannot be loaded."""
         stage.show(f"starting a private server for {self._model.name}")
-        with Connection(self.url) as traffic, Connection(address(_HOST, self._admin_port)) as probes:
+        listening = self._child.until(lambda: self._child.log.first_of("listening"), _LISTEN_SECONDS)
+        if listening is None:
+            raise self._failure("did not listen")
+        self.url = listening["traffic"]
+        with Connection(self.url) as traffic, Connection(listening["admin"]) as probes:
             while not probes.answers("/readyz"):
-                if self._process.poll() is not None:
-                    raise Failure(
-                        f"the private server ended with status {self._process.returncode}: {self._last_words()}"
-                    )
+                if (status := self._child.process.poll()) is not None:
+                    raise self._failure(f"ended with status {status}")
                 if traffic.answers("/models"):
                     self._show_progress(traffic, stage)
                 time.sleep(_POLL_SECONDS)
@@ -72,37 +62,28 @@ class PrivateServer:
     def _show_progress(self, traffic: Connection, stage: Stage) -> None:
         for entry in traffic.get("/models", ModelsAnswer).models.values():
             if entry.state == "failed":
-                raise Failure(f"{entry.name} cannot be loaded: {entry.error or self._last_words()}")
+                raise Failure(f"{entry.name} cannot be loaded: {entry.error or self._child.log.last_words()}")
             if entry.progress is not None:
                 stage.show(f"{entry.name}: {entry.progress.stage}", entry.progress.ratio)
 
-    def _last_words(self) -> str:
-        self._log.seek(0)
-        lines = [line for line in self._log.read().decode(errors="replace").splitlines() if line.strip()]
-        errors = [line for line in lines if line.startswith("error:")]
-        return (errors or lines or ["it said nothing"])[-1].removeprefix("error:").strip()
+    def _failure(self, what: str) -> Failure:
+        return Failure(f"the private server {what}: {self._child.log.last_words()}")
 
-    def _command(self) -> list[str]:
+    def _words(self, folder: Path) -> list[str]:
         config = [] if self._config is None else ["--config", str(self._config)]
-        no_keys = Path(self._folder.name) / "none.db"
         settings = {
             "models": [self._model.model_dump(mode="json")],
             # Nobody else is told about it: no keys, no issuer, nothing that other servers share.
-            "access": {"anonymous": "loopback", "store": "sqlite", "database": str(no_keys), "jwt": None},
+            "access": {"anonymous": "loopback", "store": "sqlite", "database": str(folder / "none.db"), "jwt": None},
             "redis.url": "",
             "cache.store": "memory",
             "server.admin_host": _HOST,
+            # Its ports are read out of its log.
+            "logs": {"format": "json", "level": "info"},
         }
         assignments = [word for path, value in settings.items() for word in ("--set", f"{path}={_yaml(value)}")]
-        ports = ["--host", _HOST, "--port", str(self._port), "--admin-port", str(self._admin_port)]
-        return [sys.executable, "-m", "podium", "serve", "--until-stdin-closes", *config, *ports, *assignments]
+        return [*config, "--host", _HOST, "--port", "0", "--admin-port", "0", *assignments]
 
 
 def _yaml(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)
-
-
-def _free_ports() -> tuple[int, int]:
-    """Two free ports of this machine, held at the same time so that they differ."""
-    with socket.create_server((_HOST, 0)) as first, socket.create_server((_HOST, 0)) as second:
-        return first.getsockname()[1], second.getsockname()[1]

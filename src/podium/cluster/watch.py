@@ -13,7 +13,7 @@ import structlog
 from podium.aio.backoff import Backoff
 from podium.cluster.account import ServiceAccount
 from podium.cluster.endpoint_slices import SERVICE_LABEL, EndpointSlice, EndpointSliceList, Server, servers_of
-from podium.core.errors import GatewayUnavailable
+from podium.core.errors import ConfigurationError, GatewayUnavailable
 
 log = structlog.get_logger(__name__)
 
@@ -23,6 +23,8 @@ _SILENCE_SECONDS = WATCH_SECONDS + 30.0  # a connection that died without a word
 _PAGE = 500
 _FIRST_PAUSE_SECONDS = 0.2
 _MOST_PAUSE_SECONDS = 10.0
+_SHORT_SECONDS = 1.0
+"""A watch that ends sooner and tells nothing is followed by a pause: servers in trouble are not asked in a loop."""
 _GONE = 410
 
 
@@ -79,17 +81,23 @@ class SliceWatch:
     async def run(self) -> None:
         """Follow until cancelled. Nothing that the API server does ends this; every trouble is logged."""
         pause = Backoff(_FIRST_PAUSE_SECONDS, _MOST_PAUSE_SECONDS)
+        clock = asyncio.get_running_loop().time
         while True:
+            began, version = clock(), self._version
             try:
                 if not self._version:
                     await self._list()
                     self._changed()
                 await self._follow()
-                pause.reset()
             except _Gone:
                 self._version = ""
-            except (httpx.HTTPError, msgspec.DecodeError, msgspec.ValidationError) as error:
+            except (httpx.HTTPError, msgspec.DecodeError, ConfigurationError) as error:
                 log.warning("endpoints cannot be followed; the last ones stay", reason=_reason(error))
+                await asyncio.sleep(pause.next_seconds())
+                continue
+            if clock() - began >= _SHORT_SECONDS or (version and self._version not in {"", version}):
+                pause.reset()
+            else:
                 await asyncio.sleep(pause.next_seconds())
 
     async def _list(self) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from podium.config.frozen import Group
+from podium.config.words import OFF_IS_A_WORD
 
 MIB = 1024**2
 
@@ -36,7 +37,7 @@ class SemanticCache(Group):
 class Cache(Group):
     """The response cache. Only answers that the request determines (greedy, or one choice with a seed) are kept."""
 
-    store: Literal["auto", "memory", "redis", "off"] = Field(
+    store: Annotated[Literal["auto", "memory", "redis", "off"], OFF_IS_A_WORD] = Field(
         "auto",
         description="Where answers are kept. `auto`: `redis` when redis.url is set, else `memory`. `off`: none, but "
         "those under an `Idempotency-Key`, in this process, for retries of their own request.",

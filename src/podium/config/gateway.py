@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, model_validator
 from podium.config.access import is_loopback
 from podium.config.frozen import Group
 from podium.config.models import Model, check_names
+from podium.config.words import OFF_IS_A_WORD
 
 FULL_WEIGHT = 100
 WEIGHT_DIGITS = 2  # a hundredth of a per cent is the smallest share that the gateway can realise
@@ -72,10 +73,17 @@ def _health_path(text: str) -> str:
     return text
 
 
+def _log_place(text: str) -> str:
+    if text not in {"off", "stdout"} and not (text.startswith("/") and text.isprintable()):
+        raise ValueError("should be off, stdout, or an absolute path such as /var/log/podium/gateway.jsonl")
+    return text
+
+
 Address = Annotated[str, AfterValidator(_address)]
 LoopbackAddress = Annotated[str, AfterValidator(_loopback_address)]
 Endpoint = Annotated[str, AfterValidator(_endpoint)]
 HealthPath = Annotated[str, AfterValidator(_health_path)]
+LogPlace = Annotated[str, OFF_IS_A_WORD, AfterValidator(_log_place)]
 
 
 class Environment(Group):
@@ -159,6 +167,11 @@ class Gateway(Group):
         description="Share of traffic at start, in per cent with at most two decimals, together 100; an environment "
         "that is left out gets none. Empty: everything to `stable`.",
     )
+    pins: Literal["everyone", "nobody"] = Field(
+        "everyone",
+        description="Who reaches an environment by the header `x-podium-arm`, whatever its weight: `everyone`, so any "
+        "client can choose its version, or `nobody`, whose header is passed over.",
+    )
     first_byte_seconds: float = Field(
         0.0,
         ge=0,
@@ -180,6 +193,11 @@ class Gateway(Group):
         30.0, ge=0, le=3600, description="Longest wait for running requests when the gateway stops; 0 means none."
     )
     envoy_threads: int = Field(0, ge=0, le=256, description="Worker threads of Envoy; 0 means one for each core.")
+    access_log: LogPlace = Field(
+        "off",
+        description="Where the gateway writes a line of JSON for each request that has ended. `stdout`: with what "
+        "`podium up`, or a gateway's pod, prints; an absolute path: a file that is appended to; `off`: nowhere.",
+    )
 
     @model_validator(mode="after")
     def _fits_together(self) -> Gateway:

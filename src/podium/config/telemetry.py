@@ -43,6 +43,11 @@ class Telemetry(Group):
         "routers and dashboards that know only those.",
     )
 
+    @property
+    def gateway_traces(self) -> bool:
+        """Whether the gateway makes spans of its own: not for a collector that wants TLS or a header."""
+        return self.otlp_endpoint.startswith("http://") and not self.otlp_headers_file
+
     @field_validator("otlp_endpoint")
     @classmethod
     def _is_an_address(cls, value: str) -> str:

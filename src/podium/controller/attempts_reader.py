@@ -68,12 +68,15 @@ class AttemptsReader:
         return bool(found)
 
     async def _replace_a_long_file(self) -> None:
+        """Where Envoy could not be told of a replacement it goes on in the old file, and is told again."""
+        old = self._path.with_suffix(".old")
         try:
-            if self._path.stat().st_size < self._most_bytes:
-                return
-            self._path.replace(self._path.with_suffix(".old"))
+            if self._path.exists():
+                if self._path.stat().st_size < self._most_bytes:
+                    return
+                self._path.replace(old)
+            elif not old.exists():
+                return  # nothing was written yet
             await self._admin.reopen_logs()
-        except FileNotFoundError:
-            return
-        except httpx.HTTPError as error:
+        except (OSError, httpx.HTTPError) as error:
             log.warning("the attempts log could not be reopened", reason=type(error).__name__)

@@ -44,6 +44,7 @@ class ClusterPlace:
         gateways: the Service of the gateways; ``status_port`` is where each of its pods is asked how it is.
         servers: the Services of the environments, by name of the environment.
         gateway_log: the path of the attempts log in a gateway's pod.
+        scraped: as ``Site`` has it.
     """
 
     api_server: str
@@ -53,6 +54,7 @@ class ClusterPlace:
     status_port: int
     servers: dict[str, str]
     gateway_log: str
+    scraped: str = ""
 
     @asynccontextmanager
     async def __call__(self, settings: Settings, folder: RunFolder) -> AsyncIterator[Site]:
@@ -81,6 +83,7 @@ class ClusterPlace:
                 log=self.gateway_log,
                 fleet=lambda topology: _PodFleet(envoys, client, topology, restarts),
                 client=client,
+                scraped=self.scraped,
                 handlers=(intake.handler, health_handler()),
                 populated=lambda topology: replace(topology.with_servers(pods.endpoints()), watched=True),
                 watcher=lambda watcher: _AfterAll(watcher, intake),

@@ -9,17 +9,20 @@ import socket
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
 import structlog
 import uvicorn
+from starlette.types import ASGIApp
 
 from podium.access.run_keys import read_run_key
 from podium.api.connection import connections
-from podium.api.control.app import create_control_app
+from podium.api.control.app import create_control_app, create_scrape_app
 from podium.api.control.control import Control
 from podium.config.gateway import split_address
+from podium.config.server import RequestLimits
 from podium.config.settings import Settings
 from podium.controller.attempts_reader import AttemptsReader
 from podium.controller.callers import gatekeeper_of
@@ -86,12 +89,14 @@ def run(settings: Settings, folder: RunFolder, place: Place = this_machine) -> i
 async def control(settings: Settings, folder: RunFolder, stop: asyncio.Event, place: Place = this_machine) -> None:
     """``run`` inside a loop, until ``stop``. Raises ``ConfigurationError`` when the control port is taken."""
     async with AsyncExitStack() as stack:
-        listening = stack.enter_context(_bind(settings))
+        listening = stack.enter_context(_bind(settings.gateway.control, "gateway.control"))
         history = stack.enter_context(HistoryOnDemand(Path(settings.rollout.history_file)))
         kept = WeightsFile(folder.weights)
         gatekeeper = await stack.enter_async_context(gatekeeper_of(settings))
         site = await stack.enter_async_context(place(settings, folder))
+        shadow_key = read_run_key(settings.access.shadow_key_file, "access.shadow_key_file")
         topology = site.populated(wanted(settings, site, kept, history.state))
+        topology = replace(topology, shadow_key=shadow_key or "")
         admin = site.admin
         discovery = DiscoveryServer(
             site.discovery,
@@ -105,7 +110,6 @@ async def control(settings: Settings, folder: RunFolder, stop: asyncio.Event, pl
         watch = await stack.enter_async_context(watch_of(settings, folder, admin, PlaneFacts(discovery, history)))
         traffic = Traffic(topology, discovery, kept)
         copies = CopiesPort()
-        shadow_key = read_run_key(settings.access.shadow_key_file, "access.shadow_key_file")
         past = StableSamples()
         comparer = Comparer(traffic, copies, site.client, shadow_key)
         deploy_key = read_run_key(settings.access.deploy_key_file, "access.deploy_key_file")
@@ -139,6 +143,8 @@ async def control(settings: Settings, folder: RunFolder, stop: asyncio.Event, pl
         loops |= {"comparer": comparer.run(), **site.loops(traffic)}
         if site.copies is not None:
             loops["copies"] = _answer_copies(copies, stack.enter_context(bind(site.copies)))
+        if site.scraped:
+            loops["scrapes"] = _answer_scrapes(routes, stack.enter_context(_bind(site.scraped, "--scraped")))
         if settings.gateway.tls is not None:
             loops["certificate watch"] = CertificateWatch(settings.gateway.tls, traffic).run()
         await _work(routes, listening, stop, loops)
@@ -163,10 +169,19 @@ async def _work(
 
 
 async def _serve(routes: Control, listening: socket.socket, stop: asyncio.Event) -> None:
-    server = _QuietServer(
+    server = _server(create_control_app(routes), routes.limits)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(server.serve(sockets=[listening]), name="control port")
+        log.info("controlling", control=f"http://{listening.getsockname()[0]}:{listening.getsockname()[1]}")
+        await stop.wait()
+        server.should_exit = True
+
+
+def _server(app: ASGIApp, limits: RequestLimits) -> _QuietServer:
+    return _QuietServer(
         uvicorn.Config(
-            create_control_app(routes),
-            http=connections(routes.limits),
+            app,
+            http=connections(limits),
             ws="none",
             lifespan="off",
             log_config=None,
@@ -176,11 +191,12 @@ async def _serve(routes: Control, listening: socket.socket, stop: asyncio.Event)
             timeout_graceful_shutdown=1,
         )
     )
-    async with asyncio.TaskGroup() as group:
-        group.create_task(server.serve(sockets=[listening]), name="control port")
-        log.info("controlling", control=f"http://{listening.getsockname()[0]}:{listening.getsockname()[1]}")
-        await stop.wait()
-        server.should_exit = True
+
+
+async def _answer_scrapes(routes: Control, listening: socket.socket) -> None:
+    """Show the monitor's figures to who has a key that may read them, until cancelled."""
+    reached = replace(routes, address=listening.getsockname()[0])
+    await _server(create_scrape_app(reached), routes.limits).serve(sockets=[listening])
 
 
 async def _answer_copies(copies: CopiesPort, listening: socket.socket) -> None:
@@ -191,14 +207,14 @@ async def _answer_copies(copies: CopiesPort, listening: socket.socket) -> None:
     await server.serve(sockets=[listening])
 
 
-def _bind(settings: Settings) -> socket.socket:
-    host, port = split_address(settings.gateway.control)
+def _bind(address: str, setting: str) -> socket.socket:
+    host, port = split_address(address)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         bound = socket.create_server((host, port), family=family)
     except OSError as error:
         raise ConfigurationError(
-            f"Cannot listen on {host} port {port}: {error.strerror}. Stop what listens there, or set gateway.control."
+            f"Cannot listen on {host} port {port}: {error.strerror}. Stop what listens there, or set {setting}."
         ) from error
     bound.setblocking(False)
     bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # inherited; asyncio sets it on its own sockets only

@@ -31,6 +31,7 @@ def main(arguments: Sequence[str]) -> int:
             status_port=given.status_port,
             servers={name: f"{given.gateways}-{name}" for name in settings.gateway.environments},
             gateway_log=given.gateway_log,
+            scraped=given.scraped,
         )
         return run(settings, RunFolder(given.folder), place)
     except PodiumError as error:
@@ -47,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--gateways", required=True, help="Service of the gateways; NAME-ENVIRONMENT are the servers'")
     parser.add_argument("--status-port", type=int, required=True, help="port on which a gateway says how it is")
     parser.add_argument("--gateway-log", required=True, help="path of the attempts log in a gateway's pod")
+    parser.add_argument("--scraped", default="", help="host:port with the monitor's figures; none without it")
     parser.add_argument("--api-server", default=API_SERVER, help="URL of the API server")
     return parser
 

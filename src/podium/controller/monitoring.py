@@ -19,6 +19,7 @@ from podium.gateway.admin import Gateways
 from podium.monitor.alert_history import AlertHistory
 from podium.monitor.alerts import AlertBook, Episode
 from podium.monitor.catalog import Catalog, catalog_of
+from podium.monitor.claim import Claim
 from podium.monitor.fetching import SCRAPE_SECONDS, envoy_target, own_target, recent_source, replica_target
 from podium.monitor.monitor import Monitor
 from podium.monitor.outbox import Outbox
@@ -68,7 +69,11 @@ async def watch_of(settings: Settings, folder: RunFolder, admin: Gateways, plane
             *_replicas(settings, client, catalog),
         ]
         kept = Path(settings.monitor.history_file) if settings.monitor.history_file else None
-        history, outbox = AlertHistory(kept), Outbox(None if kept is None else kept.with_name(f"{kept.name}.waiting"))
+        claim = None if kept is None else Claim(kept)
+        if claim is not None:
+            stack.callback(claim.release)
+        history = AlertHistory(kept, claim)
+        outbox = Outbox(None if kept is None else kept.with_name(f"{kept.name}.waiting"), claim)
         past = history.load()
         receivers = [Receiver(given, outside, outbox) for given in settings.monitor.webhooks]
         outbox.keep_only({receiver.name for receiver in receivers})

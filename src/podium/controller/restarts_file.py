@@ -6,6 +6,11 @@ import time
 from pathlib import Path
 
 import msgspec
+import structlog
+
+from podium.monitor.line_file import LineFile
+
+log = structlog.get_logger(__name__)
 
 
 class Restart(msgspec.Struct, frozen=True):
@@ -20,18 +25,23 @@ class RestartsFile:
     """One line for each restart."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._file = LineFile(path)
 
     def note(self, environment: str, process: str) -> None:
-        """It has just been started again."""
-        with self._path.open("ab") as file:
-            file.write(msgspec.json.encode(Restart(time.time(), environment, process)) + b"\n")
+        """It has just been started again. Never raises: with a full disk one is not counted."""
+        try:
+            self._file.append(msgspec.json.encode(Restart(time.time(), environment, process)))
+        except OSError as error:
+            log.warning("a restart is not counted", process=process, reason=error.strerror)
 
     def count(self, environment: str, *, since: float) -> int:
-        """Restarts of its servers after ``since``, in seconds since 1970."""
-        try:
-            lines = self._path.read_bytes().splitlines()
-        except FileNotFoundError:
-            return 0
-        found = [msgspec.json.decode(line, type=Restart) for line in lines]
+        """Restarts of its servers after ``since``, in seconds since 1970, as far as they can be read."""
+        found = filter(None, map(_decoded, self._file.read()))
         return sum(each.environment == environment and each.at > since for each in found)
+
+
+def _decoded(line: bytes) -> Restart | None:
+    try:
+        return msgspec.json.decode(line, type=Restart)
+    except (msgspec.DecodeError, UnicodeDecodeError):  # one that a full disk cut off
+        return None

@@ -38,6 +38,7 @@ class Site:
         fleet: sees the servers.
         client: asks them, and gateways.
         copies: where gateways send copies of requests; None where they cannot reach the controller so.
+        scraped: ``host:port`` where a Prometheus elsewhere reads the monitor's figures; empty: none does.
         populated: a topology with the servers that are known by other means than the settings.
         watcher: hears of attempts when everything of all gateways has come.
         loops: what else must run.
@@ -51,6 +52,7 @@ class Site:
     fleet: Callable[[Callable[[], Topology]], Fleet]
     client: httpx.AsyncClient
     copies: Path | None = None
+    scraped: str = ""
     handlers: tuple[Any, ...] = ()
     populated: Callable[[Topology], Topology] = field(default=lambda topology: topology)
     watcher: Callable[[Watcher], Watcher] = field(default=lambda watcher: watcher)

@@ -47,7 +47,7 @@ class TrafficView:
     async def show(self) -> TrafficAnswer:
         """What is wanted, confirmed and seen, at this moment."""
         topology, weights = self._traffic.topology, self._traffic.weights
-        health = await self._health()
+        health, running = await self._health(), await self._running()
         return TrafficAnswer(
             stable=topology.stable,
             weights=weights,
@@ -55,22 +55,25 @@ class TrafficView:
             gateways=self._discovery.connected,
             version=self._discovery.snapshot.version,
             environments={
-                environment.name: self._environment(environment, weights[environment.name], health)
+                environment.name: EnvironmentBody(
+                    weight=weights[environment.name],
+                    endpoints=_endpoints(environment, health.get(environment.name, {})),
+                    running=running.get(f"cluster.{environment.name}.upstream_rq_active"),
+                    **self._counts(environment.name),
+                )
                 for environment in topology.environments
             },
         )
 
-    def _environment(
-        self, environment: Environment, weight: float, health: Mapping[str, Mapping[str, bool]]
-    ) -> EnvironmentBody:
-        counts = self._attempts.counts.get(environment.name, AttemptCounts())
-        return EnvironmentBody(
-            weight=weight,
-            endpoints=_endpoints(environment, health.get(environment.name, {})),
-            attempts=counts.attempts,
-            first_attempts=counts.first,
-            failed_attempts=counts.failed,
-        )
+    def _counts(self, environment: str) -> dict[str, int]:
+        counts = self._attempts.counts.get(environment, AttemptCounts())
+        return {"attempts": counts.attempts, "first_attempts": counts.first, "failed_attempts": counts.failed}
+
+    async def _running(self) -> dict[str, int]:
+        try:
+            return await self._admin.counters(r"^cluster[.].*[.]upstream_rq_active$")
+        except httpx.HTTPError:
+            return {}
 
     async def _health(self) -> dict[str, dict[str, bool]]:
         try:

@@ -36,7 +36,8 @@ class WindowedPrompt(msgspec.Struct, frozen=True, tag="windowed"):
     """A question and a text, of any length, to look for its answer in.
 
     The text is cut into windows of as many tokens as the model's context holds beside the question, at most
-    ``window_tokens`` of both (0: no other bound); neighbours share ``stride_tokens``. Each is an input of its own.
+    ``window_tokens`` of both (0: no other bound); neighbours share ``stride_tokens``. Each is an input of its own, and
+    there are at most ``MOST_WINDOWS``, of at most ``MOST_WINDOW_TOKENS``.
     """
 
     question: str
@@ -44,6 +45,11 @@ class WindowedPrompt(msgspec.Struct, frozen=True, tag="windowed"):
     window_tokens: int = 0
     stride_tokens: int = 128
 
+
+MOST_WINDOWS, MOST_WINDOW_TOKENS = 2048, 4 * 1024**2
+"""Of one windowed input: as many windows as a request may have inputs, and tokens of all of them."""
+MOST_CHARACTERS = 16 * 1024**2
+"""Of all inputs of a request, a text that several of them share counted for each: that is what goes to a worker."""
 
 Input: TypeAlias = TextPrompt | TokensPrompt | PairPrompt | WindowedPrompt
 Vectors: TypeAlias = NDArray[np.float32]

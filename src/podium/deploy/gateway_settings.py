@@ -90,9 +90,20 @@ def gateway_inequalities(settings: Settings) -> Iterator[Inequality]:
         )
 
 
+def access_log_problems(settings: Settings) -> Iterator[str]:
+    """Why a gateway in a container could not write its access log."""
+    place = settings.gateway.access_log
+    if place.startswith("/"):
+        yield (
+            f"gateway.access_log is {place}, a file in a container, which nobody reads or rotates; render with "
+            "--set gateway.access_log=stdout, or off"
+        )
+
+
 def gateway_problems(settings: Settings) -> Iterator[str]:
     """Why gateways of ours could not run in a cluster."""
     gateway, deploy = settings.gateway, settings.deploy
+    yield from access_log_problems(settings)
     if gateway.tls is not None:
         yield (
             "gateway.tls is set, and the controller would send the key to gateways over the cluster's network; end TLS "

@@ -20,6 +20,7 @@ from podium.deploy.environments import (
 )
 from podium.deploy.gateway_settings import gateway_file, gateway_inequalities, gateway_problems
 from podium.deploy.inequality import Inequality, refuse
+from podium.deploy.otlp_collector import Collector, collector_of, collector_problems
 from podium.deploy.pod_settings import has_own_redis, receiver_files, secret_files
 from podium.deploy.sources import hub_ids, needs_weights, source_problem
 from podium.deploy.spreading import spread, spread_inequalities, spread_problems
@@ -102,6 +103,11 @@ class Plan:
         """Whether Prometheus is told of the pods."""
         return self.settings.deploy.monitoring != "none"
 
+    @property
+    def collector(self) -> Collector | None:
+        """Where traces and metrics are sent, if they are."""
+        return collector_of(self.settings)
+
     def running_slots(self, environment: PlannedEnvironment) -> int:
         """Requests that one pod of it runs at the same time, all models together."""
         return sum(_slots(model.engine, self.profile) for model in environment.settings.models)
@@ -161,6 +167,7 @@ def _problems(settings: Settings, environments: list[PlannedEnvironment]) -> Ite
     yield from _of_environments(settings)
     yield from _of_access(settings)
     yield from _of_reach(settings)
+    yield from collector_problems(settings)
     yield from _of_route(settings)
     if settings.batches.folder:
         yield (
@@ -249,8 +256,6 @@ def called_outside(settings: Settings) -> list[str]:
         wanted.append("access.jwt.jwks")
     if settings.redis.url and settings.deploy.redis.external:
         wanted.append("redis.url")
-    if settings.telemetry.otlp_endpoint:
-        wanted.append("telemetry.otlp_endpoint")
     return wanted
 
 

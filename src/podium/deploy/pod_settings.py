@@ -73,9 +73,9 @@ def digest(text: str) -> str:
 def secret_files(settings: Settings, models: tuple[Model, ...]) -> dict[str, str]:
     """Settings that name a file which a pod with these models must be given, by setting."""
     found = {
-        "telemetry.otlp_headers_file": settings.telemetry.otlp_headers_file,
         "redis.ca_file": settings.redis.ca_file,
         "redis.password_file": None if has_own_redis(settings) else settings.redis.password_file,
+        "telemetry.otlp_headers_file": settings.telemetry.otlp_headers_file,
     }
     if settings.access.jwt is not None:
         found["access.jwt.ca_file"] = settings.access.jwt.ca_file

@@ -27,6 +27,10 @@ RENDER_SECONDS = 1.0
 RENDER_CHARACTERS = 1024 * 1024
 
 
+_BREAKS = (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What a template raises that did not expect such messages: no ``content``, text where it wants a list, ..."""
+
+
 class _TemplateRefused(Exception):
     """The template itself refused the conversation, through ``raise_exception``."""
 
@@ -63,7 +67,7 @@ class ChatTemplate:
             raise InvalidRequest(f"The model's chat template refused: {error}", param="messages") from error
         except _OutOfTime as error:
             raise InvalidRequest("The model's chat template took longer than 1 s.", param="messages") from error
-        except jinja2.TemplateError as error:
+        except _BREAKS as error:
             raise InvalidRequest("The model's chat template cannot render these messages.", param="messages") from error
         return "".join(pieces)
 

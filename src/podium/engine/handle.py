@@ -193,10 +193,10 @@ class EngineHandle:
     def _launch(self, flight: Flight) -> Flight:
         if self.state == "closed" or (self.state == "restarting" and self._failed_restarts > 1):
             raise ModelNotReady("The model's engine is restarting.", retry_after_seconds=RESTART_MOST_SECONDS)
-        self._flights[flight.id] = flight
         if self.state == "ready" and self._process is not None:
             flight.attempts += 1
             self._process.send(flight.message)
+        self._flights[flight.id] = flight  # only now: what cannot be sent raises, and must not be sent again
         return flight
 
     async def _call(self, message: Call) -> Answer:

@@ -86,9 +86,12 @@ class WorkerProcess(asyncio.Protocol):
     async def start(self) -> None:
         """Spawn and connect. On cancellation the process is killed.
 
-        Raises ``ModelLoadError`` when the interpreter cannot be run.
+        Raises ``ModelLoadError`` when the interpreter cannot be run, or this process may open no more files.
         """
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        except OSError as error:
+            raise ModelLoadError("No socket for the worker: this process has too many open files.") from error
         ours.setblocking(False)
         try:
             self._process = await asyncio.create_subprocess_exec(

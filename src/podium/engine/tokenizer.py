@@ -11,7 +11,7 @@ from typing import Any
 import tokenizers
 
 from podium.core.errors import CheckpointInvalid, ContextLengthExceeded, InvalidRequest
-from podium.core.one_shot import ELSEWHERE, SPECIAL, InputIds, Spans, WindowedPrompt
+from podium.core.one_shot import ELSEWHERE, MOST_WINDOW_TOKENS, MOST_WINDOWS, SPECIAL, InputIds, Spans, WindowedPrompt
 from podium.engine.messages import TokenizerFacts
 from podium.engine.tool_calls.format import SHOWN_TOKENS
 
@@ -101,7 +101,7 @@ class Tokenizer:
         """The question with each window of the text.
 
         Raises ``ContextLengthExceeded`` when the question leaves no room for more than the stride, and
-        ``InvalidRequest`` for a text without tokens.
+        ``InvalidRequest`` for a text without tokens, or of too many windows.
         """
         question = self._inner.encode(given.question, add_special_tokens=False)
         text = self._inner.encode(given.text, add_special_tokens=False)
@@ -117,7 +117,16 @@ class Tokenizer:
                 "question, or lower doc_stride.",
                 param="question",
             )
-        text.truncate(room, stride=min(given.stride_tokens, room - 1))
+        stride = min(given.stride_tokens, room - 1)
+        windows = -(-(len(text.ids) - stride) // (room - stride))
+        most = min(MOST_WINDOWS, MOST_WINDOW_TOKENS // window)
+        if windows > most:
+            raise InvalidRequest(
+                f"`context` has {len(text.ids)} tokens: {windows} windows of {room}, of which {stride} overlap "
+                f"(doc_stride). At most {most} are read. Lower doc_stride, or split the text.",
+                param="context",
+            )
+        text.truncate(room, stride=stride)
         return [self._pair(self._inner.post_process(question, part), given.text) for part in (text, *text.overflowing)]
 
     def _pair(self, encoded: tokenizers.Encoding, second: str) -> Encoded:

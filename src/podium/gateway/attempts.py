@@ -182,6 +182,8 @@ class AttemptsLog:
     def _decoded(self, line: bytes) -> Attempt | None:
         try:
             return self._decoder.decode(line)
+        except UnicodeDecodeError:  # a header that a client sent: the attempt counts all the same
+            return self._decoded(line.decode(errors="replace").encode())
         except msgspec.DecodeError:
             self.unreadable += 1
             return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from podium.config.access import is_loopback
+from podium.gateway.access_log import access_log_of, file_logger
 from podium.gateway.route import ROUTES
 from podium.gateway.secret import transport_socket
 from podium.gateway.topology import Topology
@@ -78,6 +79,7 @@ def _connections(topology: Topology) -> dict[str, Any]:
         "always_set_request_id_in_response": True,
         "server_header_transformation": "PASS_THROUGH",
         **({} if topology.tracing is None else tracing_of(topology.tracing)),
+        **access_log_of(topology.access_log),
         "http_filters": [{"name": "envoy.filters.http.router", "typed_config": _router(topology)}],
     }
 
@@ -90,16 +92,7 @@ def _router(topology: Topology) -> dict[str, Any]:
             "flush_upstream_log_on_upstream_stream": True,
             "upstream_log_flush_interval": seconds(PROGRESS_SECONDS),
         },
-        "upstream_log": [
-            {
-                "name": "envoy.access_loggers.file",
-                "typed_config": {
-                    "@type": f"{_V3}.access_loggers.file.v3.FileAccessLog",
-                    "path": topology.attempts_log,
-                    "log_format": {"json_format": ATTEMPT_FIELDS},
-                },
-            }
-        ],
+        "upstream_log": [file_logger(topology.attempts_log, ATTEMPT_FIELDS)],
     }
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from podium.gateway import copies
 from podium.gateway.cluster import cluster_for
-from podium.gateway.topology import Topology
+from podium.gateway.topology import Environment, Topology
+from podium.protocols.shadow import FIELD
 
 ROUTES = "traffic"
 SPLIT = "split"
@@ -23,11 +24,12 @@ _RETRY_ON = "connect-failure,refused-stream,reset-before-request,reset,gateway-e
 def routes(topology: Topology) -> dict[str, Any]:
     """The route configuration.
 
-    ``x-podium-arm: NAME`` reaches that environment bare: no shield, its failures visible, for testers. Everything
-    else is split by weight; requests with the same ``x-podium-user`` go the same way, and who is in an environment
-    stays in it when its weight grows (with two environments), because total and order never change.
+    ``x-podium-arm: NAME`` reaches that environment bare: no shield, its failures visible, for testers. Where not
+    everyone may do that, our own requests still do: checks, and copies that are compared. Everything else is split by
+    weight; requests with the same ``x-podium-user`` go the same way, and who is in an environment stays in it when its
+    weight grows (with two environments), because total and order never change.
     """
-    pins = [_pin(name) for name in topology.names]
+    pins = [pin for each in topology.environments for pin in _pins(each, topology)]
     return {
         "name": ROUTES,
         "validate_clusters": True,  # an unknown cluster is a NACK; without this it is 503 for everyone
@@ -44,13 +46,26 @@ def routes(topology: Topology) -> dict[str, Any]:
     }
 
 
-def _pin(name: str) -> dict[str, Any]:
-    header = {"name": PIN_HEADER, "string_match": {"exact": name}}
+def _pins(environment: Environment, topology: Topology) -> list[dict[str, Any]]:
+    name = environment.name
+    if topology.has_pins:
+        return [_pin(name, {"prefix": "/"})]
+    pins = [_pin(name, {"path": environment.health_path.partition("?")[0]})]
+    if topology.shadow_key:
+        pins.append(_pin(name, {"prefix": "/"}, _has(FIELD, topology.shadow_key)))
+    return pins
+
+
+def _pin(name: str, where: dict[str, Any], *more: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": f"pin-{name}",
-        "match": {"prefix": "/", "headers": [header]},
+        "match": {**where, "headers": [_has(PIN_HEADER, name), *more]},
         "route": {"cluster": name, "timeout": "0s"},
     }
+
+
+def _has(header: str, value: str) -> dict[str, Any]:
+    return {"name": header, "string_match": {"exact": value}}
 
 
 def _split(topology: Topology) -> dict[str, Any]:

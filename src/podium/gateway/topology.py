@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -76,7 +76,9 @@ class Topology:
     ``draining`` is an environment whose servers get no new request, by whatever way; those that run go on. With
     ``has_tls`` nobody is served before there is a ``certificate``. ``copied`` requests of 10,000 are sent to
     ``copies_socket`` too; empty: none can be. ``watched``: servers come and go by themselves, so that an environment
-    may have none for a while. Without ``tracing`` a caller's trace passes as it is.
+    may have none for a while. Without ``tracing`` a caller's trace passes as it is. Unless it ``has_pins``, a header
+    chooses an environment for its check, and for requests with the ``shadow_key``, alone. ``access_log`` is ``off``,
+    ``stdout`` or a path, as in the settings.
     """
 
     listen: Endpoint
@@ -94,6 +96,9 @@ class Topology:
     copied: int = 0
     watched: bool = False
     tracing: Tracing | None = None
+    has_pins: bool = True
+    shadow_key: str = field(default="", repr=False)
+    access_log: str = "off"
 
     def with_weights(self, per_cent: Mapping[str, float]) -> Self:
         """The same with other shares; what is left out gets none."""
@@ -134,6 +139,8 @@ def topology_of(settings: Settings, *, attempts_log: str, copies_socket: str = "
         has_tls=gateway.tls is not None,
         copies_socket=copies_socket,
         tracing=_tracing(settings.telemetry),
+        has_pins=gateway.pins == "everyone",
+        access_log=gateway.access_log,
     )
 
 
@@ -148,10 +155,8 @@ def per_cent(weights: Mapping[str, int]) -> dict[str, float]:
 
 
 def _tracing(telemetry: Telemetry) -> Tracing | None:
-    """None also for a collector with TLS or with a secret: such a trace passes the gateway and has no span of it."""
-    if not telemetry.otlp_endpoint.startswith("http://") or telemetry.otlp_headers_file:
-        return None
-    return Tracing(telemetry.otlp_endpoint, telemetry.trace_ratio)
+    """None: a trace passes the gateway and has no span of it."""
+    return Tracing(telemetry.otlp_endpoint, telemetry.trace_ratio) if telemetry.gateway_traces else None
 
 
 def _environments(gateway: Gateway) -> tuple[Environment, ...]:

@@ -101,5 +101,8 @@ class Traffic:
 
     async def _tell(self, changed: Topology) -> None:
         await self._discovery.push(snapshot_of(changed))
-        self._kept.write(changed.weights)
         self.topology = changed
+        try:
+            self._kept.write(changed.weights)
+        except OSError as error:  # it is so all the same
+            log.error("the weights are not kept for the next controller", reason=error.strerror)  # noqa: TRY400 - told

@@ -10,7 +10,8 @@ import grpc
 import structlog
 from envoy.service.discovery.v3.discovery_pb2 import DiscoveryRequest, DiscoveryResponse
 
-from podium.core.errors import GatewayUnavailable, PodiumError
+from podium.aio import tasks
+from podium.core.errors import GatewayRejected, GatewayUnavailable, PodiumError
 from podium.gateway.ads_stream import AdsStream
 from podium.gateway.snapshot import Snapshot
 
@@ -24,14 +25,23 @@ class DiscoveryServer:
     """Feeds every gateway that connects to ``address``. A context manager: entered means listening.
 
     ``address`` is the path of a Unix socket, or ``host:port``. ``push`` changes what they are told. Leaving closes the
-    streams; gateways keep their last configuration. ``handlers``: other services for them, on the same address.
+    streams; gateways keep their last configuration. ``handlers``: other services for them, on the same address. A
+    gateway that does not confirm a change in time is hung up on: the next change does not wait for it, and if it lives,
+    it comes again and gets everything.
     """
 
-    def __init__(self, address: str, snapshot: Snapshot, *, ack_seconds: float, handlers: Sequence[Any] = ()) -> None:
+    def __init__(
+        self,
+        address: str,
+        snapshot: Snapshot,
+        *,
+        ack_seconds: float,
+        handlers: Sequence[Any] = (),
+    ) -> None:
         self._address = f"unix:{address}" if address.startswith("/") else address
         self._handlers = handlers
         self._ack_seconds = ack_seconds
-        self._streams: set[AdsStream] = set()
+        self._streams: dict[AdsStream, asyncio.Task[Any] | None] = {}
         self._pushing = asyncio.Lock()
         self._rejections = 0
         self.snapshot = snapshot
@@ -99,14 +109,36 @@ class DiscoveryServer:
                 log.error("a gateway goes on with servers of before", reason=error.message)  # noqa: TRY400 - told
 
     async def _deliver(self, snapshot: Snapshot) -> None:
-        try:
-            async with asyncio.timeout(self._ack_seconds):
-                for stream in tuple(self._streams):
+        """Tell all at the same time: one that does not answer keeps nothing from the others."""
+        late: list[AdsStream] = []
+        refusals: list[GatewayRejected] = []
+
+        async def tell(stream: AdsStream) -> None:
+            try:
+                async with asyncio.timeout(self._ack_seconds):
                     await stream.deliver(snapshot)
-        except TimeoutError as error:
+            except TimeoutError:
+                late.append(stream)
+            except GatewayRejected as error:
+                refusals.append(error)
+
+        async with asyncio.TaskGroup() as group:
+            for stream in self._streams:
+                group.create_task(tell(stream), name=f"tell {stream.node}")
+        for stream in late:
+            self._hang_up(stream)
+        if refusals:
+            raise refusals[0]
+        if late:
             raise GatewayUnavailable(
                 f"The gateway did not confirm the change within {self._ack_seconds:g} s; it was taken back."
-            ) from error
+            )
+
+    def _hang_up(self, stream: AdsStream) -> None:
+        log.warning("a gateway does not confirm; its connection is ended", node=stream.node)
+        following = self._streams.pop(stream, None)
+        if following is not None:
+            following.cancel()
 
     async def _go_back(self) -> None:
         try:
@@ -115,17 +147,33 @@ class DiscoveryServer:
             log.error("taking a change back was not confirmed", reason=error.message)  # noqa: TRY400 - the cause is told
 
     async def _serve(self, requests: AsyncIterator[Any], context: Any) -> None:
+        """Returns when the gateway has gone or is hung up on; returning tells it so, and it comes again."""
+        following = tasks.start(self._follow(requests, context), name="gateway")
+        try:
+            await asyncio.wait({following})
+        finally:
+            await tasks.stop(following)
+
+    async def _follow(self, requests: AsyncIterator[Any], context: Any) -> None:
         stream: AdsStream | None = None
+
+        async def write(response: Any) -> None:
+            try:
+                await context.write(response)
+            except grpc.aio.BaseError:  # it has hung up, which the end of its requests tells in a moment
+                assert stream is not None  # noqa: S101 - this is a bug: nothing else writes
+                stream.end()
+
         try:
             async for request in requests:
                 if stream is None:
-                    stream = AdsStream(request.node.id, context.write)
-                    self._streams.add(stream)
+                    stream = AdsStream(request.node.id, write)
+                    self._streams[stream] = asyncio.current_task()
                     log.info("gateway connected", node=stream.node)
                 await stream.receive(request, self.snapshot)
         finally:
             if stream is not None:
-                self._streams.discard(stream)
+                self._streams.pop(stream, None)
                 self._rejections += stream.rejections
                 stream.end()
                 log.info("gateway disconnected", node=stream.node)

@@ -84,12 +84,14 @@ class Computation:
     There is no task between engine and readers: whoever needs the next chunk first takes it from the
     engine for all, so that a slow reader holds up nobody and a lone one pays nothing. The run ends with
     the last choice's finish reason, with the engine's error, or when the last reader leaves; then permit,
-    model and reservation are given back, once, and ``on_end`` is called.
+    model and reservation are given back, once, and ``on_end`` is called. ``priority_class`` is that of who
+    leads it: in which class it waits for its place in the batch.
     """
 
     choices: int
     log: bool
     on_end: Callable[[Computation], None]
+    priority_class: int = 0
     chunks: list[Chunk] = field(default_factory=list)
     fingerprint: bytes = b""
     error: PodiumError | None = None
@@ -116,6 +118,10 @@ class Computation:
         """There is nothing to compute: ``kept`` is the answer for all."""
         self.kept = kept
         self.stop()
+
+    def is_due(self, priority_class: int) -> bool:
+        """Whether a caller of that class waits no longer by joining than by itself."""
+        return self.run is not None or self.priority_class >= priority_class
 
     async def decided(self) -> None:
         """Wait until it has begun (``run``), was found kept (``kept``), or will never begin (neither)."""

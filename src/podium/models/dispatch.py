@@ -159,6 +159,7 @@ class Dispatcher:
             choices=asked.request.sampling.n,
             log=bool(terms.keys),
             on_end=lambda ended: self._sharing.ended(terms, ended),
+            priority_class=asked.request.caller.priority,
         )
         self._sharing.offer(terms, computation)
         try:

@@ -13,6 +13,9 @@ from podium.core.task_answers import Filling
 from podium.engine.interface import EngineFacts
 from podium.models.one_shot import Computed, OneShots
 
+MOST_FILLINGS = 204_800
+"""Of one request: the most that it can ask for with one mask in each of 2,048 inputs."""
+
 
 @dataclass(frozen=True)
 class Filled:
@@ -32,8 +35,8 @@ class MaskFiller:
     async def fill(self, request: OneShotRequest, top_k: int) -> Filled:
         """The ``top_k`` likeliest for each mask.
 
-        Raises what ``OneShots.compute`` raises, and ``InvalidRequest`` for an input without a mask and for more than
-        the model tells.
+        Raises what ``OneShots.compute`` raises, and ``InvalidRequest`` for an input without a mask, for more than
+        the model tells, and for more than ``MOST_FILLINGS`` of all masks.
         """
 
         def check(_config: Model, facts: EngineFacts) -> None:
@@ -43,11 +46,22 @@ class MaskFiller:
                     raise InvalidRequest(f"`{where}` has no mask; write {facts.mask_token} where it is.", param=where)
             if top_k > facts.dimensions // 2:
                 raise InvalidRequest(f"`top_k` may be 1 to {facts.dimensions // 2} for this model.", param="top_k")
+            _check_fillings(request, facts.mask_token, top_k)
 
         computed = await self._one_shots.compute(request, "fill_mask", check=check)
         texts = await self._one_shots.token_texts(request, _token_ids(computed.vectors, top_k))
         masks = [[_fillings(row, top_k, texts) for row in rows] for rows in computed.by_input()]
         return Filled(computed, computed.facts.mask_token, masks)
+
+
+def _check_fillings(request: OneShotRequest, mask_token: str, top_k: int) -> None:
+    masks = sum(given.text.count(mask_token) for given in request.inputs if isinstance(given, TextPrompt))
+    if masks * top_k > MOST_FILLINGS:
+        raise InvalidRequest(
+            f"The inputs have {masks} masks; {top_k} fillings of each (`top_k`) are {masks * top_k}, and at most "
+            f"{MOST_FILLINGS} are told at a time. Lower `top_k`, or send fewer masks.",
+            param=request.param,
+        )
 
 
 def _token_ids(rows: Vectors, top_k: int) -> set[int]:

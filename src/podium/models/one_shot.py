@@ -12,9 +12,19 @@ import numpy as np
 
 from podium.cache.key import ModelIdentity
 from podium.config.models import Model
-from podium.core.errors import DeadlineExceeded
-from podium.core.generation import TokensPrompt
-from podium.core.one_shot import InputIds, OneShotRequest, OneShotTask, Spans, Vectors
+from podium.core.errors import DeadlineExceeded, InvalidRequest
+from podium.core.generation import TextPrompt, TokensPrompt
+from podium.core.one_shot import (
+    MOST_CHARACTERS,
+    Input,
+    InputIds,
+    OneShotRequest,
+    OneShotTask,
+    PairPrompt,
+    Spans,
+    Vectors,
+    WindowedPrompt,
+)
 from podium.core.phase import enter
 from podium.core.standing import Standing
 from podium.engine.admission import AdmissionGate
@@ -103,10 +113,11 @@ class OneShots:
         """All vectors, or none; ``spans``: and where the tokens stand in the texts.
 
         Refused before any computing: models that are unknown or not the caller's (``ModelNotFound``) or do none of
-        ``tasks`` (``UnsupportedTask``), what ``check`` refuses, inputs that are empty or too long, used-up quotas
-        (``RateLimited``), full queues (``Overloaded``). Cancelling takes what is not computed yet out of the batch,
-        and what was computed is charged.
+        ``tasks`` (``UnsupportedTask``), what ``check`` refuses, inputs that are empty, too long, or too large together,
+        used-up quotas (``RateLimited``), full queues (``Overloaded``). Cancelling takes what is not computed yet out of
+        the batch, and what was computed is charged.
         """
+        _check_size(request)
         seconds = request.timeout_seconds or self._default_timeout_seconds
         deadline = asyncio.get_running_loop().time() + seconds if seconds else None
         try:
@@ -157,6 +168,28 @@ class OneShots:
             prompt_tokens=asked.tokens if counted else 0,
             output_tokens=0,
         )
+
+
+def _check_size(request: OneShotRequest) -> None:
+    characters = sum(map(_characters, request.inputs))
+    if characters > MOST_CHARACTERS:
+        raise InvalidRequest(
+            f"The inputs come to {characters} characters, a text that several of them share counted for each; at most "
+            f"{MOST_CHARACTERS} are allowed. Shorten them, or send fewer at a time.",
+            param=request.param,
+        )
+
+
+def _characters(given: Input) -> int:
+    match given:
+        case TextPrompt(text):
+            return len(text)
+        case PairPrompt(first, second):
+            return len(first) + len(second)
+        case WindowedPrompt(question, text):
+            return len(question) + len(text)
+        case TokensPrompt(token_ids):
+            return len(token_ids)
 
 
 async def _compute(asked: _Asked, lease: Lease) -> Vectors:

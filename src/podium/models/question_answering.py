@@ -90,15 +90,19 @@ def _probabilities(scores: Vectors, spans: Spans) -> tuple[Vectors, Vectors, flo
 
 
 def _spans_of(starts: Vectors, ends: Vectors, spans: Spans, search: Search) -> Iterable[tuple[float, int, int]]:
-    """The likeliest pairs of a first and a last token; more than ``top_k``, for several may be of the same words."""
-    count = len(starts)
-    products = np.outer(starts, ends)
-    products = np.triu(np.tril(products, search.most_tokens - 1))
+    """The likeliest pairs of a first and a last token; more than ``top_k``, for several may be of the same words.
+
+    Only pairs that are near enough are multiplied: all pairs of a window of 8,192 tokens would be gigabytes.
+    """
+    longest = min(search.most_tokens, len(ends))
+    padded = np.concatenate((ends, np.zeros(longest - 1, dtype=ends.dtype)))
+    products = starts[:, None] * np.lib.stride_tricks.sliding_window_view(padded, longest)
     flat = products.ravel()
     most = min(SPARE * search.top_k, flat.size)
     chosen = np.argpartition(-flat, most - 1)[:most]
     for place in chosen.tolist():
-        first, last = divmod(place, count)
+        first, further = divmod(place, longest)
+        last = first + further
         if flat[place] > 0 and spans.starts[first] >= 0 and spans.ends[last] >= 0:
             yield float(flat[place]), *_word_bounds(first, last, spans)
 

@@ -23,9 +23,11 @@ class Running:
         return self._by_key.get(key)
 
     def enter(self, keys: Sequence[CacheKey], computation: Computation) -> None:
-        """Let others join under ``keys``; one that is taken stays with its computation."""
+        """Let others join under ``keys``; one that is taken stays with its computation, unless that is due later."""
         for key in keys:
-            self._by_key.setdefault(key, computation)
+            present = self._by_key.get(key)
+            if present is None or not present.is_due(computation.priority_class):
+                self._by_key[key] = computation
 
     def leave(self, keys: Sequence[CacheKey], computation: Computation) -> None:
         """Nobody can join any more."""

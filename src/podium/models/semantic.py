@@ -76,13 +76,16 @@ class SemanticAnswers:
     async def locate(self, question: Question, caller: Principal) -> Located | None:
         """Where ``question`` stands, None when the embedding model does not tell in time.
 
-        The computing is the server's: no quota of the caller pays for it, but it waits in its tenant's turn.
+        The computing is the server's: no quota of the caller pays for it, but it waits in its class and its tenant's
+        turn.
         """
         request = OneShotRequest(
             id="semantic-cache",
             model=self._settings.model,
             inputs=(TextPrompt(question.text),),
-            caller=Principal(caller.tenant, "semantic-cache", frozenset({"infer"}), weight=caller.weight),
+            caller=Principal(
+                caller.tenant, "semantic-cache", frozenset({"infer"}), weight=caller.weight, priority=caller.priority
+            ),
         )
         try:
             async with asyncio.timeout(self._settings.wait_seconds):

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
 
@@ -13,7 +14,7 @@ from podium.aio import tasks
 from podium.cache.key import ModelIdentity
 from podium.config.models import Model
 from podium.config.server import Server
-from podium.core.errors import ModelLoadError, ModelNotReady, PodiumError, UnsupportedParameter
+from podium.core.errors import CheckpointInvalid, ModelLoadError, ModelNotReady, PodiumError, UnsupportedParameter
 from podium.core.generation import SamplingParams, TextPrompt
 from podium.core.one_shot import Task
 from podium.engine.admission import AdmissionGate
@@ -73,6 +74,7 @@ class ServedModel:
         self._created = int(time.time())
         self._before_bytes = 0
         self._changing = asyncio.Lock()
+        self._unloading: asyncio.Task[UnloadReport] | None = None
         self._idle = asyncio.Event()
         self._idle.set()
         self._users = 0
@@ -138,7 +140,15 @@ class ServedModel:
             )
 
     async def unload(self) -> UnloadReport:
-        """Finish what runs (until ``server.drain_seconds``), end the worker, measure. No-op when unloaded."""
+        """Finish what runs (until ``server.drain_seconds``), end the worker, measure. No-op when unloaded.
+
+        Once begun it goes to its end: cancelling the wait leaves it going on. A second call joins it.
+        """
+        if self._unloading is None or self._unloading.done():
+            self._unloading = tasks.start(self._unload(), name=f"unload {self.id}")
+        return await asyncio.shield(self._unloading)
+
+    async def _unload(self) -> UnloadReport:
         async with self._changing:
             loaded_bytes = await asyncio.to_thread(process_tree_bytes)
             if self.state == "ready":
@@ -185,6 +195,7 @@ class ServedModel:
             version=self.config.version,
             aliases=self.config.aliases,
             state=self.state,
+            serving=self.serving,
             active=active,
             default=default,
             source=self.config.source,
@@ -267,10 +278,6 @@ class ServedModel:
 
     def _new_handle(self, runnable: Runnable) -> EngineHandle:
         config, server = self.config, self._around.server
-        template = None
-        if config.chat_template_file is not None:
-            with open(config.chat_template_file, encoding="utf-8") as file:  # noqa: PTH123 - a configured path
-                template = file.read()
         command = WorkerCommand(name=self.id, environment=self._around.environment)
         if config.python is not None:
             command = WorkerCommand(name=self.id, environment=self._around.environment, python=config.python)
@@ -278,7 +285,7 @@ class ServedModel:
             model_dir=str(runnable.folder),
             engine=runnable.choice.engine.model_dump(),
             max_model_len=config.max_model_len,
-            chat_template=template,
+            chat_template=None if config.chat_template_file is None else _template(Path(config.chat_template_file)),
             tool_format=config.tool_format,
             trust_remote_code=config.trust_remote_code,
             heartbeat_seconds=server.heartbeat_seconds,
@@ -334,6 +341,15 @@ class ServedModel:
 
     def _enter(self, state: ModelState) -> None:
         self.state = advance(self.state, state)
+
+
+def _template(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CheckpointInvalid(
+            "models[].chat_template_file cannot be read as UTF-8 text; check that it is there, and who may read it."
+        ) from error
 
 
 async def _generate_once(handle: EngineHandle) -> None:

@@ -69,12 +69,16 @@ class Sharing:
         return Terms(request, retry, content, print_, question)
 
     def find_running(self, terms: Terms) -> Computation | None:
-        """A computation to join. Raises ``IdempotencyMismatch``."""
+        """A computation to join. Raises ``IdempotencyMismatch``.
+
+        For its content only one that runs, or waits in no lower class: a line of a batch may wait for hours.
+        """
         if terms.retry is not None and (found := self.running.find(terms.retry)) is not None:
             _check_same(terms, found.fingerprint)
             return found
         if terms.content is not None and terms.request.cache.read:
-            return self.running.find(terms.content)
+            found = self.running.find(terms.content)
+            return found if found is not None and found.is_due(terms.request.caller.priority) else None
         return None
 
     async def find_kept(self, terms: Terms, computation: Computation) -> Kept | None:

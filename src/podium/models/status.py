@@ -22,13 +22,15 @@ class LoadProgress:
 class ModelStatus:
     """One version of one model, now. ``active``: the version that the plain name means.
 
-    ``task`` is None until it is known: it is configured, or was found when the model was loaded.
+    ``serving``: it is ready, and its worker lives. ``task`` is None until it is known: it is configured, or was found
+    when the model was loaded.
     """
 
     name: str
     version: str
     aliases: tuple[str, ...]
     state: ModelState
+    serving: bool
     active: bool
     default: bool
     source: str

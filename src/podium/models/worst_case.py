@@ -16,7 +16,7 @@ MESSAGE_BYTES = 32  # what a chat format writes around a message, generously
 
 @dataclass(frozen=True)
 class WorstCase:
-    """``prompt`` is what to submit: already tokenized where that had to be done to count."""
+    """``prompt`` is what to submit: already tokenized where that had to be done to count, and loses nothing."""
 
     prompt: Prompt
     prompt_tokens: int
@@ -45,9 +45,14 @@ async def bound(
     else:
         tokens = await handle.tokenize(prompt, add_special_tokens=True, strings=False)
         prompt_tokens = len(tokens.token_ids)
-        if not sampling.echo and prompt_tokens:  # an echo repeats the text as it was given
+        if prompt_tokens and not _is_read_again(prompt, sampling):
             counted = TokensPrompt(tokens.token_ids)
     return WorstCase(counted, prompt_tokens, _output(prompt_tokens, sampling, facts, default_max_tokens))
+
+
+def _is_read_again(prompt: Prompt, sampling: SamplingParams) -> bool:
+    """Whether more than its tokens is needed: an echo repeats the text as given, calls are parsed by their tools."""
+    return sampling.echo or (isinstance(prompt, ChatPrompt) and bool(prompt.tools))
 
 
 def _output(prompt_tokens: int, sampling: SamplingParams, facts: EngineFacts, default_max_tokens: int) -> int:

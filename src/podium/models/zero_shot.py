@@ -36,20 +36,19 @@ class ZeroShotClassifier:
     async def label(
         self, request: OneShotRequest, labels: Sequence[str], hypothesis: str, *, multi_label: bool
     ) -> Labelled:
-        """All inputs. ``hypothesis`` has a ``{}`` in the place of a label.
+        """All inputs. ``hypothesis`` has one ``{}``, in the place of a label.
 
         The scores of an input sum to 1, unless ``multi_label``: then each stands for itself, as that of a single label.
 
         Raises what ``OneShots.compute`` raises, and ``InvalidRequest`` for a hypothesis without that place.
         """
-        if "{}" not in hypothesis:
+        if hypothesis.count("{}") != 1:
             raise InvalidRequest(
-                "`hypothesis_template` has no {} for the label, as in “This example is {}.”",
+                "`hypothesis_template` must have {} once, where the label goes, as in “This example is {}.”",
                 param="hypothesis_template",
             )
-        pairs = tuple(
-            PairPrompt(_text(given), hypothesis.replace("{}", label)) for given in request.inputs for label in labels
-        )
+        hypotheses = [hypothesis.replace("{}", label) for label in labels]
+        pairs = tuple(PairPrompt(_text(given), one) for given in request.inputs for one in hypotheses)
         computed = await self._one_shots.compute(msgspec.structs.replace(request, inputs=pairs), "zero_shot")
         shaped = computed.vectors.reshape(len(request.inputs), len(labels), -1)
         fits = label_scores(shaped, entailment_of(computed.facts.labels), multi_label=multi_label)

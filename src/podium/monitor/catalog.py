@@ -56,6 +56,7 @@ FIGURES: dict[Scope, dict[str, Kind]] = {
         "rollout_waiting_seconds": "max",
         "messages_lost": "counter",
         "models_left_out": "max",
+        "series_dropped": "counter",
     },
     "environment": {
         "good": "counter",

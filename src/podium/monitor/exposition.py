@@ -29,7 +29,7 @@ class ExpositionReader(Generic[T]):
         self._known: dict[bytes, T | None] = {}
 
     def read(self, text: bytes) -> list[tuple[T, float]]:
-        """The series of interest with their values. Raises ``Garbage``."""
+        """The series of interest with their values; a value may be no number of any size. Raises ``Garbage``."""
         if len(text) > MOST_BYTES:
             raise Garbage(f"more than {MOST_BYTES} bytes")
         found: list[tuple[T, float]] = []
@@ -38,9 +38,11 @@ class ExpositionReader(Generic[T]):
             if not line or line.startswith(b"#"):
                 continue
             lines += 1
+            if lines > MOST_SERIES:
+                raise Garbage(f"more than {MOST_SERIES} series")
             series, _, value = line.rpartition(b" ")
             if series not in self._known:
-                self._known[series] = self._parse(series)
+                series, value = self._new(series, value)
             meaning = self._known[series]
             if meaning is not None:
                 found.append((meaning, _number(value)))
@@ -48,14 +50,26 @@ class ExpositionReader(Generic[T]):
             raise Garbage("it holds no series")
         return found
 
-    def _parse(self, series: bytes) -> T | None:
-        if len(self._known) >= MOST_SERIES:
-            raise Garbage(f"more than {MOST_SERIES} series")
+    def _new(self, series: bytes, value: bytes) -> tuple[bytes, bytes]:
+        """A series that is not known yet, or a known one with a time behind its value, which nobody wants."""
+        shorter, _, earlier = series.rpartition(b" ")
+        if shorter in self._known:
+            return shorter, earlier
+        meaning, has_time = self._parse(series)
+        if has_time:
+            series, value = shorter, earlier
+        if len(self._known) >= MOST_SERIES:  # series of before, which may never come again
+            self._known.clear()
+        self._known[series] = meaning
+        return series, value
+
+    def _parse(self, series: bytes) -> tuple[T | None, bool]:
+        """What it means, and whether it has a value already, so that what came behind it is a time."""
         try:
             text = series.decode()
             (family,) = text_string_to_metric_families(f"{text} 0\n")
             (sample,) = family.samples
-            return self._meaning(sample.name, sample.labels)
+            return self._meaning(sample.name, sample.labels), sample.timestamp is not None
         except (ValueError, KeyError, IndexError) as error:
             raise Garbage("a line is no series with a value") from error
 

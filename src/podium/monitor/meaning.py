@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from podium.core.outcome import BAD, EXCLUDED
+from podium.core.outcome import class_of
 from podium.gateway.listener import STAT_PREFIX
 from podium.monitor.catalog import EVERYTHING, Key, Scope
 from podium.telemetry import table
@@ -13,6 +13,7 @@ PROBE_ROUTES = frozenset({"/startupz", "/livez", "/readyz", "/metrics"})
 """Not counted as requests: nobody waits for their answers but ourselves."""
 
 CACHE_HITS = frozenset({"hit", "semantic", "attach"})
+_FIGURES = {"ok": "good", "bad": "bad", "excluded": "excluded"}
 
 _MODEL_FIGURES = {
     table.PROMPT_TOKENS.name: "prompt_tokens",
@@ -40,6 +41,7 @@ _EVERYTHING_FIGURES = {
     table.GPU_XID_ERRORS.name: "gpu_xid_errors",
     table.STORE_OPEN.name: "store_open",
     table.LOG_RECORDS_DROPPED.name: "log_records_dropped",
+    table.SERIES_DROPPED.name: "series_dropped",
 }
 _CONTROLLER_FIGURES = {
     table.GATEWAY_REJECTIONS.name: "rejections",
@@ -81,7 +83,8 @@ def of_replica(environment: str, name: str, labels: Mapping[str, str]) -> tuple[
     if name == table.CACHE_REQUESTS.name:
         return tuple(_cache(labels))
     if name in _HISTOGRAMS:
-        return (Key("model", model, _HISTOGRAMS[name], float(labels.get("le", "nan"))),)
+        key = Key("model", model, _HISTOGRAMS[name], float(labels.get("le", "nan")))
+        return (key,) if labels.get("outcome_class", "ok") == "ok" else ()  # a quick refusal makes no answer quicker
     if name in _MODEL_FIGURES:
         return (Key("model", model, _MODEL_FIGURES[name]),)
     if name == table.MODEL_STATE.name:
@@ -121,7 +124,7 @@ def _requests(environment: str, labels: Mapping[str, str]) -> Iterator[Key]:
     if labels.get("route") in PROBE_ROUTES:
         return
     outcome = labels.get("outcome", "")
-    figure = "bad" if outcome in BAD else "excluded" if outcome in EXCLUDED else "good"
+    figure = _FIGURES[class_of(outcome)]
     subjects: tuple[tuple[Scope, str], ...] = (
         ("all", EVERYTHING), ("environment", environment), ("model", labels.get("model", "")),
     )  # fmt: skip

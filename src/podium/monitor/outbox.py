@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 import structlog
 
 from podium.monitor.alerts import Episode
+from podium.monitor.claim import Claim
+from podium.monitor.line_file import LineFile
 from podium.monitor.messages import delivery
 
 log = structlog.get_logger(__name__)
@@ -27,11 +30,13 @@ class _Line(msgspec.Struct, frozen=True, omit_defaults=True):
 class Outbox:
     """Appends to ``path``, which the first message makes and which is emptied whenever nothing waits. None: no file.
 
-    A disk that is full keeps no message from being sent: ``problem`` says what would be lost at the end.
+    ``claim``: whether this process may touch it. A disk that is full, or a file of another controller, keeps no message
+    from being sent: ``problem`` says what would be lost at the end.
     """
 
-    def __init__(self, path: Path | None) -> None:
-        self._path = path
+    def __init__(self, path: Path | None, claim: Claim | None = None) -> None:
+        self._file = None if path is None else LineFile(path)
+        self._claim = claim
         self._waiting: dict[tuple[str, str], Episode] = {}
         self._lines = 0
         self.problem = ""
@@ -44,7 +49,7 @@ class Outbox:
     def keep_only(self, receivers: set[str]) -> None:
         """Forget what waits for receivers that there are no more, and write the file anew."""
         self._waiting = {key: episode for key, episode in self._waiting.items() if key[0] in receivers}
-        if self._waiting or (self._path is not None and self._path.exists()):
+        if self._waiting or (self._file is not None and self._file.path.exists()):
             self._rewrite()
 
     def put(self, receiver: str, episode: Episode) -> None:
@@ -61,13 +66,10 @@ class Outbox:
             self._rewrite()
 
     def _load(self) -> None:
-        try:
-            lines = [] if self._path is None else self._path.read_bytes().splitlines()
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            self._failed(error)
-            return
+        lines: list[bytes] = []
+        if self._file is not None and self._file.path.exists():
+            file = self._file
+            self._do(lambda: lines.extend(file.read()))
         for line in filter(None, map(_decoded, lines)):
             if line.episode is not None:
                 self._waiting[line.receiver, delivery(line.episode)] = line.episode
@@ -76,35 +78,35 @@ class Outbox:
 
     def _append(self, line: _Line) -> None:
         self._lines += 1
-        self._write(_encoded(line), "ab")
+        if (file := self._file) is not None:
+            self._do(lambda: file.append(msgspec.json.encode(line)))
 
     def _rewrite(self) -> None:
-        lines = [_encoded(_Line(name, episode)) for (name, _), episode in self._waiting.items()]
+        lines = [msgspec.json.encode(_Line(name, episode)) for (name, _), episode in self._waiting.items()]
         self._lines = len(lines)
-        self._write(b"".join(lines), "wb")
+        if (file := self._file) is not None:
+            self._do(lambda: file.rewrite(lines))
 
-    def _write(self, text: bytes, mode: str) -> None:
-        if self._path is None:
+    def _do(self, act: Callable[[], None]) -> None:
+        """Something with the file, if it is ours."""
+        if self._claim is not None and (refusal := self._claim.refusal()):
+            self._failed(refusal)
             return
         try:
-            with self._path.open(mode) as file:
-                file.write(text)
+            act()
         except OSError as error:
-            self._failed(error)
+            self._failed(error.strerror)
         else:
             self.problem = ""
 
-    def _failed(self, error: OSError) -> None:
-        self.problem = f"messages that wait are not kept in {self._path}: {error.strerror}"
+    def _failed(self, reason: str | None) -> None:
+        assert self._file is not None  # noqa: S101 - this is a bug: nothing was to be kept
+        self.problem = f"messages that wait are not kept in {self._file.path}: {reason}"
         log.warning("waiting messages", problem=self.problem)
-
-
-def _encoded(line: _Line) -> bytes:
-    return msgspec.json.encode(line) + b"\n"
 
 
 def _decoded(line: bytes) -> _Line | None:
     try:
         return msgspec.json.decode(line, type=_Line)
-    except msgspec.DecodeError:  # one that was being written in a crash
+    except (msgspec.DecodeError, UnicodeDecodeError):  # one that was being written in a crash
         return None

@@ -56,7 +56,7 @@ class _MonitorCollector(Collector):
             firing.add_metric([alert.rule, alert.subject, alert.severity], float(alert.state == "firing"))
         sent = table.WEBHOOK_DELIVERIES.counters()
         for number, receiver in enumerate(self._deliveries.receivers, 1):
-            for result in ("delivered", "given_up", "dropped"):
+            for result in ("delivered", "postponed", "given_up", "dropped"):
                 sent.add_metric([f"{number} {receiver.host}", result], getattr(receiver.counts, result))
         kept, last = table.KEPT_BYTES.gauges(), table.LAST_ROUND.gauges()
         kept.add_metric([], monitor.rings.nbytes)

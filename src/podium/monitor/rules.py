@@ -99,6 +99,7 @@ def _of_engines(given: Thresholds) -> tuple[Rule, ...]:
         Rule("GpuXid", "page", lambda w, _: _counted(w, XIDS), window_seconds=XIDS.seconds),
         Rule("LogDrops", "ticket", lambda w, _: _counted(w, LOG_DROPS), window_seconds=LOG_DROPS.seconds),
         Rule("StoreAway", "page", lambda w, _: _store(w), 60),
+        Rule("SeriesDropped", "ticket", lambda w, _: _counted(w, FOLDED), window_seconds=FOLDED.seconds),
     )
 
 
@@ -112,7 +113,7 @@ def _of_the_plane(given: Thresholds) -> tuple[Rule, ...]:
         Rule("GatewayConfigRejected", "ticket", lambda w, _: _counted(w, NACKS), window_seconds=NACKS.seconds),
         Rule("RolloutStuck", "ticket", lambda w, _: _rollout(w, given)),
         Rule("WebhookFailing", "ticket", lambda w, _: _counted(w, LOST_MESSAGES), window_seconds=LOST_MESSAGES.seconds),
-        Rule("SeriesDropped", "ticket", lambda w, _: _series(w)),
+        Rule("ModelsWithoutHistory", "ticket", lambda w, _: _models_without_history(w)),
     )
 
 
@@ -300,7 +301,11 @@ NACKS = Never(
     "rejections", 300, "gateway",
     "a gateway refused {count:.0f} configurations in 5 minutes, and goes on with the one before",
 )  # fmt: skip
-LOST_MESSAGES = Never("messages_lost", 900, "alerts", "{count:.0f} messages about alerts were lost in 15 minutes")
+LOST_MESSAGES = Never("messages_lost", 900, "alerts", "{count:.0f} messages about alerts were not taken in 15 minutes")
+FOLDED = Never(
+    "series_dropped", 900, "servers",
+    "servers counted a version as `other` {count:.0f} times in 15 minutes: more than 64 versions are known there",
+)  # fmt: skip
 
 
 def _counted(windows: Windows, never: Never) -> Iterator[Reading]:
@@ -316,7 +321,7 @@ def _rollout(windows: Windows, given: Thresholds) -> Iterator[Reading]:
     yield _judged("rollout", waits, stuck, told if stuck else "none waits for long", known=waits is not None)
 
 
-def _series(windows: Windows) -> Iterator[Reading]:
+def _models_without_history(windows: Windows) -> Iterator[Reading]:
     count = windows.latest(everything("models_left_out"))
     told = f"the series of {count or 0:.0f} models find no room in the monitor's memory: their alerts are not judged"
     yield _judged("monitor", count, bool(count), told if count else "every model has room", known=count is not None)

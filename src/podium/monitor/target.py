@@ -19,6 +19,8 @@ longer. ``garbage``: it answers, with something else. ``refused``: it wants a ke
 
 Fetch = Callable[[], Awaitable[bytes]]
 STALE_SECONDS = 5.0
+_MOST = 1e30
+"""Figures beyond, infinite ones and those that are no number say nothing; they must not count as something either."""
 _DEFAULT_SUBJECTS = ("good", "bad", "excluded")
 
 
@@ -92,10 +94,12 @@ class Target:
         self.gpus.forget()
 
     def _learn(self, found: list[tuple[tuple[Key, ...], float]]) -> dict[Key, float]:
+        unknown = {key for keys, value in found if not -_MOST < value < _MOST for key in keys}
+        told = [(key, value) for keys, value in found for key in keys if key not in unknown]
+        self.gpus.learn({key: value for key, value in told if key.scope == "gpu"}, self.clock())
         counters, levels = dict.fromkeys(self.always, 0.0), dict[Key, float]()
-        self.gpus.learn({key: value for keys, value in found for key in keys if key.scope == "gpu"}, self.clock())
-        for keys, value in found:
-            for key in (key for key in keys if key.scope != "gpu"):
+        for key, value in told:
+            if key.scope != "gpu":
                 kind = self.catalog.kinds[key]
                 if kind == "counter":
                     counters[key] = counters.get(key, 0.0) + value
@@ -108,8 +112,11 @@ class Target:
         for key in levels:  # a model that it serves has counters, mentioned or not
             if key.scope == "model" and key.figure == "ready":
                 counters = {**dict.fromkeys(_counters_of(self.catalog, key.subject), 0.0), **counters}
-        increments = {} if self._counters is None else _increments(self._counters, counters)
-        self._counters, self.levels = counters, levels
+        counters = {key: value for key, value in counters.items() if key not in unknown}
+        before = self._counters
+        increments = {} if before is None else _increments(before, counters)
+        kept = {key: before[key] for key in unknown if key in before} if before else {}
+        self._counters, self.levels = {**counters, **kept}, levels
         self.state, self.problem, self.answered_at = "up", "", self.clock()
         return {**increments, **levels}
 

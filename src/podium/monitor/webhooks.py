@@ -27,6 +27,7 @@ log = structlog.get_logger(__name__)
 
 MOST_WAITING = 256
 MOST_ATTEMPTS = 10
+"""So often a message is sent before those that wait behind it come first."""
 FIRST_PAUSE_SECONDS = 1.0
 MOST_PAUSE_SECONDS = 60.0
 _TRY_AGAIN = {408, 425, 429}
@@ -35,9 +36,10 @@ _SERVER_ERRORS = 500
 
 @dataclass
 class Counts:
-    """What became of the messages for one receiver."""
+    """What became of the messages for one receiver. ``postponed``: not taken so far, and sent again later."""
 
     delivered: int = 0
+    postponed: int = 0
     given_up: int = 0
     dropped: int = 0
 
@@ -45,7 +47,8 @@ class Counts:
 class Receiver:
     """Delivers to one address, in order, each message until it is taken or given up; first what the outbox holds.
 
-    Alertmanager's API is also told every ``repeat_seconds`` of all that fires, because it forgets.
+    One that is not taken is not given up while its alert fires: it waits again, behind the others. Alertmanager's API
+    is also told every ``repeat_seconds`` of all that fires, because it forgets.
 
     Raises ``ConfigurationError`` when the secret that it should sign with cannot be read.
     """
@@ -93,24 +96,45 @@ class Receiver:
 
     async def run(self) -> None:
         """Deliver until cancelled; what waits then stays in the outbox."""
+        clock = asyncio.get_running_loop().time
+        repeated = clock()
         while True:
-            episode = await self._next()
+            repeats = self._given.kind == "alertmanager-api"
+            episode = await self._next(repeated + self._repeat_seconds - clock() if repeats else None)
             if episode is None:
+                repeated = clock()
                 await self._repeat()
                 continue
-            if await self._deliver(episode):
-                self.counts.delivered += 1
-            else:
-                self.counts.given_up += 1
-            self._outbox.settle(self.name, episode)
+            await self._serve(episode)
 
-    async def _next(self) -> Episode | None:
-        """What is to be sent next; None when it is time to repeat."""
+    async def _next(self, seconds: float | None) -> Episode | None:
+        """What is to be sent next; None when it is time to repeat, in so many seconds, whatever waits."""
+        if seconds is not None and seconds <= 0:
+            return None
         try:
-            async with asyncio.timeout(self._repeat_seconds if self._given.kind == "alertmanager-api" else None):
+            async with asyncio.timeout(seconds):
                 return await self._waiting.get()
         except TimeoutError:
             return None
+
+    async def _serve(self, episode: Episode) -> None:
+        """Send one message, and count what became of it."""
+        refusal = await self._deliver(episode)
+        if refusal is not None and not refusal.final and self._still_fires(episode) and not self._waiting.full():
+            self.counts.postponed += 1
+            self._waiting.put_nowait(episode)
+            log.error("an alert is not taken, and waits again", receiver=self.host, rule=episode.alert.rule)
+            return
+        if refusal is None:
+            self.counts.delivered += 1
+        else:
+            self.counts.given_up += 1
+            log.error("an alert was not delivered", receiver=self.host, rule=episode.alert.rule, reason=refusal.text)
+        self._outbox.settle(self.name, episode)
+
+    def _still_fires(self, episode: Episode) -> bool:
+        known = self._firing.get(episode.alert.fingerprint)
+        return episode.ended_at is None and known is not None and known.fired_at == episode.fired_at
 
     async def _repeat(self) -> None:
         if self._firing:
@@ -118,36 +142,41 @@ class Receiver:
             if refusal is not None:
                 log.warning("what fires was not told again", receiver=self.host, reason=refusal.text)
 
-    async def _deliver(self, episode: Episode) -> bool:
-        """Whether it was taken. A receiver may see a message twice: its ``x-podium-delivery`` is the same then."""
+    async def _deliver(self, episode: Episode) -> _Refusal | None:
+        """Why it was not taken, at last. A receiver may see it twice: its ``x-podium-delivery`` is the same then."""
         pauses = Backoff(self._first_pause_seconds, MOST_PAUSE_SECONDS)
         while True:
             refusal = await self._attempt([episode], {"x-podium-delivery": delivery(episode)})
             if refusal is None:
-                return True
+                return None
             pause = max(pauses.next_seconds(), refusal.after_seconds)
-            told = {"receiver": self.host, "rule": episode.alert.rule, "reason": refusal.text}
             if refusal.final or pauses.failures >= MOST_ATTEMPTS:
-                log.error("an alert was not delivered", **told)
-                return False
+                return refusal
+            told = {"receiver": self.host, "rule": episode.alert.rule, "reason": refusal.text}
             log.warning("an alert is sent again", **told)
             await asyncio.sleep(pause)
 
     async def _attempt(self, episodes: Sequence[Episode], headers: dict[str, str]) -> _Refusal | None:
+        """Send once. Of an answer only its head is read: a receiver that sends gigabytes fills nobody's memory."""
         body = message(self._given.kind, episodes, now=time.time())
         headers = {"content-type": "application/json", "user-agent": "podium", **headers}
         if self._secret is not None:
             headers |= signed(self._secret, body, now=time.time())
         try:
             async with asyncio.timeout(self._given.timeout_seconds):
-                answer = await self._client.post(self._given.url, content=body, headers=headers)
+                return await self._post(body, headers)
+        except httpx.InvalidURL:
+            return _Refusal("its address is none", final=True)
         except (httpx.HTTPError, TimeoutError) as error:
             return _Refusal(type(error).__name__, final=False)
-        if answer.is_success:
-            return None
-        again = answer.status_code >= _SERVER_ERRORS or answer.status_code in _TRY_AGAIN
-        after = _seconds(answer.headers.get("retry-after", ""))
-        return _Refusal(f"it answered {answer.status_code}", final=not again, after_seconds=after)
+
+    async def _post(self, body: bytes, headers: dict[str, str]) -> _Refusal | None:
+        async with self._client.stream("POST", self._given.url, content=body, headers=headers) as answer:
+            if answer.is_success:
+                return None
+            again = answer.status_code >= _SERVER_ERRORS or answer.status_code in _TRY_AGAIN
+            after = _seconds(answer.headers.get("retry-after", ""))
+            return _Refusal(f"it answered {answer.status_code}", final=not again, after_seconds=after)
 
 
 @dataclass(frozen=True)

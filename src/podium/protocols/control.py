@@ -24,7 +24,8 @@ class EnvironmentBody(msgspec.Struct, frozen=True, kw_only=True):
     """One environment: its servers, its share in per cent, and what became of the attempts that it got.
 
     ``first_attempts`` are those that the weights sent there; the rest were retries, and requests that a header had
-    pinned.
+    pinned. ``running``: requests there now, streams included, also after its weight has become 0; null when the
+    gateway cannot be asked.
     """
 
     weight: float
@@ -32,6 +33,7 @@ class EnvironmentBody(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int = 0
     first_attempts: int = 0
     failed_attempts: int = 0
+    running: int | None = None
 
 
 class TrafficAnswer(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from pydantic import Field, PlainValidator, WithJsonSchema
 
 from podium.protocols.sampling import MAX_COUNT, MAX_SEED, Stops
 from podium.protocols.tasks import MAX_INPUTS
-from podium.protocols.text_tasks import Labels, Names, Texts
+from podium.protocols.text_tasks import MOST_TEMPLATE_CHARACTERS, Labels, Names, Texts
 from podium.protocols.wire import WireModel
 
 DEFAULT_NEW_TOKENS = 100
@@ -175,7 +175,7 @@ class HfZeroShotParameters(WireModel):
     """``parameters`` of a zero-shot classification."""
 
     candidate_labels: Labels
-    hypothesis_template: str = Field("This example is {}.", min_length=2)
+    hypothesis_template: str = Field("This example is {}.", min_length=2, max_length=MOST_TEMPLATE_CHARACTERS)
     multi_label: bool = False
 
 

@@ -8,7 +8,7 @@ import msgspec
 from pydantic import Field
 
 from podium.protocols.sampling import Count, SamplingMembers
-from podium.protocols.text_tasks import Names
+from podium.protocols.text_tasks import MOST_TEMPLATE_CHARACTERS, Names
 from podium.protocols.wire import WireModel
 
 MAX_TENSORS = 16
@@ -60,7 +60,7 @@ class InferTaggingParameters(WireModel):
 class InferLabellingParameters(WireModel):
     """The parameters of an inference that fits labels."""
 
-    hypothesis_template: str = Field("This example is {}.", min_length=2)
+    hypothesis_template: str = Field("This example is {}.", min_length=2, max_length=MOST_TEMPLATE_CHARACTERS)
     multi_label: bool = False
 
 

@@ -13,6 +13,7 @@ from pydantic import Field, PlainValidator, WithJsonSchema
 from podium.protocols.tasks import MAX_INPUTS, OneShotMembers, TaskUsage
 
 MOST_LABELS = 256
+MOST_TEMPLATE_CHARACTERS = 1024
 
 
 def _texts(value: Any) -> tuple[str, ...]:
@@ -65,7 +66,10 @@ class ZeroShotRequest(OneShotMembers):
     input: Texts = Field(description="A text, or texts; times the labels, at most 2048.")
     candidate_labels: Labels = Field(description="Different labels, at most 256.")
     hypothesis_template: str = Field(
-        "This example is {}.", min_length=2, description="A sentence with {} where the label goes."
+        "This example is {}.",
+        min_length=2,
+        max_length=MOST_TEMPLATE_CHARACTERS,
+        description="A sentence with {} once, where the label goes.",
     )
     multi_label: bool = Field(False, description="Whether several labels may fit: then each score stands for itself.")
 
@@ -81,7 +85,7 @@ class QuestionAnsweringRequest(OneShotMembers):
     """``POST /v1/question-answering``."""
 
     question: str = Field(min_length=1, description="What is asked.")
-    context: str = Field(min_length=1, description="The text that holds the answer; of any length.")
+    context: str = Field(min_length=1, description="The text that holds the answer; at most 2,048 windows of it.")
     top_k: int = Field(1, ge=1, le=100, description="At most that many answers.")
     max_answer_len: int = Field(15, ge=1, le=512, description="Longest answer, in tokens.")
     handle_impossible_answer: bool = Field(False, description="Whether one answer may be that there is none.")

@@ -16,7 +16,7 @@ from typing import IO, Self
 
 import msgspec
 
-from podium.core.errors import Conflict
+from podium.core.errors import Conflict, Unavailable
 from podium.rollout.chain import ENCODER, FIRST, SCHEMA, digest
 from podium.rollout.course import Course, Observed
 from podium.rollout.events import Event
@@ -25,6 +25,7 @@ from podium.rollout.state import Phase, RolloutState
 _EVENTS: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
 _INTERVALS = msgspec.json.Decoder(Observed)
 _OTHER = "keep the file, and start with another one (rollout.history_file)"
+_REASONS = {sqlite3.SQLITE_FULL: "its disk is full", sqlite3.SQLITE_BUSY: "another program holds it"}
 _COLUMNS = {"events": "seq, actor, payload, previous, hash", "intervals": "seq, after_event, payload, previous, hash"}
 
 
@@ -97,6 +98,9 @@ class History:
         try:
             self._connection = _connected(self._path)
             self._replay(self._connection)
+        except sqlite3.OperationalError as error:
+            self._close()
+            raise Conflict(f"{self._path.name} cannot be opened: its disk may be full, or not be ours") from error
         except sqlite3.DatabaseError as error:
             self._close()
             raise Conflict(f"{self._path.name} cannot be read as a history; {_OTHER}") from error
@@ -121,6 +125,7 @@ class History:
 
         Raises:
             Conflict: the event cannot happen now; nothing was written.
+            Unavailable: the disk takes nothing; nothing was written.
         """
         course = self.course.after(event)
         entry = _entry(len(self.log) + 1, actor, ENCODER.encode(event), self._last)
@@ -129,7 +134,11 @@ class History:
         return course.state
 
     def observe(self, observed: Observed) -> Course:
-        """Write one closed interval, on disk when this returns, and give the course after it."""
+        """Write one closed interval, on disk when this returns, and give the course after it.
+
+        Raises:
+            Unavailable: as ``append``.
+        """
         course = self.course.observe(observed)
         payload = ENCODER.encode(observed)
         entry = _interval_entry(self._intervals + 1, len(self.log), payload, self._last_interval)
@@ -139,11 +148,15 @@ class History:
 
     def _insert(self, table: str, entry: Entry | IntervalEntry) -> None:
         assert self._connection is not None, "this is a bug: the history is not open"  # noqa: S101
-        with self._connection:  # one transaction
-            self._connection.execute(
-                f"INSERT INTO {table} VALUES (?, ?, ?, ?, ?)",  # noqa: S608 - one of two names of our own
-                msgspec.structs.astuple(entry),
-            )
+        try:
+            with self._connection:  # one transaction
+                self._connection.execute(
+                    f"INSERT INTO {table} VALUES (?, ?, ?, ?, ?)",  # noqa: S608 - one of two names of our own
+                    msgspec.structs.astuple(entry),
+                )
+        except sqlite3.OperationalError as error:
+            why = _REASONS.get(error.sqlite_errorcode, "its disk fails")
+            raise Unavailable(f"{self._path.name} cannot be written: {why}. Mend that, and try again.") from error
 
     def _take(self, entry: Entry, course: Course) -> None:
         self._last, self.course = entry.hash, course

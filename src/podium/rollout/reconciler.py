@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 import structlog
 
-from podium.core.errors import Conflict, PodiumError
+from podium.core.errors import Conflict, PodiumError, Unavailable
 from podium.rollout.analysis.guards import Condition, offence
 from podium.rollout.analysis.interval import Interval
 from podium.rollout.analysis.verdict import Advance, Hold, Rollback, Verdict
@@ -48,7 +48,8 @@ class Reconciler:
     ``verdict`` is the newest one, None before there is any.
 
     A process that dies at any moment loses nothing: started again, the history says what is wanted, and telling it to
-    a gateway again changes nothing.
+    a gateway again changes nothing. While the history cannot be written nothing is counted and no step is taken; a
+    decision that takes the canary's traffic away is carried out all the same, and written as soon as that is possible.
     """
 
     def __init__(
@@ -63,6 +64,8 @@ class Reconciler:
         self._number = -1
         self._settled = self._overruled = history.state.number if overruled else 0
         self._alarmed: RolloutState | None = None
+        self._unwritten: tuple[Event, str] | None = None
+        self._stands_still = False
         self._is_seen = False
         self._ready_since: float | None = None
         self._unready_since: float | None = None
@@ -100,9 +103,16 @@ class Reconciler:
 
         Raises:
             Conflict: it cannot happen now.
+            Unavailable: it cannot be written. What takes the canary's traffic away is done all the same.
         """
         before = self.state
-        state = self._history.append(event, actor=actor)
+        try:
+            state = self._history.append(event, actor=actor)
+        except Unavailable as error:
+            if self._remember(event, actor):
+                raise Unavailable(f"{error.message} The canary's traffic is taken away meanwhile.") from error
+            raise
+        self._stands_still = False
         log.info("rollout", phase=state.phase, was=before.phase, what=type(event).__struct_config__.tag, by=actor)
         self.trouble, self._retry_at = "", 0.0
         if state.number != before.number or (before.phase is Phase.SHADOWING and state.phase is Phase.APPLYING):
@@ -125,9 +135,34 @@ class Reconciler:
     async def turn(self) -> None:
         """One look at everything: at most one thing is done and written down."""
         state = self.state
-        event = await self._ended(state) if state.phase in ENDED else await self._running(state)
-        if event is not None and self.state is state:  # nobody decided otherwise while this waited
-            self.write(event, actor=ACTOR)
+        try:
+            if self._unwritten is not None:
+                await self._leave(*self._unwritten)
+                return
+            event = await self._ended(state) if state.phase in ENDED else await self._running(state)
+            if event is not None and self.state is state:  # nobody decided otherwise while this waited
+                self.write(event, actor=ACTOR)
+        except Unavailable as error:  # of the history; what gateways refuse does not come here
+            if not self._stands_still:
+                log.error("the rollout stands still", phase=state.phase, reason=error.message)  # noqa: TRY400 - told
+            self.trouble, self._stands_still = error.message, True
+
+    def _remember(self, event: Event, actor: str) -> bool:
+        """Whether what could not be written is a decision against the canary, which is carried out then."""
+        leaves = self._history.course.after(event).state.phase in LEAVING and self.state.phase not in LEAVING
+        if leaves and self._unwritten is None:
+            self._unwritten = event, actor
+            self._woken.set()
+        return leaves
+
+    async def _leave(self, event: Event, actor: str) -> None:
+        """Write a decision against the canary at last, or at least take its traffic away."""
+        terms, splitter = self.state.terms, self._world.splitter
+        if splitter.canary_units(terms.environment, terms.stable) != 0:
+            await self._tell(lambda: splitter.split(terms.environment, terms.stable, 0))
+        if self._is_possible(event):
+            self.write(event, actor=actor)
+        self._unwritten = None
 
     async def _ended(self, state: RolloutState) -> Event | None:
         await self._end_shadow(state)
@@ -170,7 +205,7 @@ class Reconciler:
         if readiness.ready or may_load:
             self._unready_since = None
             return None
-        if self._unready_since is None:
+        if self._unready_since is None or self._unready_since > now:  # a clock that was set back
             self._unready_since = now
         return CanaryUnready(at=now) if now >= self._unready_since + UNREADY_SECONDS else None
 
@@ -198,7 +233,7 @@ class Reconciler:
         """A server that was restarted begins with the version that it was configured with."""
         terms, now = state.terms, self._world.clock()
         leaving = state.phase in LEAVING or state.phase in {Phase.PREPARING, Phase.ROLLED_BACK, Phase.SUPERSEDED}
-        if not terms.version or leaving or now < self._looked_at + VERSION_SECONDS:
+        if not terms.version or leaving or self._is_ahead(self._looked_at + VERSION_SECONDS, VERSION_SECONDS):
             return
         self._looked_at = now
 
@@ -218,7 +253,7 @@ class Reconciler:
 
     async def _tell(self, act: Callable[[], Awaitable[None]]) -> bool:
         """Do what a gateway may refuse. What it says is kept for the operator, and it is tried again a second later."""
-        if self._world.clock() < self._retry_at:
+        if self._is_ahead(self._retry_at, RETRY_SECONDS):
             return False
         try:
             await act()
@@ -229,6 +264,10 @@ class Reconciler:
             return False
         self.trouble = ""
         return True
+
+    def _is_ahead(self, moment: float, seconds: float) -> bool:
+        """Whether ``moment`` is still to come, but no more than ``seconds`` from now: a clock may be set back."""
+        return 0 < moment - self._world.clock() <= seconds
 
     def _late(self, state: RolloutState) -> Event | None:
         """The deadline has passed, unless something has to be known first."""
@@ -265,8 +304,8 @@ class Reconciler:
 
     def _judge_shadow(self) -> Event | None:
         """Write down the pairs since the last look, and give the verdict if it decides."""
-        now = self._world.clock()
-        if now < self._paired_at + self.state.terms.policy.interval_seconds:
+        now, seconds = self._world.clock(), self.state.terms.policy.interval_seconds
+        if self._is_ahead(self._paired_at + seconds, seconds):
             return None
         self._paired_at, pairs = now, self._world.shadow.take()
         if pairs:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.types import ASGIApp
 
 from podium.api.in_process import LocalAnswer, ask
+from podium.api.sampling import MAX_TIMEOUT_SECONDS, TIMEOUT_HEADER
 from podium.batches.keeper import BatchKeeper
 from podium.batches.runner import BatchRunner
 from podium.config.server import Server
@@ -12,7 +13,10 @@ from podium.core.identity import Principal
 
 
 def batch_runner(app: ASGIApp, keeper: BatchKeeper | None, server: Server) -> BatchRunner | None:
-    """What runs batches, if they are kept. A line passes everything that a request of its owner would pass."""
+    """What runs batches, if they are kept. A line passes everything that a request of its owner would pass.
+
+    But ``server.default_timeout_seconds``, which is for callers that wait: a line ends with its batch's window.
+    """
     if keeper is None:
         return None
     host = next(iter(server.allowed_hosts), "localhost").encode("ascii")
@@ -22,6 +26,7 @@ def batch_runner(app: ASGIApp, keeper: BatchKeeper | None, server: Server) -> Ba
             (b"host", host),
             (b"content-type", b"application/json"),
             (b"x-request-id", request_id.encode("ascii")),
+            (TIMEOUT_HEADER.encode("ascii"), b"%d" % MAX_TIMEOUT_SECONDS),
         ]
         return await ask(app, "POST", endpoint, headers, body, for_whom=owner)
 

@@ -58,7 +58,8 @@ class KeptProcess:
     async def run(self) -> None:
         """Start the process, and start it again whenever it ends, until ``stop``.
 
-        Raises ``ConfigurationError`` when it refuses its configuration before it was ever ready.
+        Raises ``ConfigurationError`` when it refuses its configuration before it was ever ready, or when it cannot be
+        started the first time. Later that is a process that ended: a machine may be short of memory for a while.
         """
         while not self._stopping.is_set():
             started = time.monotonic()
@@ -96,9 +97,16 @@ class KeptProcess:
         if self._process is not None and self._process.pid is not None:
             self._process.kill()
 
-    async def _once(self) -> int:
+    async def _once(self) -> int | None:
+        """Its exit status; None where it could not be started again."""
         process = ChildProcess(self._command, self._heard)
-        await process.start()
+        try:
+            await process.start()
+        except OSError as error:
+            if self._process is None:
+                raise ConfigurationError(f"{self.name} cannot be started: {error.strerror}") from error
+            log.error("process cannot be started", process=self.name, reason=error.strerror)  # noqa: TRY400 - told
+            return None
         self._process = process
         try:
             if self._stopping.is_set():  # told to while the process started

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 _LINE_BYTES = 64 * 1024
 _KILLED_SECONDS = 5.0
+_REST_SECONDS = 1.0
+"""How long lines that a process left behind are read, if somebody outside its group still holds its output."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,19 @@ class Command:
 
     name: str
     arguments: tuple[str, ...]
+
+
+class _Exit(asyncio.subprocess.SubprocessStreamProtocol):
+    """Tells when the process itself has ended; asyncio's own wait goes on while an orphan holds one of its pipes."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(limit=_LINE_BYTES, loop=loop)
+        self.exited = asyncio.Event()
+
+    def process_exited(self) -> None:
+        """Called by asyncio, once."""
+        super().process_exited()
+        self.exited.set()
 
 
 class ChildProcess:
@@ -31,6 +46,7 @@ class ChildProcess:
         self._command = command
         self._said = said
         self._process: asyncio.subprocess.Process | None = None
+        self._exited = asyncio.Event()
 
     @property
     def pid(self) -> int | None:
@@ -40,22 +56,33 @@ class ChildProcess:
 
     async def start(self) -> None:
         """Start it; raises ``OSError`` when that is not possible."""
-        self._process = await asyncio.create_subprocess_exec(
+        loop = asyncio.get_running_loop()
+        self._transport, protocol = await loop.subprocess_exec(
+            lambda: _Exit(loop),
             *self._command.arguments,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
-            limit=_LINE_BYTES,
             start_new_session=True,
         )
+        self._process, self._exited = asyncio.subprocess.Process(self._transport, protocol, loop), protocol.exited
 
     async def wait(self) -> int:
-        """Hand its lines on until it ends; returns the exit status. Cancelled, it goes on running."""
+        """Hand its lines on until it ends; returns the exit status. Cancelled, it goes on running.
+
+        What it has started in its own group ends with it: an orphan that holds its output open is not waited for.
+        """
         process = self._running()
-        assert process.stdout is not None  # noqa: S101 - this is a bug: a pipe was asked for
-        while line := await _line(process.stdout):
-            self._said(line.decode(errors="replace").rstrip("\r\n"))
-        return await process.wait()
+        async with asyncio.TaskGroup() as group:
+            reading = group.create_task(self._hand_on(process), name=f"lines of {self._command.name}")
+            await self._exited.wait()
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await asyncio.wait({reading}, timeout=_REST_SECONDS)
+            reading.cancel()
+        self._transport.close()
+        assert process.returncode is not None  # noqa: S101 - this is a bug: it has ended
+        return process.returncode
 
     async def stop(self, seconds: float) -> bool:
         """SIGTERM, then SIGKILL to its whole session after ``seconds``. Whether it ended by itself.
@@ -69,10 +96,10 @@ class ChildProcess:
             process.terminate()
         try:
             async with asyncio.timeout(seconds):
-                await process.wait()
+                await self._exited.wait()
         except TimeoutError:
             self.kill()
-            await asyncio.wait_for(process.wait(), _KILLED_SECONDS)
+            await asyncio.wait_for(self._exited.wait(), _KILLED_SECONDS)
             return False
         except asyncio.CancelledError:
             self.kill()
@@ -85,6 +112,11 @@ class ChildProcess:
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
+
+    async def _hand_on(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None  # noqa: S101 - this is a bug: a pipe was asked for
+        while line := await _line(process.stdout):
+            self._said(line.decode(errors="replace").rstrip("\r\n"))
 
     def _running(self) -> asyncio.subprocess.Process:
         assert self._process is not None  # noqa: S101 - this is a bug: used before start

@@ -23,6 +23,7 @@ from podium.config.settings import Settings
 from podium.controller.restarts_file import RestartsFile
 from podium.controller.run_folder import RunFolder
 from podium.core.errors import ConfigurationError, PodiumError
+from podium.gateway.access_log import require_writable
 from podium.gateway.admin import EnvoyAdmin
 from podium.gateway.binary import ENVOY_PATH, envoy_binary
 from podium.gateway.certificate import read_certificate
@@ -100,6 +101,7 @@ class Stack:
         """
         if self._settings.gateway.tls is not None:
             read_certificate(self._settings.gateway.tls)
+        require_writable(self._settings.gateway.access_log)
         binary = await envoy_binary(self._environ.get(ENVOY_PATH))
         async with AsyncExitStack() as stack:
             folder = RunFolder(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="podium-"))))

@@ -14,6 +14,8 @@ from math import frexp
 from prometheus_client.samples import Exemplar
 from prometheus_client.utils import floatToGoString
 
+from podium.core.trace_context import TraceContext
+
 SCHEMA = 3
 """Of exponential buckets: 2**3 for each doubling, so that a bucket's bounds are 9 % apart."""
 _STEPS = 2**SCHEMA
@@ -46,8 +48,8 @@ class Distribution:
         """How many values there were."""
         return sum(self._counts)
 
-    def observe(self, value: float, trace_id: str | None = None) -> None:
-        """Count ``value``, which is not negative; ``trace_id`` makes it the example of its bucket."""
+    def observe(self, value: float, trace: TraceContext | None = None) -> None:
+        """Count ``value``, which is not negative; with its ``trace`` it becomes the example of its bucket."""
         place = bisect_left(self._bounds, value)
         self._counts[place] += 1
         self.total += value
@@ -57,8 +59,10 @@ class Distribution:
             fraction, exponent = frexp(value)
             number = _STEPS * (exponent - 1) + bisect_left(_FRACTIONS, fraction)
             self.exponential[number] = self.exponential.get(number, 0) + 1
-        if trace_id is not None:
-            self._exemplars[place] = Exemplar({"trace_id": trace_id}, value, time.time())
+        if trace is not None:
+            self._exemplars[place] = Exemplar(
+                {"trace_id": trace.trace_id, "span_id": trace.span_id}, value, time.time()
+            )
 
     def buckets(self) -> Iterator[tuple[float, int, Exemplar | None]]:
         """Upper bound, values up to it, and the newest example of the bucket; the infinite bound last."""

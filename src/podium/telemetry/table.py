@@ -35,8 +35,8 @@ REQUESTS = Metric(
 REQUEST_DURATION = Metric(
     "podium_request_duration_seconds",
     "histogram",
-    "From arrival to end.",
-    (*_MODEL, "route"),
+    "From arrival to end; ended well (`ok`), to the server's account (`bad`), or by the caller (`excluded`).",
+    (*_MODEL, "route", "outcome_class"),
     buckets=DURATION_BUCKETS,
     vllm="vllm:e2e_request_latency_seconds",
     otel="gen_ai.server.request.duration",
@@ -44,7 +44,7 @@ REQUEST_DURATION = Metric(
 TIME_TO_FIRST_TOKEN = Metric(
     "podium_time_to_first_token_seconds",
     "histogram",
-    "From arrival to the first token; of requests that ended well.",
+    "From arrival to the first token; of computed answers that ended well, not of kept or shared ones.",
     _MODEL,
     buckets=FIRST_TOKEN_BUCKETS,
     vllm="vllm:time_to_first_token_seconds",
@@ -53,7 +53,7 @@ TIME_TO_FIRST_TOKEN = Metric(
 TIME_PER_OUTPUT_TOKEN = Metric(
     "podium_time_per_output_token_seconds",
     "histogram",
-    "Mean gap between tokens of one request that ended well.",
+    "Mean gap between tokens of one computed answer that ended well; not of kept or shared ones.",
     _MODEL,
     buckets=PER_TOKEN_BUCKETS,
     vllm="vllm:request_time_per_output_token_seconds",

@@ -2,38 +2,43 @@
 
 from __future__ import annotations
 
-import json
-import signal
 import subprocess
-import sys
 import tempfile
-import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 import yaml
 
+from podium.launch.child import Child
+
 ECHO = {"name": "echo", "source": "none", "engine": {"kind": "echo", "faults": True, "token_interval_seconds": 0.03}}
 """A model that repeats the prompt, a byte each 30 ms, and obeys the fault words of the echo engine."""
 
 LISTEN_SECONDS = 30.0
 LOAD_SECONDS = 120.0
-PAUSE_SECONDS = 0.02
 
 
 @dataclass
 class ServerProcess:
     """A running server: its addresses, its log so far, and the calls that tests make most."""
 
-    process: subprocess.Popen[str]
+    child: Child
     traffic: str = ""
     admin: str = ""
-    log: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        """The server's own process, to be sent signals."""
+        return self.child.process
+
+    @property
+    def log(self) -> list[dict[str, Any]]:
+        """Every record so far; a line that is none has the event ``not json``."""
+        return self.child.log.records()
 
     def get(self, path: str) -> httpx.Response:
         """GET from the traffic port."""
@@ -49,7 +54,7 @@ class ServerProcess:
 
     def logged(self, event: str) -> dict[str, Any] | None:
         """The first log record of that event, if it has been written."""
-        return next((record for record in list(self.log) if record.get("event") == event), None)
+        return self.child.log.first_of(event)
 
 
 @contextmanager
@@ -66,19 +71,12 @@ def server_process(*models: dict[str, Any], **sections: dict[str, Any]) -> Itera
         settings["access"] = {"database": str(Path(folder) / "podium.db"), **sections.get("access", {})}
         config = Path(folder) / "podium.yaml"
         config.write_text(yaml.safe_dump(settings), "utf-8")
-        command = [sys.executable, "-m", "podium", "serve", "--config", str(config)]
-        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-            server = ServerProcess(process)
-            reader = threading.Thread(target=_read_log, args=(server,), name="server log")
-            reader.start()
-            try:
-                _wait_until_loaded(server)
-                yield server
-            finally:
-                if process.poll() is None:
-                    process.send_signal(signal.SIGKILL)
-                process.wait()
-                reader.join()
+        server = ServerProcess(Child("serve", "--config", str(config), log=Path(folder) / "log"))
+        try:
+            _wait_until_loaded(server)
+            yield server
+        finally:
+            server.child.kill()
 
 
 def _wait_until_loaded(server: ServerProcess) -> None:
@@ -88,18 +86,7 @@ def _wait_until_loaded(server: ServerProcess) -> None:
 
 
 def _until(server: ServerProcess, what: str, probe: Callable[[], Any], seconds: float) -> Any:
-    end = time.monotonic() + seconds
-    while not (value := probe()):
-        if time.monotonic() > end or server.process.poll() is not None:
-            raise TimeoutError(f"the server did not {what}; the end of its log: {server.log[-3:]}")
-        time.sleep(PAUSE_SECONDS)
+    value = server.child.until(probe, seconds)
+    if value is None:
+        raise TimeoutError(f"the server did not {what}; the end of its log: {server.log[-3:]}")
     return value
-
-
-def _read_log(server: ServerProcess) -> None:
-    assert server.process.stderr is not None  # noqa: S101 - this is a bug: opened with a pipe
-    for line in server.process.stderr:
-        try:
-            server.log.append(json.loads(line))
-        except ValueError:
-            server.log.append({"event": "not json", "line": line})

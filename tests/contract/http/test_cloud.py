@@ -9,8 +9,8 @@ import pytest
 from podium.api.app import create_app
 from podium.config.server import Server
 from podium.core.errors import EngineCrashed
-from support.asgi import Answer, call
-from support.http_doubles import WORDS, FakeClassifier, FakeDispatcher, FakeHealth, fake_backend
+from support.asgi import JSON_HEADERS, Answer, call
+from support.http_doubles import WORDS, FakeClassifier, FakeDispatcher, FakeHealth, FakeObserver, fake_backend
 
 TEXT = "".join(WORDS)
 CHAT = {"messages": [{"role": "user", "content": "hi"}]}
@@ -53,6 +53,29 @@ def test_instances_are_predicted_together_in_their_order() -> None:
     first, second = ask("/predict", body).json["predictions"]
     assert first["choices"][0]["text"] == WORDS[0]
     assert second["choices"][0]["message"]["content"] == "".join(WORDS[:2])
+
+
+def test_each_instance_has_an_idempotency_key_of_its_own() -> None:
+    dispatcher = FakeDispatcher()
+    headers = [*JSON_HEADERS, ("idempotency-key", "k")]
+    body = {"instances": [{"prompt": ["a", "b"]}, {"prompt": ["c", "d"]}]}
+    app = create_app(fake_backend(dispatcher=dispatcher))
+    assert call(app, "POST", "/predict", body, headers=headers).status == 200
+    keys = [request.idempotency_key for request in dispatcher.requests]
+    assert len(set(keys)) == 4
+    assert "k" in keys
+
+
+@pytest.mark.parametrize(
+    ("task", "first", "second"), [("embed", {"input": "a b"}, {"input": "c"}), ("generate", {"prompt": "a b"}, CHAT)]
+)
+def test_the_tokens_of_all_instances_are_counted(task: str, first: dict[str, Any], second: dict[str, Any]) -> None:
+    dispatcher, observer = FakeDispatcher(), FakeObserver()
+    dispatcher.models.statuses[0].task = task
+    app = create_app(fake_backend(dispatcher=dispatcher, observer=observer))
+    assert call(app, "POST", "/predict", {"instances": [first, second]}).status == 200
+    (record,) = observer.records
+    assert (record.usage.prompt_tokens, record.computed.prompt_tokens) == (3, 3)
 
 
 def test_a_platform_may_choose_the_paths() -> None:

@@ -10,7 +10,7 @@ from podium.api.app import create_app
 from podium.core.errors import ContextLengthExceeded, MissingExtra
 from podium.core.generation import Chunk, GenerationRequest, TextPrompt
 from support.asgi import Answer, call
-from support.http_doubles import FakeDispatcher, FakeGatekeeper, FakeHealth, fake_backend
+from support.http_doubles import FakeDispatcher, FakeGatekeeper, FakeHealth, FakeStatus, fake_backend
 
 
 def ask(path: str, body: dict[str, Any] | None, dispatcher: FakeDispatcher | None = None, **options: Any) -> Answer:
@@ -186,6 +186,15 @@ def test_each_probe_follows_its_own_verdict(path: str, attribute: str) -> None:
     dispatcher.models.state.reasons = ("why",)
     answer = call(app, "GET", path)
     assert (answer.status, answer.json["reasons"]) == (503, ["why"])
+
+
+@pytest.mark.parametrize("path", ["/v2/models/demo/ready", "/hf/demo/health"])
+def test_a_model_whose_worker_is_being_restarted_is_not_ready(path: str) -> None:
+    dispatcher = FakeDispatcher()
+    app = create_app(fake_backend(dispatcher=dispatcher))
+    assert call(app, "GET", path).status == 200
+    dispatcher.models.statuses[0] = FakeStatus(lives=False)
+    assert call(app, "GET", path).status == 503
 
 
 def test_draining_is_unready_and_still_live() -> None:

@@ -359,6 +359,15 @@ def test_a_token_limit_is_a_positive_integer_and_nothing_like_it(value: object) 
     assert refusal({"max_tokens": value})["param"] == "max_tokens"
 
 
+@pytest.mark.parametrize("levels", [65, 900, 100_000])
+def test_json_in_a_string_is_bounded_in_depth_as_a_body_is(levels: int) -> None:
+    deep = '{"a":' * levels + "1" + "}" * levels
+    call = {"id": "c", "function": {"name": "f", "arguments": deep}}
+    error = refusal({"messages": [{"role": "assistant", "tool_calls": [call]}]})
+    assert error["param"] == "messages.0.tool_calls.0.function.arguments"
+    assert refusal({"guided_json": deep})["param"] == "structured_outputs"
+
+
 def test_a_grammar_bomb_is_refused_by_its_size() -> None:
     assert refusal({"guided_regex": "(a|b)" * 20_000})["param"] == "structured_outputs"
 

@@ -105,6 +105,7 @@ def test_answers_are_pieces_of_the_text_and_may_be_none() -> None:
         (ZERO_SHOT, {"candidate_labels": [str(number) for number in range(257)]}, "candidate_labels"),
         (ZERO_SHOT, {"input": ["a"] * 1100}, "candidate_labels"),
         (ZERO_SHOT, {"multi_label": "yes"}, "multi_label"),
+        (ZERO_SHOT, {"hypothesis_template": "{}" + "x" * 1023}, "hypothesis_template"),
         (FILL, {"top_k": 0}, "top_k"),
         (FILL, {"top_k": 101}, "top_k"),
         (ANSWER, {"question": ""}, "question"),

@@ -57,6 +57,13 @@ def test_text_is_generated_whole_and_streamed(client: InferenceClient, dispatche
     assert (drawn.repetition_penalty, drawn.max_tokens) == (1.5, 100)
 
 
+def test_line_breaks_of_other_scripts_do_not_break_lines(client: InferenceClient, dispatcher: FakeDispatcher) -> None:
+    """The client reads lines as ``str.splitlines`` does."""
+    words = ("one\u2028", "two\x85", "three\u2029")
+    dispatcher.script = lambda request: story(request, words)
+    assert "".join(client.text_generation("hi", max_new_tokens=3, stream=True)) == "".join(words)
+
+
 def test_details_tell_of_each_token(client: InferenceClient) -> None:
     whole = client.text_generation("hi", max_new_tokens=ALL, details=True, seed=7)
     assert whole.generated_text == TEXT

@@ -41,6 +41,14 @@ def test_chat_and_generate_are_read_whole_and_streamed(client: ollama.Client) ->
     assert "".join(piece.response or "" for piece in client.generate("demo", "hi", options=LIMIT, stream=True)) == TEXT
 
 
+def test_line_breaks_of_other_scripts_do_not_break_lines(client: ollama.Client, dispatcher: FakeDispatcher) -> None:
+    """The client reads lines as ``str.splitlines`` does."""
+    words = ("one\u2028", "two\x85", "three\u2029")
+    dispatcher.script = lambda request: story(request, words)
+    pieces = client.chat(model="demo", messages=TURNS, options={"num_predict": 3}, stream=True)
+    assert "".join(piece.message.content or "" for piece in pieces) == "".join(words)
+
+
 def test_models_and_embeddings_are_read(client: ollama.Client) -> None:
     assert "demo" in {model.model for model in client.list().models}
     assert "demo" in {model.model for model in client.ps().models}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from typing import Any
 
 import msgspec
@@ -12,11 +12,13 @@ import pytest
 
 from podium.api.app import create_app
 from podium.config.server import RequestLimits, Server
+from podium.core.batch import StoredFile
 from podium.core.errors import EngineCrashed
 from podium.core.generation import Chunk, GenerationRequest
+from podium.core.identity import Principal
 from podium.protocols.answer_report import AnswerReport
 from support.deadline import until
-from support.http_doubles import FakeDispatcher, FakeObserver, fake_backend, story
+from support.http_doubles import FakeBatches, FakeDispatcher, FakeObserver, fake_backend, story
 from support.http_server import RunningServer, post, read_to_end, read_until
 
 CHUNKED_END = b"0\r\n\r\n"
@@ -123,6 +125,42 @@ def test_a_client_that_does_not_read_is_dropped_without_a_proper_end(
         received = read_to_end(connection)
     assert not received.endswith(CHUNKED_END)
     assert all(generation.closed.is_set() for generation in stage.dispatcher.generations)
+
+
+class LargeFile(FakeBatches):
+    """More than the buffers between here and a client can hold."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.closed = 0
+
+    async def content(self, caller: Principal, file_id: str) -> tuple[StoredFile, AsyncGenerator[bytes, None]]:
+        async def pieces() -> AsyncGenerator[bytes, None]:
+            try:
+                for _ in range(100):
+                    yield b"x" * 65536
+            finally:
+                self.closed += 1
+
+        return msgspec.structs.replace(await self.file(caller, file_id), size_bytes=100 * 65536), pieces()
+
+
+def test_a_download_that_nobody_reads_is_dropped_and_one_that_is_read_is_whole() -> None:
+    limits, batches, observer = RequestLimits(stalled_reader_seconds=1.0), LargeFile(), FakeObserver()
+    backend = fake_backend(batches=batches, observer=observer, server=Server(limits=limits))
+    request = b"GET /v1/files/demo/content HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
+    with RunningServer(create_app(backend), limits) as server:
+        with server.connect(receive_buffer_bytes=4096) as connection:
+            connection.sendall(request)
+            assert read_to_end(connection).endswith(b"x" * 65536)
+        with server.connect(receive_buffer_bytes=4096) as connection:
+            connection.sendall(request)
+            until("its file is closed", lambda: batches.closed == 2, seconds=5)
+            until("the connection is gone", lambda: server.connections == 0, seconds=2)
+    assert [(record.outcome, record.error_code) for record in observer.records] == [
+        ("ok", None),
+        ("cancelled", "stalled_reader"),
+    ]
 
 
 def test_a_slow_reader_that_keeps_reading_gets_everything(stage: Stage, server: RunningServer) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import subprocess
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from podium.bench.record import Outcome
@@ -142,3 +144,39 @@ def test_wrong_options_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[s
         ended = Command(capsys)("bench", "run", *target, *arguments)
         assert ended.status in {1, 2}
         assert words in ended.err
+
+
+def test_ctrl_c_in_a_sweep_keeps_the_runs_that_are_over_and_leaves_no_server_behind(tmp_path: Path) -> None:
+    """As a terminal sends it: to the sweep, to the server that it measures, and to that server's worker at once."""
+    engine = {"kind": "echo", "token_interval_seconds": 0.01}
+    models = {"models": [{"name": "echo", "source": "none", "engine": engine}]}
+    (tmp_path / "podium.yaml").write_text(json.dumps(models))
+    command = ("bench", "sweep", "--concurrencies", "1,2,4", "--json", "--out", "a")
+    quick = ("--duration", "2s", "--warm-up", "0s", "--min-window", "1s", "--min-samples", "1", "--output-tokens", "4")
+    process = subprocess.Popen(
+        [*PODIUM, *command, *quick],
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        process_group=0,
+    )
+    with process:
+        until("a run to be over", (tmp_path / "a/01-01/result.json").exists, seconds=90)
+        children = psutil.Process(process.pid).children(recursive=True)
+        started = [" ".join(child.cmdline()) for child in children]
+        os.killpg(process.pid, signal.SIGINT)
+        out, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert any("serve" in command_line for command_line in started)
+    (point,) = json.loads(out)
+    assert [point] == json.loads((tmp_path / "a/sweep.json").read_text())
+    assert (point["run"], point["load"]) == ("01-01", "1 users")
+    assert load(tmp_path / "a/01-01").counts.offered == len(load_records(tmp_path / "a/01-01")) > 0
+    assert not (tmp_path / "a/01-02").exists()
+    until("nothing is left", lambda: not any(map(_is_alive, children)))
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -13,15 +15,20 @@ from podium.bench.phases import phases_of
 from podium.bench.plan import Length, Target, Workload
 from podium.bench.preparation import ready, words_for
 from podium.bench.record import Outcome
+from podium.bench.result import load, load_records
 from podium.core.errors import InvalidRequest
-from podium.testing.server_process import ServerProcess, server_process
+from podium.testing.server_process import ECHO, ServerProcess, server_process
+from support.command import Command
 from support.deadline import until
 from support.load_plans import plan_for, send
+
+RANKER = {"name": "ranker", "source": "none", "task": "rerank", "engine": {"kind": "echo"}}
+QUICK = ("--warm-up", "0s", "--min-window", "0s", "--min-samples", "1")
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[ServerProcess]:
-    with server_process() as running:
+    with server_process(ECHO, RANKER) as running:
         yield running
 
 
@@ -60,6 +67,31 @@ def test_tensors_are_made_of_what_the_model_says_that_it_takes(server: ServerPro
     assert [record.outcome for record in sent.records] == [Outcome.OK] * 2, sent.records[0].detail
     with pytest.raises(InvalidRequest, match="told no inputs"):
         ready(plan_for(server.traffic, target=msgspec.structs.replace(target, model="nobody")), "auto")
+
+
+@pytest.mark.parametrize(
+    ("api", "route"),
+    [("rerank", "/v1/rerank"), ("infer", "/v2/models/{model_name:path}/infer")],
+)
+def test_a_run_measures_rankings_and_tensors_and_the_server_has_seen_each_request(
+    server: ServerProcess, tmp_path: Path, capsys: pytest.CaptureFixture[str], api: str, route: str
+) -> None:
+    """What comes back as a tensor are scores, in FP32. What goes in are texts: no model here takes numbers."""
+    load_words = ("--concurrency", "2", "--requests", "20", "--inputs", "3", "--prompt-tokens", "12")
+    where = ("--url", server.traffic, "--model", "ranker", "--api", api, "--out", str(tmp_path / "a"))
+    ended = Command(capsys)("bench", "run", *where, *load_words, *QUICK, "--json")
+    assert ended.status in {0, 20}, ended.err  # whether this machine was quiet enough is not what is tested
+    records = load_records(tmp_path / "a")
+    assert {(record.outcome, record.status) for record in records} == {(Outcome.OK, 200)}, records[0].detail
+    assert len(records) == load(tmp_path / "a").counts.ok == 20
+    ids = {record.request_id for record in records}
+
+    def seen() -> list[dict[str, Any]] | None:
+        found = [entry for entry in server.log if entry.get("event") == "request" and entry["request_id"] in ids]
+        return found if len(found) == len(ids) else None
+
+    entries = until("the log has every request", seen)
+    assert {(entry["route"], entry["model"], entry["status"]) for entry in entries} == {(route, "ranker", 200)}
 
 
 def test_a_conversation_carries_its_answers(server: ServerProcess) -> None:

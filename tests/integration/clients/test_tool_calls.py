@@ -108,6 +108,18 @@ def test_calls_are_the_openai_client_s_own_whole_and_streamed(client: openai.Ope
     assert pieces > 5, "arguments come as they are written"
 
 
+def test_a_quota_of_tokens_changes_nothing_about_calls(tmp_path: Path) -> None:
+    template = tmp_path / "hermes"
+    template.write_text(TEMPLATES["hermes"], "utf-8")
+    model = {"name": "hermes", "source": "none", "engine": "echo", "chat_template_file": str(template)}
+    with (
+        server_process(model, access={"key_quotas": {"tokens_per_minute": 1_000_000}}) as counted,
+        openai.OpenAI(base_url=f"{counted.traffic}/v1", api_key="none", max_retries=0) as client,
+    ):
+        answer = client.chat.completions.create(model="hermes", messages=says(WRITTEN["hermes"]), tools=TOOLS)
+    assert (answer.choices[0].finish_reason, calls_of(answer.choices[0])) == ("tool_calls", CALLS)
+
+
 def test_calls_of_a_remote_server_are_handed_on(remote: ServerProcess) -> None:
     with openai.OpenAI(base_url=f"{remote.traffic}/v1", api_key="none", max_retries=0) as client:
         choice = client.chat.completions.create(model="hermes", messages=says(WRITTEN["hermes"]), tools=TOOLS).choices[

@@ -126,6 +126,33 @@ def test_what_was_known_stays_while_the_api_server_is_in_trouble(tmp_path: Path)
     followed(tmp_path, act)
 
 
+def test_an_api_server_that_ends_every_watch_at_once_is_not_asked_in_a_loop(tmp_path: Path) -> None:
+    async def act(api: ApiServer, watch: SliceWatch) -> None:
+        api.ends_at_once = True
+        api.hang_up()
+        count = len(api.requests)
+        await asyncio.sleep(1.0)
+        assert len(api.requests) - count <= 10  # without a pause some hundred
+        api.ends_at_once = False
+        api.put("blue-2", "blue", [endpoint(B.host)], 8000)
+        await _knows(watch, A, B)
+
+    followed(tmp_path, act)
+
+
+def test_a_token_that_cannot_be_read_for_a_moment_is_trouble_and_no_end(tmp_path: Path) -> None:
+    async def act(api: ApiServer, watch: SliceWatch) -> None:
+        token = tmp_path / "token"
+        token.replace(tmp_path / "away")
+        api.hang_up()
+        await asyncio.sleep(0.1)
+        (tmp_path / "away").replace(token)
+        api.put("blue-2", "blue", [endpoint(B.host)], 8000)
+        await _knows(watch, A, B)
+
+    followed(tmp_path, act)
+
+
 def test_nothing_but_list_and_watch_of_the_named_services_is_asked(tmp_path: Path) -> None:
     async def act(api: ApiServer, _: SliceWatch) -> None:
         await soon("it watches", lambda: any("watch=true" in path for path in api.requests))

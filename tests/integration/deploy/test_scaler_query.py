@@ -6,6 +6,7 @@ A query whose labels match nothing is the way in which such scalers fail without
 from __future__ import annotations
 
 import json
+import subprocess
 import threading
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import pytest
 from podium.deploy.lint.graph import Graph
 from podium.testing.server_process import ServerProcess, server_process
 from support.deadline import until
-from support.deployments import FULL, sets_of
+from support.deployments import FULL, GATEWAYS, sets_of
 from support.prometheus import running_prometheus
 from support.require import require_program
 
@@ -102,6 +103,43 @@ def test_the_rendered_rules_find_the_scrapes_that_the_rendered_monitor_makes(pro
             assert prometheus.ask(expressions["NoServers"]) == []
             blue, green = (expressions[f"ScalerQueryEmpty {name}"] for name in ("blue", "green"))
             assert (prometheus.ask(blue), prometheus.ask(green)) == ([], [1.0])
+
+
+def test_a_controller_that_nobody_sees_or_that_stands_still_is_told(tmp_path: Path) -> None:
+    rules = sets_of(tmp_path / "k8s", GATEWAYS)["overlays/production"].find("PrometheusRule", "podium", "podium")
+    assert rules is not None
+    (tmp_path / "rules.yml").write_text(json.dumps(rules.at("spec")))
+    round_at = 'podium_monitor_last_round_timestamp_seconds{namespace="podium"}'
+    stories: dict[str, tuple[dict[str, str], bool]] = {
+        "goes on": ({round_at: "0+60x20"}, False),
+        "stands still": ({round_at: "60+0x20"}, True),
+        "is not seen": ({}, True),
+    }
+    tests = [
+        {
+            "name": name,
+            "interval": "1m",
+            "input_series": [{"series": series, "values": values} for series, values in given.items()],
+            "alert_rule_test": [
+                {"alertname": "MonitorAway", "eval_time": "15m", "exp_alerts": [_AWAY] if away else []}
+            ],
+        }
+        for name, (given, away) in stories.items()
+    ]
+    content = {"rule_files": ["rules.yml"], "evaluation_interval": "1m", "tests": tests}
+    (tmp_path / "tests.yml").write_text(json.dumps(content))
+    words = [require_program("promtool"), "test", "rules", str(tmp_path / "tests.yml")]
+    tested = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+    assert tested.returncode == 0, tested.stdout + tested.stderr
+
+
+_AWAY = {
+    "exp_labels": {"severity": "ticket"},
+    "exp_annotations": {
+        "summary": "The controller does not tell what it sees: alerts that only it can judge are silent.",
+        "runbook_url": "docs/runbooks.md#monitoraway",
+    },
+}
 
 
 def _alerts(graph: Graph) -> dict[str, str]:

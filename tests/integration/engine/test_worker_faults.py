@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
+import socket
 import time
 from typing import Any
 
@@ -194,6 +196,25 @@ def test_a_worker_that_dies_while_loading_is_a_load_error_and_leaves_nothing() -
         os.kill(worker_pid(handle), signal.SIGKILL)
         (outcome,) = await starting
         assert isinstance(outcome, ModelLoadError)
+
+    uvloop.run(main())
+
+
+def test_a_restart_for_which_the_system_has_no_socket_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    refused: list[object] = []
+
+    def refuse(*arguments: object) -> None:
+        refused.append(arguments)
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    async def main() -> None:
+        async with running_echo() as handle:
+            with monkeypatch.context() as patch:
+                patch.setattr(socket, "socketpair", refuse)
+                os.kill(worker_pid(handle), signal.SIGKILL)
+                await until(lambda: refused)
+            await until(lambda: handle.state == "ready")
+            assert await text_of(submit(handle, "back by itself")) == "back by itself"
 
     uvloop.run(main())
 

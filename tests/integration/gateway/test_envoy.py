@@ -19,8 +19,9 @@ import pytest
 from podium.aio import tasks
 from podium.controller.attempts_reader import AttemptsReader
 from podium.controller.run_folder import RunFolder
+from podium.controller.traffic_view import TrafficView
 from podium.core.errors import GatewayRejected, GatewayUnavailable
-from podium.gateway.attempts import AttemptsLog
+from podium.gateway.attempts import AttemptCounts, AttemptsLog
 from podium.gateway.canonical import pack
 from podium.gateway.resources import ROUTE, documents, resources
 from podium.gateway.snapshot import Snapshot, snapshot_of
@@ -144,8 +145,12 @@ def test_a_draining_environment_finishes_what_runs_and_gets_nothing_new_not_even
                 assert running.status_code == 200
                 await traffic.set_draining("green")
                 assert (await client.post(url, json={}, headers=arm)).status_code == 503
-                active = await one.admin.counters("^cluster[.]green[.]upstream_rq_active$")
-                assert list(active.values()) == [1]
+                attempts = AttemptsLog(one.folder.attempts_log)
+                view = TrafficView(traffic, one.discovery, admin=one.admin, attempts=attempts, taken=lambda: None)
+                assert {name: each.running for name, each in (await view.show()).environments.items()} == {
+                    "blue": 0,
+                    "green": 1,
+                }
                 go_on.set()
                 assert "data: first" in (await running.aread()).decode()
             await traffic.set_draining("")
@@ -233,6 +238,75 @@ def _answers(connection: socket.socket, _: Received) -> None:
 
 def _counted(attempts: AttemptsLog) -> int:
     return sum(counts.attempts for counts in attempts.counts.values())
+
+
+def test_a_client_may_be_kept_from_choosing_its_environment() -> None:
+    """Blue has all traffic. The check of green, and a copy with the run's key, reach it; nothing else does."""
+
+    async def act(ports: dict[str, int]) -> None:
+        async with fed(servers=ports) as one, httpx.AsyncClient(timeout=30) as client:
+            url, arm = f"http://127.0.0.1:{one.topology.listen.port}", {"x-podium-arm": "green"}
+            await until_answered(client, f"{url}/")
+            await one.discovery.push(snapshot_of(replace(one.topology, has_pins=False, shadow_key="secret")))
+            before = len(green.posted)
+            assert (await client.post(f"{url}/", json={}, headers=arm)).status_code == 200
+            assert len(green.posted) == before
+            guess = {**arm, "x-podium-shadow": "guess"}
+            assert (await client.post(f"{url}/", json={}, headers=guess)).status_code == 200
+            assert len(green.posted) == before
+            copy = {**arm, "x-podium-shadow": "secret"}
+            assert (await client.post(f"{url}/", json={}, headers=copy)).status_code == 200
+            assert len(green.posted) == before + 1
+            assert (await client.get(f"{url}/readyz", headers=arm)).status_code == 200
+
+    with ScriptedServer(_answers) as blue, ScriptedServer(_answers) as green:
+        asyncio.run(act({"blue": _port(blue), "green": _port(green)}))
+
+
+def test_a_header_that_is_no_text_neither_ends_the_reader_nor_hides_an_attempt() -> None:
+    async def act(port: int) -> None:
+        async with fed(servers={"blue": port, "green": free_port()}) as one:
+            url = f"http://127.0.0.1:{one.topology.listen.port}/"
+            async with httpx.AsyncClient(timeout=30) as client:
+                async with asyncio.timeout(30):
+                    while (await client.post(url, json={})).status_code != 200:  # noqa: ASYNC110
+                        await asyncio.sleep(0.05)
+                odd = [(b"x-podium-user", b"\xff\xfe\x80"), (b"x-request-id", b'\xc3"\\')]
+                assert (await client.post(url, json={}, headers=odd)).status_code == 200
+            attempts = AttemptsLog(one.folder.attempts_log)
+            answered = AttemptCounts(attempts=2, first=2, failed=0)
+            await soon("both count", lambda: attempts.read_lines() == [] and attempts.counts.get("blue") == answered)
+            assert attempts.unreadable == 0
+            attempts.close()
+
+    with ScriptedServer(_answers) as server:
+        asyncio.run(act(_port(server)))
+
+
+def test_a_client_cannot_make_its_attempts_fail_repeat_or_look_repeated_by_envoys_own_headers() -> None:
+    """Else whoever knows that he is in the canary could fail it."""
+
+    def slow(connection: socket.socket, _: Received) -> None:
+        time.sleep(0.3)
+        reply(connection, 200, {})
+
+    async def act(port: int) -> None:
+        async with fed(servers={"blue": port, "green": free_port()}) as one:
+            url = f"http://127.0.0.1:{one.topology.listen.port}/"
+            async with httpx.AsyncClient(timeout=30) as client:
+                async with asyncio.timeout(30):
+                    while (await client.post(url, json={})).status_code != 200:  # noqa: ASYNC110
+                        await asyncio.sleep(0.05)
+                waits = {"x-envoy-upstream-rq-timeout-ms": "1", "x-envoy-upstream-rq-per-try-timeout-ms": "1"}
+                repeats = {"x-envoy-max-retries": "9", "x-envoy-retry-on": "5xx", "x-envoy-attempt-count": "2"}
+                assert (await client.post(url, json={}, headers={**waits, **repeats})).status_code == 200
+            attempts = AttemptsLog(one.folder.attempts_log)
+            answered = AttemptCounts(attempts=2, first=2, failed=0)
+            await soon("both count", lambda: attempts.read_lines() == [] and attempts.counts.get("blue") == answered)
+            attempts.close()
+
+    with ScriptedServer(slow) as server:
+        asyncio.run(act(_port(server)))
 
 
 def test_envoy_has_nothing_to_complain_about() -> None:

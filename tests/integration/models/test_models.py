@@ -26,6 +26,7 @@ from podium.core.generation import GenerationRequest, SamplingParams, TextPrompt
 from podium.models.dispatch import Dispatcher
 from podium.models.runnable import WORKER_OVERHEAD_BYTES
 from podium.models.source import DEMO_FOLDER
+from support.deadline import soon
 from support.models import echo_model, serving
 
 SLOW = {"token_interval_seconds": 0.03}
@@ -89,6 +90,36 @@ def test_unloading_ends_the_worker_and_reports_the_memory_before_during_and_afte
             again = await models.load("a")
             assert again.engine == "echo"
             assert await text(dispatcher, request("a")) == "hello"
+
+    uvloop.run(main())
+
+
+def test_an_unload_goes_on_when_nobody_waits_for_it_any_more() -> None:
+    async def main() -> None:
+        async with serving(echo_model("a", engine=SLOW)) as (models, dispatcher):
+            running = await dispatcher.generate(request("a", "finished all the same"))
+            impatient = asyncio.gather(models.unload("a"))
+            await soon("it is draining", lambda: models.resolve("a").state == "draining")
+            impatient.cancel()
+            assert "".join([chunk.text async for chunk in running]) == "finished all the same"
+            await soon("it is unloaded", lambda: models.resolve("a").state == "unloaded")
+            await models.load("a")
+            assert await text(dispatcher, request("a")) == "hello"
+
+    uvloop.run(main())
+
+
+def test_a_model_is_not_serving_while_its_worker_is_restarted() -> None:
+    async def main() -> None:
+        async with serving(echo_model("a")) as (models, _):
+            assert models.resolve("a").serving
+            handle = models.find("a")._handle
+            assert handle is not None
+            assert handle._process is not None
+            handle._process.kill()
+            await soon("it was noticed", lambda: not models.resolve("a").serving)
+            assert models.resolve("a").state == "ready"
+            await soon("it is back", lambda: models.resolve("a").serving)
 
     uvloop.run(main())
 
@@ -180,9 +211,16 @@ def test_an_idle_model_is_unloaded_after_its_time() -> None:
     uvloop.run(main())
 
 
-def test_a_broken_checkpoint_fails_alone_and_the_server_lives_on() -> None:
+@pytest.mark.parametrize(
+    "broken",
+    [
+        Model(name="broken", source="no/such/folder/anywhere/at/all"),
+        echo_model("broken", chat_template_file="no/such/template"),
+    ],
+    ids=["folder", "template"],
+)
+def test_a_broken_checkpoint_fails_alone_and_the_server_lives_on(broken: Model) -> None:
     async def main() -> None:
-        broken = Model(name="broken", source="no/such/folder/anywhere/at/all")
         async with serving(broken, echo_model("a")) as (models, dispatcher):
             health = models.health()
             assert (health.started, health.live, health.ready) == (True, True, False)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 
+from podium.cache.semantic_question import Question
 from podium.config.cache import Cache, SemanticCache
 from podium.config.models import Model
+from podium.core.errors import Overloaded
 from podium.core.generation import (
     CacheControl,
     ChatPrompt,
@@ -19,9 +22,11 @@ from podium.core.generation import (
     TextPrompt,
 )
 from podium.core.identity import Principal
+from podium.core.one_shot import OneShotRequest
 from podium.models.dispatch import Dispatcher
 from podium.models.generation import Generation
 from podium.models.registry import Models
+from podium.models.semantic import SemanticAnswers
 from support.models import echo_model, embedding_model, serving
 from support.on_loop import on_loop
 from support.quotas import Notebook
@@ -218,3 +223,20 @@ async def test_a_model_that_embeds_nothing_means_misses() -> None:
         await identified(models, "writer")
         await answer(dispatcher, asked(FIRST))
         assert (await answer(dispatcher, asked(SIMILAR)))[0] == "miss"
+
+
+@on_loop
+async def test_the_embedding_waits_in_its_caller_s_class() -> None:
+    """Else thousands of lines of a batch would have their questions embedded before those of callers."""
+    classes: list[int] = []
+
+    class Full:
+        async def embed(self, request: OneShotRequest) -> Any:
+            classes.append(request.caller.priority)
+            raise Overloaded("Full.")
+
+    answers: Any = None
+    semantic = SemanticAnswers(SemanticCache(model="minilm", threshold=0.9), answers, Full())
+    for caller in (ACME, msgspec.structs.replace(ACME, priority=-999_999)):
+        assert await semantic.locate(Question(b"p", FIRST), caller) is None
+    assert classes == [0, -999_999]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -28,6 +29,7 @@ from podium.models.dispatch import Dispatcher
 from podium.models.generation import Generation
 from podium.models.registry import Models
 from podium.models.uncounted import CopiesUncounted
+from support.deadline import soon
 from support.models import echo_model, serving
 from support.quotas import Notebook
 
@@ -113,6 +115,41 @@ def test_a_copy_of_a_request_takes_and_leaves_no_answer_and_no_quota() -> None:
             after = await answered(dispatcher, asked(caller=copy))
             assert [first[0], leader.cache_status, beside[0], after[0]] == ["bypass", "miss", "bypass", "bypass"]
             assert len(notebook.entries) == 1
+
+    uvloop.run(main())
+
+
+def test_a_caller_does_not_join_what_waits_in_a_lower_class_such_as_a_line_of_a_batch() -> None:
+    async def main() -> None:
+        one_at_a_time = echo_model("m", engine={**SLOW, "max_batch_sequences": 1})
+        background = msgspec.structs.replace(of_tenant("t"), priority=-999_999)
+        ended: list[str] = []
+        async with serving(one_at_a_time, cache=Cache()) as (models, dispatcher), asyncio.TaskGroup() as group:
+            await identified(models)
+            gate = models.find("m")._gate
+            assert gate is not None
+
+            def ask(name: str, request: GenerationRequest) -> None:
+                task = group.create_task(answered(dispatcher, request), name=name)
+                task.add_done_callback(lambda _: ended.append(name))
+
+            def waits(count: int) -> bool:
+                return gate.waiting == count
+
+            ask("first", asked("it runs"))
+            await soon("it runs", lambda: gate.running)
+            for waiting, (name, request) in enumerate(
+                [
+                    ("line", asked(caller=background)),
+                    ("caller", asked()),
+                    ("later", asked("another")),
+                    ("same", asked()),
+                ]
+            ):
+                ask(name, request)
+                await soon("it waits", partial(waits, min(waiting + 1, 3)))
+        assert ended.index("caller") < ended.index("later") < ended.index("line")
+        assert ended.index("same") < ended.index("later"), "it joined the caller's"
 
     uvloop.run(main())
 

@@ -9,7 +9,8 @@ import pytest
 
 from podium.core.errors import ContextLengthExceeded, InvalidRequest, MemoryBudgetExceeded, UnsupportedTask
 from podium.core.generation import TextPrompt
-from podium.core.one_shot import OneShotRequest, OneShotTask, WindowedPrompt
+from podium.core.one_shot import OneShotRequest, OneShotTask, PairPrompt, WindowedPrompt
+from podium.models.classification import Classifier
 from podium.models.fill_mask import MaskFiller
 from podium.models.one_shot import OneShots
 from podium.models.question_answering import Answered, QuestionAnswerer
@@ -59,9 +60,10 @@ async def test_labels_that_share_more_with_the_text_fit_better() -> None:
         classifier = ZeroShotClassifier(one_shots(models))
         one = await classifier.label(texts("nli", "calm water"), ["xyz", "calm water"], "{}", multi_label=False)
         several = await classifier.label(texts("nli", "calm water"), ["xyz", "calm"], "{}", multi_label=True)
-        with pytest.raises(InvalidRequest, match=r"no \{\} for the label") as caught:
-            await classifier.label(texts("nli", "a"), ["b"], "It is so.", multi_label=False)
-    assert caught.value.param == "hypothesis_template"
+        for wrong in ("It is so.", "{}" * 500):
+            with pytest.raises(InvalidRequest, match=r"must have \{\} once") as caught:
+                await classifier.label(texts("nli", "a"), ["b" * 1000], wrong, multi_label=False)
+            assert caught.value.param == "hypothesis_template"
     assert [label.label for label in one.labels[0]] == ["calm water", "xyz"]
     assert sum(label.score for label in one.labels[0]) == pytest.approx(1.0)
     assert several.labels[0][0].label == "calm"
@@ -75,7 +77,9 @@ async def test_masks_are_filled_in_their_order_and_a_text_without_one_is_refused
         filled = await filler.fill(texts("masks", "a_c_", "k_"), 3)
         with pytest.raises(InvalidRequest, match=r"`input\.1` has no mask; write _ where it is") as caught:
             await filler.fill(texts("masks", "a_", "b"), 3)
-    assert caught.value.param == "input.1"
+        with pytest.raises(InvalidRequest, match=r"have 2050 masks; 100 fillings of each .* are 205000") as many:
+            await filler.fill(texts("masks", *["_" * 1025] * 2), 100)
+    assert (caught.value.param, many.value.param) == ("input.1", "input")
     assert [[mask[0].text for mask in masks] for masks in filled.masks] == [["a", "c"], ["k"]]
     assert {one.text for one in filled.masks[1][0]} == {"j", "k", "l"}
     scores = [one.score for one in filled.masks[0][0]]
@@ -91,11 +95,23 @@ async def test_a_long_text_is_read_in_windows_and_answers_have_their_places_in_i
         short = await answer(models, "Anna.")
         with pytest.raises(ContextLengthExceeded, match="leaves 0 for the text") as caught:
             await answer(models, "Anna.", question="w" * 40)
-    assert caught.value.param == "question"
+        with pytest.raises(InvalidRequest, match=r"has 4200 tokens: 2083 windows of 36, of which 34 overlap") as many:
+            await answer(models, "x" * 4200, stride=34)
+    assert (caught.value.param, many.value.param) == ("question", "context")
     assert [context[one.start : one.end] for one in found.answers] == ["Anna."]
     assert (found.windows, short.windows) == (8, 1)
     assert found.computed.prompt_tokens == 205 + 7 * 8 + 8 * len("who?")
     assert short.answers[0].score > found.answers[0].score * 0.5
+
+
+@on_loop
+async def test_a_text_that_pairs_share_counts_for_each_of_them() -> None:
+    """A worker is sent all of it: a query of a megabyte with two thousand documents would be two gigabytes."""
+    async with serving(echo_model("relevance", task="rerank")) as (models, _):
+        pairs = tuple(PairPrompt("q" * 20_000, "d") for _ in range(1000))
+        with pytest.raises(InvalidRequest, match=r"come to 20001000 characters") as caught:
+            await Classifier(one_shots(models)).rank(OneShotRequest("r", "relevance", pairs, param="documents"))
+    assert caught.value.param == "documents"
 
 
 @on_loop

@@ -51,8 +51,9 @@ _STORE = f'{table.STORE_OPEN.name}{{purpose="cache"}}'
 _XIDS = f'{table.GPU_XID_ERRORS.name}{{gpu="0"}}'
 _DROPPED = f"{table.LOG_RECORDS_DROPPED.name}{{}}"
 _LOST = f'{table.WEBHOOK_DELIVERIES.name}{{receiver="1 hooks.example",result="given_up"}}'
-_NACKS, _WAITS, _LEFT_OUT = (
-    f"{metric.name}{{}}" for metric in (table.GATEWAY_REJECTIONS, table.ROLLOUT_WAITING_SINCE, table.MODELS_LEFT_OUT)
+_NACKS, _WAITS, _LEFT_OUT, _FOLDED = (
+    f"{metric.name}{{}}"
+    for metric in (table.GATEWAY_REJECTIONS, table.ROLLOUT_WAITING_SINCE, table.MODELS_LEFT_OUT, table.SERIES_DROPPED)
 )
 _HISTOGRAMS = (table.REQUEST_DURATION, table.TIME_TO_FIRST_TOKEN, table.TIME_PER_OUTPUT_TOKEN)
 
@@ -72,8 +73,9 @@ class Story:
     def tell(self) -> list[dict[str, float] | None]:
         """What the page says in each second; None: there is no page."""
         now = dict.fromkeys((_OK, _BAD, _HIT, _MISS, _RESTARTS, _KV, _WAITING), 0.0)
-        now |= dict.fromkeys((_CUT, _FAILED, _STORE, _XIDS, _DROPPED, _LOST, _NACKS, _LEFT_OUT), 0.0)
+        now |= dict.fromkeys((_CUT, _FAILED, _STORE, _XIDS, _DROPPED, _LOST, _NACKS, _LEFT_OUT, _FOLDED), 0.0)
         now |= {_LIMIT: 100.0, _READY: 1.0, **dict.fromkeys(_buckets(*_HISTOGRAMS), 0.0)}
+        now |= dict.fromkeys(_buckets(table.REQUEST_DURATION, outcome_class="bad"), 0.0)
         told: list[dict[str, float] | None] = []
         for second in range(self.seconds):
             now[_PROGRESS] = now[_WAITS] = float(second)
@@ -82,11 +84,13 @@ class Story:
         return told
 
 
-def _buckets(*metrics: Metric) -> dict[str, float]:
+def _buckets(*metrics: Metric, outcome_class: str = "ok") -> dict[str, float]:
     """Series of histograms, by upper bound."""
     found: dict[str, float] = {}
     for metric in metrics:
-        at = f"{_MODEL},{_ROUTE}" if "route" in metric.labels else _MODEL
+        at = _MODEL
+        if metric is table.REQUEST_DURATION:
+            at += f',{_ROUTE},outcome_class="{outcome_class}"'
         found |= {f'{metric.bucket}{{{at},le="{float(edge)}"}}': float(edge) for edge in metric.buckets}
         found |= dict.fromkeys((f'{metric.bucket}{{{at},le="+Inf"}}', f"{metric.name}_count{{{at}}}"), float("inf"))
     return found
@@ -96,12 +100,13 @@ def ended(now: dict[str, float], *, ok: float, bad: float = 0.0, lasting: float 
     """Requests of one second."""
     now[_OK] += ok
     now[_BAD] += bad
-    observed(now, table.REQUEST_DURATION, ok + bad, lasting)
+    observed(now, table.REQUEST_DURATION, ok, lasting)
+    observed(now, table.REQUEST_DURATION, bad, 0.001, "bad")
 
 
-def observed(now: dict[str, float], metric: Metric, count: float, lasting: float) -> None:
+def observed(now: dict[str, float], metric: Metric, count: float, lasting: float, outcome_class: str = "ok") -> None:
     """So many values of a histogram."""
-    for series, bound in _buckets(metric).items():
+    for series, bound in _buckets(metric, outcome_class=outcome_class).items():
         now[series] += count if lasting <= bound else 0.0
 
 
@@ -139,9 +144,15 @@ def more_troubles(second: int, now: dict[str, float]) -> None:
     now[_LEFT_OUT] = 2.0 if second < 400 else 0.0
     now[_XIDS] += second == 200
     now[_DROPPED] += second == 250
+    now[_FOLDED] += second in {250, 260}
     now[_LOST] += second == 350
     now[_NACKS] += second in {900, 910}
     now[_WAITS] = 300.0 if 300 <= second < 1400 else float(second)
+
+
+def refusals(_: int, now: dict[str, float]) -> None:
+    """Nineteen of twenty requests are refused at once, and the others take ten seconds."""
+    ended(now, ok=1, bad=19, lasting=10.0)
 
 
 def little(second: int, now: dict[str, float]) -> None:
@@ -259,6 +270,7 @@ STORIES: Mapping[str, tuple[Story, set[str]]] = {
             "HighTpotP95",
             "ModelLoadFailed",
             "StoreAway",
+            "ModelsWithoutHistory",
             "SeriesDropped",
             "GpuXid",
             "LogDrops",
@@ -266,6 +278,10 @@ STORIES: Mapping[str, tuple[Story, set[str]]] = {
             "GatewayConfigRejected",
             "RolloutStuck",
         },
+    ),
+    "quick refusals hide no slow answer": (
+        Story(600, refusals),
+        {"HighLatencyP95", "HighErrorRate", "ErrorBudgetBurn1h", "ErrorBudgetBurn6h", "ErrorBudgetBurn24h"},
     ),
     "little traffic": (Story(1200, little), set()),
     "away": (Story(900, well, away=range(300, 400)), {"ReplicaDown"}),

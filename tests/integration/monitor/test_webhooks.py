@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,78 @@ def test_a_receiver_that_never_takes_anything_is_given_up_at_last(monkeypatch: p
     with listening(500) as server:
         done = delivering(Webhook(url=address(server)), until=both(count=lambda: len(server.posted), least=6))
     assert done.receivers[0].counts.given_up == 2
+
+
+def test_a_page_that_still_fires_is_not_given_up_and_lets_others_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhooks, "MOST_ATTEMPTS", 2)
+    other = Episode(replace(FIRED.alert, subject="other"), fired_at=1000.0)
+
+    async def tell(deliveries: Deliveries) -> None:
+        deliveries.tell(FIRED)
+        deliveries.tell(other)
+        await soon("both are delivered", lambda: deliveries.receivers[0].counts.delivered == 2)
+
+    with listening(500, 500, 500, 500, 500, 200) as server:
+        done = delivering(Webhook(url=address(server)), until=tell)
+        subjects = [post.body["subject"] for post in server.posted]
+    assert subjects == ["m", "m", "other", "other", "m", "m", "other"]
+    assert done.receivers[0].counts == webhooks.Counts(delivered=2, postponed=2)
+
+
+def test_what_has_ended_meanwhile_is_given_up_and_its_end_comes_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhooks, "MOST_ATTEMPTS", 2)
+    with listening(500, 500, 200) as server:
+        done = delivering(Webhook(url=address(server)), until=both(count=lambda: len(server.posted), least=3))
+        assert [post.body["status"] for post in server.posted] == ["firing", "firing", "resolved"]
+    assert done.receivers[0].counts == webhooks.Counts(delivered=1, given_up=1)
+
+
+def test_of_an_answer_without_end_nothing_but_its_head_is_read() -> None:
+    """It would fill the controller's memory for as long as the timeout lasts, ten times over."""
+    sent = 0
+
+    def gush(connection: socket.socket, _: Received) -> None:
+        nonlocal sent
+        connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 100000000000\r\n\r\n")
+        while True:  # until the receiver hangs up
+            sent += connection.send(b"x" * 65536)
+
+    with ScriptedServer(gush) as server:
+        done = delivering(Webhook(url=address(server)), until=both(count=lambda: len(server.posted), least=2))
+    assert done.receivers[0].counts.delivered == 2
+    assert sent < 64 * 1024 * 1024
+
+
+def test_an_address_that_no_client_takes_loses_its_messages_and_ends_nothing() -> None:
+    """``urlsplit`` takes it, and the configuration with it."""
+
+    async def tell(deliveries: Deliveries) -> None:
+        deliveries.tell(FIRED)
+        await soon("it is given up", lambda: deliveries.receivers[0].counts.given_up)
+
+    delivering(Webhook(url="http://[v1.a]/"), until=tell)
+
+
+def test_alertmanager_is_told_again_in_time_however_much_else_there_is_to_say() -> None:
+    """It forgets what it is not told again; a stream of other messages must not let that happen."""
+
+    async def run(server: ScriptedServer) -> None:
+        hook = Webhook(url=address(server), kind="alertmanager-api")
+        async with httpx.AsyncClient(trust_env=False) as client, asyncio.TaskGroup() as group:
+            receiver = Receiver(hook, client, repeat_seconds=0.1)
+            receiver.note(FIRED)
+            running = group.create_task(receiver.run(), name="receiver")
+            for number in range(200):
+                receiver.put(Episode(replace(FIRED.alert, subject=f"{number}"), 1.0, ended_at=2.0, end="resolved"))
+                if any(len(post.body) == 1 and post.body[0]["labels"]["subject"] == "m" for post in server.posted):
+                    break
+                await asyncio.sleep(0.02)
+            else:
+                raise AssertionError("it was not told again")
+            running.cancel()
+
+    with listening(200) as server:
+        asyncio.run(run(server))
 
 
 def test_one_that_hangs_delays_neither_the_rules_nor_the_others() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from podium.core.errors import Conflict
+from podium.core.errors import Conflict, Unavailable
 from podium.rollout import events as e
 from podium.rollout.analysis.interval import Interval
 from podium.rollout.analysis.latency_process import Samples
@@ -86,6 +86,19 @@ def test_an_event_that_cannot_happen_is_not_written(tmp_path: Path) -> None:
     with History(file) as history, pytest.raises(Conflict):
         history.append(e.Drained(at=3), actor="test")
     assert len(read(file)) == 2
+
+
+def test_a_full_disk_is_told_and_half_an_event_is_none(tmp_path: Path) -> None:
+    file = written(tmp_path / "h.db", GOOD[:2])
+    with History(file) as history:
+        connection = history._connection
+        assert connection is not None
+        connection.execute("PRAGMA max_page_count = 1")  # no more than it has
+        with pytest.raises(Unavailable, match=r"h\.db cannot be written: its disk is full"):
+            history.append(e.Aborted(at=3, reason="x" * 100_000), actor="test")
+        connection.execute("PRAGMA max_page_count = 100000")
+        history.append(e.Aborted(at=3, reason="x" * 100_000), actor="test")
+    assert (len(read(file)), verify(file)) == (3, [])
 
 
 @pytest.mark.parametrize("statement", ["DELETE FROM events", "UPDATE events SET actor = 'nobody'"])

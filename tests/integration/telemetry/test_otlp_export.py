@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ from podium.config.telemetry import Telemetry
 from podium.core.errors import ConfigurationError
 from podium.core.trace_context import TraceContext
 from podium.server.observers import otlp_export
+from podium.telemetry.metrics import ServerMetrics
 from podium.telemetry.otlp.export import MOST_WAITING, OtlpExport, Sender
-from support.otlp_collector import running_collector
+from support.otlp_collector import running_collector, values
 from support.ports import free_port
 from support.quiet_logs import captured_logs
 
@@ -109,6 +111,29 @@ def test_messages_that_another_package_replaced_are_told_with_what_mends_it() ->
     """xds-protos brings older ones to the same place; the package that is installed last wins."""
     done = subprocess.run([sys.executable, "-c", _REPLACED], capture_output=True, text=True, check=False)
     assert done.stderr.splitlines()[-1].endswith("pip install --force-reinstall --no-deps opentelemetry-proto")
+
+
+def test_how_a_request_ended_is_told_as_the_conventions_have_it_and_with_an_example() -> None:
+    metrics = ServerMetrics(list, version="1")
+    for record in (ended(1), replace(ended(2), model="m", outcome="overloaded"), replace(ended(3), model="m")):
+        metrics.received(record)
+        metrics.finished(record)
+
+    async def work(given: OtlpExport) -> None:
+        given.send_metrics_of(metrics.registry)
+        async with given:
+            pass
+
+    with running_collector() as collector:
+        settings = Telemetry(otlp_endpoint=collector.url, otlp_metrics_seconds=3600)
+        asyncio.run(work(OtlpExport(settings, Sender("1", "here:1"))))
+        points = collector.metrics["gen_ai.server.request.duration"]
+    told = {values(point.attributes).get("error.type"): point.exemplars for point in points}
+    assert {kind: [each.trace_id.hex() for each in examples] for kind, examples in told.items()} == {
+        "bad": [f"{2:032x}"],
+        None: [f"{3:032x}"],
+    }
+    assert all("outcome_class" not in values(point.attributes) for point in points)
 
 
 def test_metrics_are_sent_until_the_end() -> None:

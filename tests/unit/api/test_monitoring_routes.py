@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from starlette.types import ASGIApp
 from podium.access.gatekeeper import Gatekeeper
 from podium.access.key_record import KeyRecord
 from podium.api.control import dashboard
-from podium.api.control.app import create_control_app
+from podium.api.control.app import create_control_app, create_scrape_app
 from podium.api.control.control import Control
 from podium.api.roles import CONTROL_ROLES, PROBES, role_for
 from podium.config.access import Access
@@ -29,6 +30,7 @@ from support.http_routes import METHODS
 from support.keys import NOW, new_key
 
 LOCAL = (("host", "localhost"),)
+CONTROL_PATHS = ("/control/traffic", "/control/rollouts", "/control/rollouts/current")
 ROUTES = ("/monitoring/metrics", "/monitoring/dashboard", "/monitoring/alerts", "/monitoring/health")
 MOST_PAGE_BYTES = 300_000
 MARKUP = re.compile(r"innerHTML\s*=[^=]|insertAdjacentHTML|document\.write|\beval\(|new Function")
@@ -48,12 +50,15 @@ class Directory:
 
 
 def app_of(*records: KeyRecord) -> ASGIApp:
+    return create_control_app(control_of(*records))
+
+
+def control_of(*records: KeyRecord) -> Control:
     directory: Any = Directory(*records)
     nothing: Any = None
     monitor = Monitor([], catalog_of(["blue"], ["m"]), AlertBook(rules_of(Thresholds())))
     gatekeeper = Gatekeeper(Access(), directory, clock=lambda: NOW)
-    control = Control(nothing, nothing, gatekeeper, RequestLimits(), "127.0.0.1", monitoring=MonitorView(monitor))
-    return create_control_app(control)
+    return Control(nothing, nothing, gatekeeper, RequestLimits(), "127.0.0.1", monitoring=MonitorView(monitor))
 
 
 def test_every_row_of_the_control_port_is_a_route() -> None:
@@ -74,6 +79,17 @@ def test_figures_are_for_those_who_may_read_metrics(path: str, role: Role) -> No
     answer = call(app, "GET", path, headers=[*LOCAL, ("authorization", f"Bearer {text}")])
     assert answer.status == (403 if role == "infer" else 200)
     assert answer.status == 403 or answer.headers["cache-control"] == "no-store"
+
+
+def test_a_port_for_scrapes_has_the_figures_for_who_may_read_them_and_nothing_else() -> None:
+    text, record = new_key(roles=("metrics",))
+    admin, admins = new_key(roles=("admin",))
+    app = create_scrape_app(replace(control_of(record, admins), address="0.0.0.0"))  # noqa: S104 - as in a pod
+    assert call(app, "GET", "/monitoring/metrics", headers=LOCAL).status == 401
+    key, all_powerful = (("authorization", f"Bearer {each}") for each in (text, admin))
+    assert b"podium_monitor_last_round" in call(app, "GET", "/monitoring/metrics", headers=[*LOCAL, key]).body
+    others = [path for path in (*CONTROL_PATHS, *ROUTES, *sorted(PROBES), "/") if path != "/monitoring/metrics"]
+    assert {call(app, "GET", path, headers=[*LOCAL, all_powerful]).status for path in others} == {404}
 
 
 def test_the_page_is_open_to_everyone_by_its_exact_paths_and_nothing_beside_it() -> None:

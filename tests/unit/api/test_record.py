@@ -21,3 +21,16 @@ def test_a_request_without_a_token_has_no_time_to_the_first() -> None:
     record = RequestRecord(request_id="r", generated_at_seconds=0.005, e2e_seconds=0.025)
     assert record.ttft_seconds is None
     assert record.seconds_per_output_token is None
+
+
+def test_a_call_whose_first_answer_was_a_kept_one_was_not_computed_and_its_phases_add_up() -> None:
+    """Of several prompts: one is answered at once, and another gets its place in the batch after that."""
+    record = RequestRecord(request_id="r", begun_at_seconds=0.002, generated_at_seconds=0.021, e2e_seconds=0.025)
+    assert not record.is_computed
+    record.queued_at_seconds, record.running_at_seconds = 0.003, 0.004
+    assert not record.is_computed
+    assert record.prefill_seconds is None
+    assert min(record.phases().values()) >= 0
+    assert sum(record.phases().values()) == pytest.approx(record.e2e_seconds)
+    record.begun_at_seconds = 0.005
+    assert record.is_computed

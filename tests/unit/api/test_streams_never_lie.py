@@ -56,6 +56,24 @@ def test_a_fault_free_stream_has_a_good_end(stream: str) -> None:
     assert is_good_end(path, answer)
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        *STREAMS.values(),
+        ("/v1/responses", {"input": "hi", "stream": True}),
+        ("/v1/messages", {**CHAT, "model": "demo"}),
+        ("/api/chat", {"model": "demo", "messages": CHAT["messages"]}),
+        ("/hf/demo/generate_stream", {"inputs": "hi", "parameters": {"max_new_tokens": 3}}),
+        ("/v2/models/demo/generate_stream", {"text_input": "hi"}),
+    ],
+)
+def test_a_line_is_one_line_however_a_client_splits_them(path: str, body: dict[str, Any]) -> None:
+    dispatcher = FakeDispatcher(lambda request: story(request, ("a\u2028", "b\x85", "c\u2029\r\n\x1c")))
+    text = call(create_app(fake_backend(dispatcher=dispatcher)), "POST", path, body).body.decode()
+    assert text.splitlines() == text.removesuffix("\n").split("\n")
+    assert "\\u2028" in text
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("k", range(1, 5))
 @pytest.mark.parametrize("stream", STREAMS)

@@ -66,6 +66,7 @@ def test_a_file_without_lines_is_none(content: bytes, tmp_path: Path) -> None:
 def test_reading_ends_at_what_is_too_much(tmp_path: Path) -> None:
     many = jsonl(*(line(str(number)) for number in range(5000)))
     assert checked(tmp_path, many) == (11, [("too_many_lines", 11)])
+    assert checked(tmp_path, b"\n" * 5000) == (0, [("too_many_lines", 21)])
     long = jsonl(line("a", prompt="x" * 20_000), line("a"))
     assert checked(tmp_path, long) == (0, [("line_too_long", 1)])
     _, problems = checked(tmp_path, jsonl(*[b"{"] * 500), most_lines=1000)

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import sqlite3
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from podium.api.app import create_app
 from podium.batches.batch_table import BatchTable
+from podium.batches.finishing import Finishing
+from podium.batches.folder import Folder
 from podium.batches.runner import BatchRunner
+from podium.config.server import Server
 from podium.core.batch import Result, StoredBatch
-from podium.core.errors import Conflict, InvalidRequest, NotFound, RateLimited
+from podium.core.errors import Conflict, InvalidRequest, NotFound, QuotaExhausted, RateLimited, Unavailable
+from podium.server.batching import batch_runner
 from support.batches import (
     ACME,
     ADMIN,
@@ -33,6 +41,7 @@ from support.batches import (
     uploaded,
 )
 from support.deadline import soon
+from support.http_doubles import FakeDispatcher, fake_backend
 from support.on_loop import on_loop
 
 
@@ -49,7 +58,7 @@ async def test_every_line_has_its_one_result(tmp_path: Path) -> None:
     async def odd_ones_fail(body: dict[str, Any]) -> Told:
         number = int(body["prompt"].split()[1])
         await asyncio.sleep(0.005)
-        return refusal(400, "invalid_request") if number % 2 else Told(body=b'{"n":%d}' % number)
+        return refusal(400, "invalid_request") if number % 2 else Told(body='{"n":%d,"t":"\u2028"}'.encode() % number)
 
     model = Model(odd_ones_fail)
     async with running(tmp_path, model, parallel=3) as keeper:
@@ -61,11 +70,12 @@ async def test_every_line_has_its_one_result(tmp_path: Path) -> None:
         assert found["4"] == {
             "id": f"batch_req_{batch.id.removeprefix('batch_')}_4",
             "custom_id": "4",
-            "response": {"status_code": 200, "request_id": found["4"]["id"], "body": {"n": 4}},
+            "response": {"status_code": 200, "request_id": found["4"]["id"], "body": {"n": 4, "t": "\u2028"}},
             "error": None,
         }
         assert found["5"]["response"]["body"]["error"]["code"] == "invalid_request"
-        assert [json.loads(text)["custom_id"] for text in output.splitlines()] == [str(n) for n in range(0, 21, 2)]
+        lines = output.decode().splitlines()
+        assert [json.loads(text)["custom_id"] for text in lines] == [str(n) for n in range(0, 21, 2)]
         assert (len(model.asked), model.most_running) == (21, 3)
         assert await keeper.work(keeper.batches.done, batch.id) == set(), "what is in the files is kept there alone"
 
@@ -264,6 +274,19 @@ async def test_open_batches_and_the_bytes_of_a_tenant_are_bounded(tmp_path: Path
 
 
 @on_loop
+async def test_uploads_at_the_same_time_have_no_more_room_than_one_after_the_other(tmp_path: Path) -> None:
+    keeper = keeper_of(tmp_path, tenant_bytes=1100)
+    first, second = await keeper.upload(ACME), await keeper.upload(ACME)
+    await first.write(b"x" * 1000)
+    with pytest.raises(QuotaExhausted):
+        await second.write(b"x" * 1000)
+    await second.close()
+    await first.close()
+    await uploaded(keeper, b"x" * 1000)
+    await keeper.aclose()
+
+
+@on_loop
 async def test_what_is_old_is_deleted(tmp_path: Path) -> None:
     clock = Clock()
     async with running(tmp_path, Model(), wall=clock, keep_seconds=100) as keeper:
@@ -303,3 +326,54 @@ def test_leaving_in_the_moment_of_new_work_ends_it(steps: int, tmp_path: Path) -
                 await asyncio.sleep(0)
 
     scenario()
+
+
+@on_loop
+async def test_a_line_may_wait_as_long_as_its_batch_whatever_the_deadline_of_callers_is(tmp_path: Path) -> None:
+    dispatcher, server = FakeDispatcher(), Server(default_timeout_seconds=0.1)
+    keeper = keeper_of(tmp_path)
+    runner = batch_runner(create_app(fake_backend(dispatcher=dispatcher, server=server)), keeper, server)
+    assert runner is not None
+    async with runner:
+        batch = await ended(keeper, await ordered(keeper, numbered(1, model="demo")))
+    assert counts(batch) == ("completed", 1, 1, 0)
+    assert [asked.timeout_seconds for asked in dispatcher.requests] == [86_400.0]
+
+
+@on_loop
+async def test_a_folder_that_is_full_for_a_while_costs_no_line_a_second_computation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record, refused = BatchTable.record, set[int]()
+
+    def full_once(self: BatchTable, batch_id: str, result: Result) -> None:
+        if result.number not in refused:
+            refused.add(result.number)
+            raise sqlite3.OperationalError("database or disk is full")
+        record(self, batch_id, result)
+
+    monkeypatch.setattr(BatchTable, "record", full_once)
+    model = Model()
+    async with running(tmp_path, model, parallel=4) as keeper:
+        batch = await ended(keeper, await ordered(keeper, numbered(4)))
+        assert counts(batch) == ("completed", 4, 4, 0)
+        assert len(results(*contents(keeper, batch))) == 4
+    assert len(model.asked) == 4
+
+
+@on_loop
+async def test_of_what_a_full_disk_refuses_nothing_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    keeper = keeper_of(tmp_path)
+    batch = msgspec.structs.replace(await ordered(keeper, numbered(3)), validated=True, total=3)
+    monkeypatch.setattr("podium.batches.keeper.put_file", full)
+    with pytest.raises(Unavailable):
+        await uploaded(keeper, numbered(1))
+    assert [path.name for path in (tmp_path / "files").iterdir()] == [batch.order.input_file_id]
+    monkeypatch.setattr(Folder, "keep", full)
+    with pytest.raises(OSError, match="No space left"):
+        Finishing(keeper.folder, keeper.batches, keep_seconds=100).finish(batch, "cancelled")
+    assert not list((tmp_path / "arriving").iterdir())
+    await keeper.aclose()

@@ -70,6 +70,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "an unknown stable": ({"stable": "green"}, "'green', which is no environment"),
     "an address without a port": ({"listen": "127.0.0.1"}, "should be host:port"),
     "an open control port": ({"control": "0.0.0.0:8081"}, "should be a loopback address"),
+    "an access log at a relative path": ({"access_log": "gateway.jsonl"}, "off, stdout, or an absolute path"),
     "a health path that is none": ({"environments": {"blue": {"replicas": 1, "health_path": "x"}}}, "begins with /"),
 }
 
@@ -80,6 +81,14 @@ def test_it_is_refused_with_a_reason(case: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
         gateway(**fields)
     assert words in refused.value.message
+
+
+def test_off_needs_no_quotation_marks(tmp_path: Path) -> None:
+    """YAML 1.1 reads the bare word as false."""
+    file = tmp_path / "podium.yaml"
+    file.write_text("gateway: {access_log: off}\ncache: {store: off}\n")
+    settings = load({}, file, {}).settings
+    assert (settings.gateway.access_log, settings.cache.store) == ("off", "off")
 
 
 def test_two_environments_with_one_name_are_refused_with_their_lines(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -25,8 +27,15 @@ FAR = Environment(endpoints=("http://10.0.0.7:8000", "http://10.0.0.8:8000"), me
 OTHER = Model(name="other", source="none")
 
 
-def watch(settings: Settings, folder: RunFolder, plane: ControlPlane | None = None, *, rounds: int = 0) -> Watch:
-    """The watch over what the supervisor would have started, after so many rounds."""
+def watch(
+    settings: Settings,
+    folder: RunFolder,
+    plane: ControlPlane | None = None,
+    *,
+    rounds: int = 0,
+    act: Callable[[Watch], None] = lambda _: None,
+) -> Watch:
+    """The watch over what the supervisor would have started, after so many rounds and ``act``."""
     for environment in settings.gateway.environments:
         text = for_environment(settings, environment).model_dump_json()
         folder.settings_of(environment).write_text(text, encoding="utf-8")
@@ -39,6 +48,7 @@ def watch(settings: Settings, folder: RunFolder, plane: ControlPlane | None = No
         ):
             for _ in range(rounds):
                 await found.monitor.round()
+            act(found)
             return found
 
     return asyncio.run(enter())
@@ -64,13 +74,37 @@ def test_what_fires_and_what_waits_goes_on_under_the_next_controller(tmp_path: P
     hook = Webhook(url="http://127.0.0.1:9/secret-address", kind="slack")
     file = tmp_path / "alerts.jsonl"
     settings = Settings(monitor=Monitor(webhooks=(hook,), history_file=str(file)))
-    watch(settings, RunFolder(tmp_path)).monitor.alerts._begin(("HighErrorRate", "m"), FIRED.alert, 1000.0)
-    found = watch(settings, RunFolder(tmp_path))
-    assert found.monitor.alerts.firing == [FIRED]
-    assert found.deliveries.receivers[0]._waiting.qsize() == 1
-    found.deliveries.tell(FIRED)
-    assert found.deliveries.receivers[0]._waiting.qsize() == 1
+
+    def goes_on(found: Watch) -> None:
+        assert found.monitor.alerts.firing == [FIRED]
+        assert found.deliveries.receivers[0]._waiting.qsize() == 1
+        found.deliveries.tell(FIRED)
+        assert found.deliveries.receivers[0]._waiting.qsize() == 1
+
+    watch(settings, RunFolder(tmp_path), act=fires)
+    watch(settings, RunFolder(tmp_path), act=goes_on)
     assert b"secret-address" not in file.with_name("alerts.jsonl.waiting").read_bytes()
+
+
+def fires(found: Watch) -> None:
+    found.monitor.alerts._begin(("HighErrorRate", "m"), FIRED.alert, 1000.0)
+
+
+def test_a_second_controller_with_the_same_file_does_not_take_over_what_fires(tmp_path: Path) -> None:
+    """It would find everything fine after a while, and tell people so."""
+    hook = Webhook(url="http://127.0.0.1:9/")
+    settings = Settings(monitor=Monitor(webhooks=(hook,), history_file=str(tmp_path / "alerts.jsonl")))
+
+    def beside(found: Watch) -> None:
+        fires(found)
+        with ThreadPoolExecutor(1) as elsewhere:
+            other = elsewhere.submit(watch, settings, RunFolder(tmp_path)).result()
+        assert other.monitor.alerts.firing == []
+        assert other.deliveries.receivers[0]._waiting.qsize() == 0
+        assert [problem.subject for problem in other.monitor.problems] == ["disk", "disk"]
+        assert "another controller" in other.monitor.problems[0].sentence
+
+    watch(settings, RunFolder(tmp_path), act=beside)
 
 
 def test_the_monitor_asks_its_own_controller_and_does_not_list_it(tmp_path: Path) -> None:

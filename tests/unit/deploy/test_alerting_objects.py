@@ -11,7 +11,7 @@ from podium.config.settings import Settings
 from podium.deploy.lint.graph import Graph
 from podium.deploy.prometheus.files import dashboard_text, rule_file
 from podium.telemetry.table import METRICS
-from support.deployments import FULL, INGRESS, OWN_WEIGHTS, SMALL, sets_of
+from support.deployments import FULL, GATEWAYS, INGRESS, OWN_WEIGHTS, SMALL, sets_of
 
 
 def _rules(graph: Graph, name: str) -> dict[str, dict[str, Any]]:
@@ -22,20 +22,48 @@ def _rules(graph: Graph, name: str) -> dict[str, dict[str, Any]]:
 
 
 def test_the_rules_are_those_of_the_export_but_for_the_job_and_what_is_not_scraped(tmp_path: Path) -> None:
-    """The controller's own page is on loopback in a cluster: an alert on its series could never fire."""
+    """Where the Gateway of the cluster splits traffic there is no controller: alerts on its series could never fire."""
     rendered = _rules(sets_of(tmp_path, FULL)["overlays/production"], "podium")
     exported = {
         rule.get("alert") or f"{rule['record']} {rule['expr']}": rule
         for group in rule_file(Settings())["groups"]
         for rule in group["rules"]
     }
-    of_the_controller = {"GatewayConfigRejected", "NoHealthyServer", "RetryOverflow", "RolloutStuck", "SeriesDropped"}
-    assert exported.keys() - rendered.keys() == of_the_controller | {"WebhookFailing", "ScalerQueryEmpty"}
+    of_the_controller = {
+        "GatewayConfigRejected",
+        "NoHealthyServer",
+        "RetryOverflow",
+        "RolloutStuck",
+        "ModelsWithoutHistory",
+    }
+    of_the_controller.add("WebhookFailing")
+    assert exported.keys() - rendered.keys() == of_the_controller | {"ScalerQueryEmpty"}
     changed = {name for name in rendered if rendered[name] != exported[name]}
     assert changed == {"ReplicaDown", "NoServers"}
     assert 'job="podium/podium"' in rendered["NoServers"]["expr"]
     unscraped = [metric.name for metric in METRICS if metric.owner == "monitor"]
     assert not [name for name in unscraped for rule in rendered.values() if name in rule["expr"]]
+
+
+def test_with_gateways_of_our_own_what_only_the_controller_knows_is_scraped_and_judged(tmp_path: Path) -> None:
+    graph = sets_of(tmp_path, GATEWAYS)["overlays/production"]
+    exported = {
+        rule["alert"] for group in rule_file(Settings())["groups"] for rule in group["rules"] if "alert" in rule
+    }
+    rendered = {rule["alert"]: rule for rule in _rules(graph, "podium").values() if "alert" in rule}
+    assert exported ^ rendered.keys() == {"ScalerQueryEmpty", "MonitorAway"}
+    assert rendered["MonitorAway"]["expr"].startswith("absent(max(time() - podium_monitor_last_round_timestamp_seconds")
+    monitor = graph.find("PodMonitor", "podium-controller", "podium")
+    assert monitor is not None
+    (endpoint,) = monitor.entries("spec", "podMetricsEndpoints")
+    assert (endpoint["port"], endpoint["path"]) == ("admin", "/monitoring/metrics")
+    (controller,) = [each for each in graph.workloads if each.item.name == "podium-controller"]
+    (container,) = controller.containers
+    assert f"--scraped=0.0.0.0:{container.ports['admin']}" in container.value["command"]
+    policy = graph.find("NetworkPolicy", "podium-controller", "podium")
+    assert policy is not None
+    askers = [rule["from"] for rule in policy.entries("spec", "ingress") if rule["ports"][0]["port"] == "admin"]
+    assert askers == [[{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}]]
 
 
 def test_each_scaler_has_an_alert_on_its_own_query(tmp_path: Path) -> None:

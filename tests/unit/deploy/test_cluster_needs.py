@@ -105,14 +105,6 @@ def test_a_gateway_may_live_apart_from_its_proxies(production: Graph, tmp_path: 
     assert service.at("spec", "gateways") == ["infra/public"]
 
 
-def test_servers_and_gateways_reach_the_collector_of_traces(production: Graph) -> None:
-    rule = {"to": [{"ipBlock": {"cidr": "10.1.0.4/32"}}], "ports": [{"protocol": "TCP", "port": 4318}]}
-    for name in ("podium", "podium-gateway", "podium-controller"):
-        policy = production.find("NetworkPolicy", name, "podium")
-        assert policy is not None
-        assert rule in policy.entries("spec", "egress"), name
-
-
 @pytest.mark.parametrize("name", ["podium-config", "podium-config-green", "podium-gateway-config"])
 def test_where_traces_go_is_told_to_all_who_send_some(name: str, production: Graph) -> None:
     config = production.find("ConfigMap", name, "podium")

@@ -299,8 +299,8 @@ def _with(document: dict[str, Any], **changes: Any) -> dict[str, Any]:
         (_with(FULL_STACK, models=[{"name": "m", "source": "./here"}]), False, "comes from the folder"),
         (_with(FULL_STACK, server={"drain_seconds": 30}), False, "a server would cut streams"),
         (_with(FULL_STACK, gateway={"drain_seconds": 30}), False, "a gateway that leaves would cut streams"),
+        (_with(FULL_STACK, gateway={"access_log": "/var/log/a"}), False, "a file in a container"),
         (_with(FILES_STACK, redis={"url": "redis://r", "ca_file": "/home/me/ca"}), False, "which no container has"),
-        (_with(FULL_STACK, telemetry={"otlp_endpoint": "http://10.1.0.4:4318"}), False, "networks that lead nowhere"),
         (
             _with(FULL_STACK, gateway={"environments": {"blue": {"replicas": 1, "models": [FILED]}}}),
             False,
@@ -353,3 +353,13 @@ def test_secrets_of_a_stack_are_behind_a_folder_that_only_the_owner_enters(tmp_p
     assert {stat.S_IMODE(path.stat().st_mode) for path in written} == {0o444}
     with pytest.raises(ConfigurationError, match="is there already"):
         write_stack_secrets(tmp_path / "secrets", "podium")
+
+
+def test_a_collector_of_traces_is_told_to_servers_and_gateway_and_reached_by_both() -> None:
+    telemetry = {"otlp_endpoint": "http://10.1.0.7:4318", "trace_ratio": 0.1}
+    files = stack_files({**FULL_STACK, "telemetry": telemetry})
+    told = [yaml.safe_load(files[f"config/{name}.yaml"])["telemetry"] for name in ("blue", "green", "gateway")]
+    assert told == [telemetry] * 3
+    services = documents_of(files)["compose.yaml"]["services"]
+    ways_out = {"front", "outside"}  # the other networks lead nowhere else
+    assert not [name for name in ("blue", "green", "gateway") if not ways_out & set(services[name]["networks"])]

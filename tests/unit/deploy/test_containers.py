@@ -73,6 +73,13 @@ def test_the_program_gets_signals_as_a_user_of_its_own_and_nobody_probes_in_dock
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
+def test_an_image_can_send_traces(recipe: str) -> None:
+    """OpenTelemetry comes last: its messages and the older ones of xds-protos go to the same place."""
+    installed = re.findall(r"/opt/podium/bin/python install [^&]*-r requirements/(\w+)\.lock", str(_steps(recipe)))
+    assert installed == ["base", "otel"]
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
 def test_the_ports_are_the_defaults(recipe: str) -> None:
     server = Settings().server
     assert dict(_steps(recipe))["EXPOSE"] == f"{server.port} {server.admin_port}"

@@ -11,14 +11,15 @@ import pytest
 import yaml
 
 from podium.api.roles import PROBES
+from podium.config.settings import Settings
 from podium.config.sources import load
 from podium.core.errors import ConfigurationError
-from podium.deploy import sources
+from podium.deploy import gateway_settings, pod_settings, sources
 from podium.deploy.lint.graph import Graph, Workload, at
 from podium.deploy.render import write
 from podium.models.source import _HUB_ID as HUB_ID
 from podium.server.server import model_roots
-from support.deployments import FULL, OUTSIDE, SMALL, VARIETIES, files_of, sets_of
+from support.deployments import FULL, GATEWAYS, OUTSIDE, SMALL, VARIETIES, files_of, sets_of
 from support.source import ROOT
 
 GOLDEN = ROOT / "tests/golden/kubernetes"
@@ -107,6 +108,22 @@ def test_a_changed_configuration_is_a_new_rollout(tmp_path: Path) -> None:
 
     assert mark(FULL, "a") == mark(FULL, "b")
     assert mark(FULL, "c") != mark({**FULL, "cache": {"ttl_seconds": 60.0}}, "d")
+
+
+def test_gateways_of_a_cluster_are_told_of_the_access_log(tmp_path: Path) -> None:
+    document = {**GATEWAYS, "gateway": {**GATEWAYS["gateway"], "access_log": "stdout"}}
+    maps = yaml.safe_load_all(files_of(document)["base/configmap.yaml"])
+    (config,) = [each for each in maps if each["metadata"]["name"] == "podium-gateway-config"]
+    file = tmp_path / "podium.yaml"
+    file.write_text(config["data"]["podium.yaml"])
+    assert load({}, file, {}).settings.gateway.access_log == "stdout"
+
+
+def test_every_section_of_the_settings_reaches_a_pod_or_is_somebody_elses() -> None:
+    """A section that is read here and told to nobody would be ignored without a word."""
+    elsewhere = {"batches": "refused", "deploy": "what is rendered"}
+    told = {*pod_settings._SERVING, *gateway_settings._CONTROLLING}
+    assert told | elsewhere.keys() == set(Settings.model_fields)
 
 
 def test_no_password_is_in_any_file() -> None:

@@ -26,6 +26,14 @@ def test_a_template_that_refuses_says_so_in_its_own_words() -> None:
         template.render(HELLO)
 
 
+@pytest.mark.parametrize("body", ["'a' + m.content", "m.content.x.y", "1 // 0", "'%d' % 'a'"])
+def test_messages_that_a_template_did_not_expect_are_the_caller_s_affair(body: str) -> None:
+    """Such as an answer that is calls alone, whose content is null."""
+    template = ChatTemplate("{% for m in messages %}{{ " + body + " }}{% endfor %}", {})
+    with pytest.raises(InvalidRequest, match="cannot render these messages"):
+        template.render(ChatPrompt((Message(role="assistant"),)))
+
+
 def test_an_endless_template_is_stopped() -> None:
     template = ChatTemplate("{% for i in range(90000) %}{% for j in range(90000) %}{% endfor %}{% endfor %}", {})
     with pytest.raises(InvalidRequest, match="longer than 1 s"):

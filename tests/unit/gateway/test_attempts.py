@@ -81,3 +81,13 @@ def test_an_attempt_is_counted_once_by_its_last_line(tmp_path: Path) -> None:
     path.write_text(path.read_text() + line(moment="UpstreamPoolReady"))
     assert log.read() == []
     log.close()
+
+
+def test_a_header_that_is_no_text_neither_ends_the_reading_nor_hides_the_attempt(tmp_path: Path) -> None:
+    """A client chooses it: with one it could end the controller, or keep its failures from being counted."""
+    path = tmp_path / "attempts.jsonl"
+    path.write_bytes(line(request_id="1", user="USER").encode().replace(b"USER", b"\xff\xfe") + line().encode())
+    log = AttemptsLog(path)
+    assert [attempt.user for attempt in log.read()] == ["\ufffd\ufffd", None]
+    assert log.unreadable == 0
+    log.close()

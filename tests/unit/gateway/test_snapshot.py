@@ -132,3 +132,13 @@ def test_the_shield_of_before_stays_until_no_route_leads_to_it() -> None:
     old = documents(changing)[CLUSTER][-1]["cluster_type"]["typed_config"]["clusters"]
     assert old == [{"name": "green"}, {"name": "blue"}]
     assert "green_shielded" not in {cluster["name"] for cluster in documents(replace(changing, former=""))[CLUSTER]}
+
+
+def test_where_nobody_may_choose_an_environment_only_our_own_requests_are_pinned() -> None:
+    closed = replace(topology(), has_pins=False, shadow_key="secret")
+    routes = documents(closed)[ROUTE][0]["virtual_hosts"][0]["routes"]
+    matches = [route["match"] for route in routes if route["name"] == "pin-green"]
+    green = {"name": "x-podium-arm", "string_match": {"exact": "green"}}
+    copy = {"name": "x-podium-shadow", "string_match": {"exact": "secret"}}
+    assert matches == [{"path": "/readyz", "headers": [green]}, {"prefix": "/", "headers": [green, copy]}]
+    assert "secret" not in repr(closed)

@@ -11,6 +11,8 @@ from podium.config.monitor import Monitor as Thresholds
 from podium.monitor.alert_history import MOST_LINES, AlertHistory
 from podium.monitor.alerts import MOST_PAST, Alert, AlertBook, Episode
 from podium.monitor.catalog import catalog_of
+from podium.monitor.claim import Claim
+from podium.monitor.line_file import LineFile
 from podium.monitor.monitor import Monitor
 from podium.monitor.rules import rules_of
 from podium.monitor.view import MonitorView
@@ -54,6 +56,36 @@ def test_a_torn_line_is_left_out(path: Path) -> None:
     assert AlertHistory(path).load() == [ENDED]
 
 
+def test_what_is_noted_after_a_torn_line_is_there_after_the_next_restart(path: Path) -> None:
+    """The end of an alert that stood behind half a line would be lost, and the alert fire for ever."""
+    noted(path, BEGUN)
+    path.write_bytes(path.read_bytes() + b'{"alert": {"ru')
+    assert noted(path, ENDED).load() == [ENDED]
+
+
+def test_an_alert_whose_end_was_lost_does_not_fire_beside_a_newer_one_of_the_same_rule(path: Path) -> None:
+    newer = replace(BEGUN, fired_at=80.0)
+    assert noted(path, BEGUN, newer).load() == [newer]
+    assert noted(path, replace(newer, ended_at=90.0, end="resolved")).load()[-1].fired_at == 80.0
+    assert all(episode.ended_at is not None for episode in AlertHistory(path).load())
+
+
+def test_a_file_that_another_controller_keeps_is_neither_read_nor_written(path: Path) -> None:
+    """It would end the other one's alerts, and tell people so."""
+    first, second = Claim(path), Claim(path)
+    AlertHistory(path, first).note(BEGUN)
+    other = AlertHistory(path, second)
+    assert other.load() == []
+    other.note(replace(BEGUN, fired_at=11.0))
+    assert "another controller" in other.problem
+    assert AlertHistory(path).load() == [BEGUN]
+    first.release()
+    other.note(ENDED)
+    assert other.problem == ""
+    assert AlertHistory(path).load() == [ENDED]
+    second.release()
+
+
 def test_without_a_file_there_is_no_history_and_nothing_is_written(path: Path) -> None:
     history = AlertHistory(path)
     assert history.load() == []
@@ -76,6 +108,6 @@ def test_a_full_disk_is_told_until_a_line_is_written_again() -> None:
     assert [problem.subject for problem in monitor.problems] == ["disk"]
     assert "No space left" in monitor.problems[0].sentence
     assert MonitorView(monitor).health().status == "degraded"
-    history._path = Path("/dev/null")
+    history._file = LineFile(Path("/dev/null"))
     history.note(BEGUN)
     assert monitor.problems == []

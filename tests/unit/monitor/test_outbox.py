@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from podium.monitor.alerts import Alert, Episode
+from podium.monitor.claim import Claim
+from podium.monitor.line_file import LineFile
 from podium.monitor.outbox import MOST_LINES, Outbox
 
 FIRED = Episode(Alert("HighErrorRate", "page", "m", "firing", 1000.0, "too many", 0.5), fired_at=1000.0)
@@ -66,6 +68,24 @@ def test_a_torn_line_is_left_out(path: Path) -> None:
     assert Outbox(path).waiting("one") == [FIRED]
 
 
+def test_a_message_behind_a_torn_line_is_not_lost(path: Path) -> None:
+    path.write_bytes(b'{"receiver": "one", "epi')
+    Outbox(path).put("one", FIRED)
+    assert Outbox(path).waiting("one") == [FIRED]
+
+
+def test_the_messages_of_another_controller_are_neither_sent_nor_lost(path: Path) -> None:
+    first, second = Claim(path), Claim(path)
+    Outbox(path, first).put("one", FIRED)
+    other = Outbox(path, second)
+    other.keep_only(set())
+    assert other.waiting("one") == []
+    assert "another controller" in other.problem
+    assert Outbox(path).waiting("one") == [FIRED]
+    first.release()
+    second.release()
+
+
 def test_without_a_file_nothing_is_written_and_nothing_lost_before_the_end(path: Path) -> None:
     outbox = Outbox(None)
     outbox.put("one", FIRED)
@@ -76,9 +96,9 @@ def test_without_a_file_nothing_is_written_and_nothing_lost_before_the_end(path:
 
 def test_a_full_disk_is_told_until_a_line_is_written_again(path: Path) -> None:
     outbox = Outbox(path)
-    outbox._path = Path("/dev/full")
+    outbox._file = LineFile(Path("/dev/full"))
     outbox.put("one", FIRED)
     assert "No space left" in outbox.problem
-    outbox._path = path
+    outbox._file = LineFile(path)
     outbox.put("one", ENDED)
     assert outbox.problem == ""

@@ -116,6 +116,22 @@ def test_every_outcome_is_good_bad_or_excluded(scraped: Scraped, outcome: str, f
     assert {key.figure for key, value in found.items() if key.scope == "all" and value == 5} == {figure}
 
 
+def test_how_long_refusals_took_is_no_latency_of_answers(scraped: Scraped) -> None:
+    def page(answers: int, refusals: int) -> str:
+        told = {"ok": (answers, 0), "bad": (refusals, refusals)}
+        labels = 'model="m",route="/generate",version="1"'
+        return SERVED + "".join(
+            f'podium_request_duration_seconds_bucket{{{labels},outcome_class="{word}",le="{bound}"}} {count}\n'
+            for word, (total, quick) in told.items()
+            for bound, count in (("0.01", quick), ("+Inf", total))
+        )
+
+    scraped.scrape(page(0, 0))
+    found = scraped.scrape(page(1, 19))
+    assert found is not None
+    assert (found[of_model("e2e_seconds", 0.01)], found[of_model("e2e_seconds", float("inf"))]) == (0, 1)
+
+
 def test_probes_are_no_requests(scraped: Scraped) -> None:
     scraped.scrape(SERVED)
     found = scraped.scrape(ended(5, route="/readyz"))
@@ -209,3 +225,24 @@ def test_the_gateways_counters_belong_to_environments_and_to_its_clients() -> No
     assert of_envoy("envoy_http_downstream_rq_xx", client) == (of_all("gateway_errors"),)
     assert of_envoy("envoy_http_downstream_rq_xx", {**client, "envoy_http_conn_manager_prefix": "admin"}) == ()
     assert of_envoy("envoy_cluster_upstream_rq_retry_overflow", failed) == (of_all("retry_overflow"),)
+
+
+@pytest.mark.parametrize("odd", ["NaN", "+Inf", "1e300"])
+def test_a_counter_that_is_no_number_for_a_moment_is_unknown_then_and_counts_nothing_twice(odd: str) -> None:
+    """Else a lifetime of errors would fall into the second after it, and wake somebody."""
+    one = Scraped()
+    one.scrape(ended(1000) + ended(3, "server_error"))
+    found = one.scrape(ended(1001) + ended(0, "server_error").replace("} 0", f"}} {odd}", 1))
+    assert found is not None
+    assert found[of_model("good")] == 1
+    assert of_model("bad") not in found
+    found = one.scrape(ended(1002) + ended(4, "server_error"))
+    assert found is not None
+    assert (found[of_model("good")], found[of_model("bad")]) == (1, 1)
+    assert one.target.state == "up"
+
+
+def test_a_level_that_is_no_number_is_not_known() -> None:
+    one = Scraped()
+    one.scrape(SERVED + 'podium_model_running_sequences{model="m",version="1"} NaN\n')
+    assert of_model("running") not in one.target.levels

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ import msgspec
 import pytest
 
 from podium.aio import tasks
-from podium.core.errors import GatewayRejected, GatewayUnavailable
+from podium.core.errors import GatewayRejected, GatewayUnavailable, Unavailable
 from podium.rollout import events as e
 from podium.rollout.analysis.policy import Policy
 from podium.rollout.analysis.shadow_evidence import Pair, ShadowTerms
@@ -51,13 +52,15 @@ class Driven:
             asyncio.run(self.reconciler.turn())
         return self.phase
 
-    def second(self, *, stable: int = 10, canary: int = 10, bad: int = 0) -> None:
-        """A second of traffic passes, and the log is read to its end."""
+    def second(self, *, stable: int = 10, canary: int = 10, bad: int = 0, named: int = 0) -> None:
+        """A second of traffic passes, and the log is read to its end. ``named``: 1, each second of the same users."""
         for number in range(stable + canary):
             arm: Arm = "stable" if number < stable else "canary"
             failed = arm == "canary" and number - stable < bad
             began = self.fake.seconds + number / (stable + canary)
-            found = [Outcome(key=str(next(self._numbers)), arm=arm, began=began, ended=True, failed=failed)]
+            user = number if named else None
+            key = str(next(self._numbers))
+            found = [Outcome(key=key, arm=arm, began=began, ended=True, failed=failed, user=user)]
             self.copies += found
             self.reconciler.take(found)
         self.fake.seconds += 1
@@ -104,6 +107,14 @@ def test_a_good_canary_goes_the_whole_way(file: Path) -> None:
         one.serve_until(Phase.DONE, stable=0)
         one.turn()
         assert one.fake.stable == "green"
+
+
+def test_with_the_same_users_all_day_a_good_canary_goes_on_all_the_same(file: Path) -> None:
+    """Nobody new is assigned after the first second: that is no lack of attempts."""
+    with driven(file) as one:
+        one.reconciler.write(START, actor="alice")
+        one.turn(3)
+        one.serve_until(Phase.BAKING, named=1)
 
 
 def test_what_can_be_done_at_once_waits_for_no_tick(file: Path) -> None:
@@ -219,6 +230,74 @@ def test_an_abort_that_cannot_be_told_keeps_trying_and_writes_nothing(file: Path
         one.fake.refusal = None
         one.fake.seconds += 20
         assert one.turn(2) is Phase.ROLLED_BACK
+
+
+@contextmanager
+def unwritable(file: Path, one: Driven) -> Iterator[None]:
+    """Somebody else holds the history, as a full disk would keep anything from being written."""
+    history = one.history._history
+    assert history is not None
+    assert history._connection is not None
+    history._connection.execute("PRAGMA busy_timeout = 0")
+    other = sqlite3.connect(file)
+    other.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        other.close()
+
+
+def test_an_abort_that_cannot_be_written_takes_the_traffic_away_and_is_written_later(file: Path) -> None:
+    with driven(file) as one:
+        one.reconciler.write(START, actor="alice")
+        one.turn(3)
+        with unwritable(file, one):
+            with pytest.raises(Unavailable, match="traffic is taken away meanwhile"):
+                one.reconciler.write(e.Aborted(at=one.fake.seconds, reason="stop"), actor="bob")
+            for _ in range(3):
+                one.serve(1)
+                assert one.fake.units == 0
+            assert "cannot be written: another program holds it" in one.reconciler.trouble
+            assert one.phase is Phase.ACKED
+        assert one.turn(3) is Phase.ROLLED_BACK
+        assert [told.entry.actor for told in one.history.log if isinstance(told.entry.event, e.Aborted)] == ["bob"]
+
+
+def test_a_canary_that_dies_while_nothing_can_be_written_loses_its_traffic(file: Path) -> None:
+    with driven(file) as one:
+        one.reconciler.write(START, actor="alice")
+        one.turn(3)
+        one.serve(5)
+        with unwritable(file, one):
+            one.fake.ready = Readiness(0, 2)
+            one.serve(int(UNREADY_SECONDS) + 1)
+            one.turn(2)
+            assert one.fake.units == 0
+        assert one.turn(3) is Phase.ROLLED_BACK
+        assert verify(file) == []
+
+
+def test_while_nothing_can_be_written_no_step_is_taken(file: Path) -> None:
+    with driven(file) as one:
+        one.reconciler.write(START, actor="alice")
+        one.turn(3)
+        with unwritable(file, one):
+            one.serve(30)
+            assert (one.fake.units, one.phase) == (5000, Phase.ACKED)
+        one.serve_until(Phase.BAKING)
+
+
+def test_a_clock_that_is_set_back_keeps_no_abort_waiting(file: Path) -> None:
+    with driven(file) as one:
+        one.reconciler.write(START, actor="alice")
+        one.turn(3)
+        one.fake.refusal = GatewayUnavailable("nobody")
+        one.reconciler.write(e.Aborted(at=1000, reason="stop"), actor="bob")
+        one.turn()
+        one.fake.refusal = None
+        one.fake.seconds -= 3600
+        one.turn()
+        assert one.fake.units == 0
 
 
 def test_streams_that_outlast_the_longest_wait_go_on_and_are_told(file: Path) -> None:

@@ -29,13 +29,18 @@ class Kept:
     """A kept process of a few lines of Python, and what it said."""
 
     def __init__(
-        self, code: str, *, pauses: Backoff | None = None, restarted: Callable[[], None] = lambda: None
+        self,
+        code: str = "",
+        *,
+        program: tuple[str, ...] = (),
+        pauses: Backoff | None = None,
+        restarted: Callable[[], None] = lambda: None,
     ) -> None:
         async def probe() -> bool:
             return True
 
         self.said: list[str] = []
-        command = Command("child", (sys.executable, "-c", code))
+        command = Command("child", program or (sys.executable, "-c", code))
         self.process = KeptProcess(
             command, probe, lambda _, line: self.said.append(line), pauses=pauses, restarted=restarted
         )
@@ -89,6 +94,66 @@ def test_each_new_start_is_noted_with_its_environment_and_its_time(tmp_path: Pat
     while_kept(kept, act)
     assert file.count("blue", since=0) == 0
     assert file.count("green", since=time.time()) == 0
+
+
+def test_a_restart_that_cannot_be_noted_is_no_reason_to_end_and_a_torn_line_hides_none(tmp_path: Path) -> None:
+    RestartsFile(Path("/dev/full")).note("green", "green-1")
+    path = tmp_path / "restarts.jsonl"
+    path.write_bytes(b'{"at": 17000')
+    RestartsFile(path).note("green", "green-1")
+    assert RestartsFile(path).count("green", since=0) == 1
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_an_orphan_that_holds_its_output_keeps_nobody_from_being_started_again(*, apart: bool) -> None:
+    """In its group it ends with it; in a session of its own it lives on, and is not waited for."""
+    orphan = f"subprocess.Popen([sys.executable, '-c', {SLEEPS!r}], start_new_session={apart})"
+    kept = Kept(f"import subprocess, sys; print({orphan}.pid, flush=True)", pauses=Backoff(0.01, 0.01))
+
+    async def act(kept: Kept) -> None:
+        await soon("two were started", lambda: len(_numbers(kept.said)) >= 2, seconds=30)
+        first = _numbers(kept.said)[0]
+        if not apart:
+            await soon("the first orphan has ended", lambda: _is_gone(first))
+
+    try:
+        while_kept(kept, act)
+    finally:
+        for pid in _numbers(kept.said):
+            if not _is_gone(pid):
+                psutil.Process(pid).kill()
+
+
+def _numbers(said: list[str]) -> list[int]:
+    return [int(line) for line in said if line.isdigit()]
+
+
+def _is_gone(pid: int) -> bool:
+    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+def test_what_cannot_be_started_again_for_a_while_is_started_when_it_can(tmp_path: Path) -> None:
+    program, runs = tmp_path / "program", tmp_path / "runs"
+    text = f"#!/bin/sh\necho >> {runs}\n"
+    program.write_text(text)
+    program.chmod(0o700)
+    kept = Kept(program=(str(program),), pauses=Backoff(0.01, 0.01))
+
+    async def act(_: Kept) -> None:
+        await soon("it has run", lambda: runs.exists() and runs.read_text())
+        program.unlink()
+        await asyncio.sleep(0.1)  # several vain attempts
+        count = len(runs.read_text())
+        program.write_text(text)
+        program.chmod(0o700)
+        await soon("it runs again", lambda: len(runs.read_text()) > count)
+
+    while_kept(kept, act)
+
+
+def test_what_cannot_be_started_at_all_is_told() -> None:
+    with pytest.raises(ConfigurationError, match="child cannot be started: No such file"):
+        asyncio.run(Kept(program=("/nowhere/program",)).process.run())
 
 
 def test_stopped_is_gone_and_stays_gone() -> None:

@@ -68,6 +68,12 @@ def test_every_line_says_whose_it_is() -> None:
     assert stream.getvalue() == "blue-1  | hello\ngateway | there\n"
 
 
+def test_a_line_can_neither_forge_another_nor_move_the_cursor_but_may_have_colours() -> None:
+    stream = io.StringIO()
+    MergedLog(stream, ("a",)).write("a", "\x1b[31mred\x1b[0m\tx\rb | forged\x1b[2J\x1b]0;title\x07\u2028\x9b1A")
+    assert stream.getvalue() == ("a | \x1b[31mred\x1b[0m\tx\\rb | forged\\x1b[2J\\x1b]0;title\\x07\\u2028\\x9b1A\n")
+
+
 def test_the_controller_reaches_an_environment_at_what_stands_in_front_of_it() -> None:
     environments = {"blue": Environment(replicas=1), "green": Environment(replicas=1)}
     settings = Settings(gateway=Gateway(environments=environments))

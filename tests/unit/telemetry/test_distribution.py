@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from podium.core.trace_context import TraceContext
 from podium.telemetry.distribution import Distribution
 from podium.telemetry.protobuf_format import spans
 
@@ -50,7 +51,7 @@ def test_nothing_is_a_value_too() -> None:
 def test_a_bucket_shows_its_newest_example_and_a_value_without_one_takes_none_away() -> None:
     found = Distribution((1.0,))
     for value, trace in ((0.5, "a"), (0.6, "b"), (0.7, None), (2.0, "c")):
-        found.observe(value, trace)
+        found.observe(value, TraceContext(trace, "span") if trace else None)
     shown = [example and (example.labels["trace_id"], example.value) for _, _, example in found.buckets()]
     assert shown == [("b", 0.6), ("c", 2.0)]
 

@@ -24,14 +24,16 @@ NATIVE_SCRAPER = (
 SCRAPER = (
     "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;q=0.5"
 )
-TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+LASTING = {"route": "/generate", "version": "1", "outcome_class": "ok"}
+"""Labels of a duration, beside the model's."""
 
 
 def ended(**changed: Any) -> RequestRecord:
     """A request that was computed."""
     given = {"route": "/generate", "model": "m", "version": "1", "outcome": "ok", "usage": Usage(3, 5)}
     times = {"queued_at_seconds": 0.01, "running_at_seconds": 0.03, "begun_at_seconds": 0.13, "e2e_seconds": 0.6}
-    trace = TraceContext(TRACE, "00f067aa0ba902b7")
+    trace = TraceContext(TRACE, SPAN)
     return RequestRecord("r", trace, **{**given, **times, "generated_at_seconds": 0.53, **changed})
 
 
@@ -48,7 +50,10 @@ def values(metrics: ServerMetrics, name: str) -> dict[str, float]:
     """The values of one series name by model."""
     families = read_text(metrics.exposition().body.decode())
     return {
-        each.labels.get("model", ""): each.value for family in families for each in family.samples if each.name == name
+        each.labels.get("model", ""): each.value
+        for family in families
+        for each in family.samples
+        if each.name == name and each.labels.get("outcome_class", "ok") == "ok"
     }
 
 
@@ -74,13 +79,13 @@ def test_the_format_is_the_first_that_is_asked_for_and_allowed(accept: str, nati
 def test_openmetrics_has_examples_that_name_their_trace() -> None:
     page = measured(ended()).exposition(SCRAPER).body.decode()
     found = {
-        each.name: each.exemplar.labels["trace_id"]
+        each.name: tuple(each.exemplar.labels[name] for name in ("trace_id", "span_id"))
         for family in read_openmetrics(page)  # type: ignore[no-untyped-call]
         for each in family.samples
         if each.exemplar
     }
-    assert found["podium_time_to_first_token_seconds_bucket"] == TRACE
-    assert found["podium_request_duration_seconds_bucket"] == TRACE
+    assert found["podium_time_to_first_token_seconds_bucket"] == (TRACE, SPAN)
+    assert found["podium_request_duration_seconds_bucket"] == (TRACE, SPAN)
 
 
 def test_where_traces_are_recorded_only_those_are_examples() -> None:
@@ -95,7 +100,7 @@ def test_protobuf_says_the_same_as_text() -> None:
     (duration,) = families["podium_request_duration_seconds"].metric
     assert (duration.histogram.sample_count, duration.histogram.sample_sum) == (2, pytest.approx(2.1))
     assert sum(span.length for span in duration.histogram.positive_span) == len(duration.histogram.positive_delta)
-    assert {pair.name: pair.value for pair in duration.label} == {"model": "m", "route": "/generate", "version": "1"}
+    assert {pair.name: pair.value for pair in duration.label} == {**LASTING, "model": "m"}
     (received,) = families["podium_requests_received_total"].metric
     assert received.counter.value == 2
 
@@ -121,13 +126,29 @@ def read_delimited(body: bytes) -> list[Any]:
     return found
 
 
-def test_prefill_and_decode_are_those_of_computed_answers() -> None:
-    metrics = measured(ended(), ended(queued_at_seconds=None, running_at_seconds=None), ended(outcome="deadline"))
-    assert values(metrics, "podium_time_to_first_token_seconds_count")["m"] == 2
+def test_what_engines_take_is_counted_of_computed_answers_alone() -> None:
+    """Nine of ten answers are kept ones, and the time to the first token says what the tenth waited."""
+    kept = ended(queued_at_seconds=None, running_at_seconds=None, begun_at_seconds=0.0001)
+    metrics = measured(ended(), *[kept] * 9, ended(outcome="deadline"))
+    assert values(metrics, "podium_request_duration_seconds_count")["m"] == 10
+    assert values(metrics, "podium_time_to_first_token_seconds_count")["m"] == 1
+    assert values(metrics, "podium_time_per_output_token_seconds_count")["m"] == 1
+    assert values(metrics, "podium_time_to_first_token_seconds_sum")["m"] == pytest.approx(0.13)
     assert values(metrics, "podium_prefill_duration_seconds_sum")["m"] == pytest.approx(0.1)
     assert values(metrics, "podium_decode_duration_seconds_sum")["m"] == pytest.approx(0.4)
     assert values(metrics, "podium_prefill_duration_seconds_count")["m"] == 1
     assert values(metrics, "podium_queue_duration_seconds_count")["m"] == 2
+
+
+def test_how_long_failures_took_is_told_apart_from_answers() -> None:
+    metrics = measured(ended(), ended(outcome="overloaded", e2e_seconds=0.001), ended(outcome="cancelled"))
+    samples = [each for family in read_text(text_of(metrics)) for each in family.samples]
+    counts = {
+        each.labels["outcome_class"]: each.value
+        for each in samples
+        if each.name == "podium_request_duration_seconds_bucket" and each.labels["le"] == "0.01"
+    }
+    assert counts == {"ok": 0, "bad": 1, "excluded": 0}
 
 
 def test_a_request_in_flight_is_in_the_phase_that_it_has_reached() -> None:
@@ -170,4 +191,4 @@ def test_names_of_vllm_are_twins_and_only_where_they_are_wanted() -> None:
     twins = {metric.vllm.removesuffix("_total") for metric in METRICS if metric.vllm}
     assert {name for name in found if name.startswith("vllm:") and not name.endswith("_created")} == twins
     count = next(each for each in found["vllm:e2e_request_latency_seconds"].samples if each.name.endswith("_count"))
-    assert (count.labels, count.value) == ({"model_name": "m", "route": "/generate", "version": "1"}, 1)
+    assert (count.labels, count.value) == ({**LASTING, "model_name": "m"}, 1)

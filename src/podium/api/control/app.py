@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from starlette.middleware import Middleware
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from podium.api.application import Application, within
@@ -22,10 +23,21 @@ from podium.api.routes import RouteLabels
 
 def create_control_app(control: Control) -> ASGIApp:
     """The same guards as on the traffic port. A route that is not in the table of roles needs ``admin``."""
+    parts = (probes, dashboard, monitoring, traffic, rollouts, openapi)
+    routes = [route for part in parts for route in part.router.routes]
+    return _guarded(control, routes, open_paths=PROBES | dashboard.PATHS)
+
+
+def create_scrape_app(control: Control) -> ASGIApp:
+    """The monitor's figures and nothing else, for a port that a Prometheus elsewhere reaches; as guarded as there."""
+    routes = [route for route in monitoring.router.routes if getattr(route, "path", "") == monitoring.METRICS_PATH]
+    return _guarded(control, routes, open_paths=frozenset())
+
+
+def _guarded(control: Control, routes: list[BaseRoute], *, open_paths: frozenset[str]) -> ASGIApp:
     app = Application(title="Podium control", version=control.version, openapi_url=None, redirect_slashes=False)
     app.state.control = control
-    parts = (probes, dashboard, monitoring, traffic, rollouts, openapi)
-    app.router.routes[:] = [route for part in parts for route in part.router.routes]
+    app.router.routes[:] = routes
     limits = control.limits
     return within(
         app,
@@ -41,7 +53,7 @@ def create_control_app(control: Control) -> ASGIApp:
                 control.gatekeeper,
                 route_of=RouteLabels(app.routes),
                 is_local=Locality(control.address, ()),
-                open_paths=PROBES | dashboard.PATHS,
+                open_paths=open_paths,
             ),
         ],
     )

@@ -17,9 +17,10 @@ from podium.telemetry.exposition import TEXT
 
 router = direct_router(tags=["Monitoring"])
 SPANS: tuple[Span, ...] = get_args(Span)
+METRICS_PATH = "/monitoring/metrics"
 
 
-@router.get("/monitoring/metrics", **told("The monitor's own figures", answer=None))
+@router.get(METRICS_PATH, **told("The monitor's own figures", answer=None))
 async def metrics(request: Request) -> Response:
     """The monitor's own figures in Prometheus text; those of the servers are at their own ``/metrics``."""
     return Response(_monitoring(request).metrics(), headers={**PRIVATE, "content-type": TEXT})

@@ -67,7 +67,7 @@ async def at_address(request: Request, model_name: str) -> Response:
 @router.get("/hf/{model_name:path}/health", **operation("Is a model ready?", answer=dict[str, Any]))
 async def health(request: Request, model_name: str) -> Response:
     """200 while the model serves, else 503."""
-    good = str(model_at(request, model_name).state) == "ready"
+    good = model_at(request, model_name).serving
     return JsonAnswer({}, status_code=200 if good else 503, headers=PRIVATE)
 
 

@@ -49,7 +49,7 @@ async def ready(request: Request) -> Response:
 async def model_ready(request: Request, model_name: str) -> Response:
     """200 while the model serves, else 503."""
     status = find(request, model_name)
-    good = str(status.state) == "ready"
+    good = status.serving
     return JsonAnswer(InferState(ready=good, name=status.name), status_code=200 if good else 503, headers=PRIVATE)
 
 

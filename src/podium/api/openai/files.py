@@ -6,11 +6,12 @@ import asyncio
 import re
 
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from podium.api.batches import Batches
 from podium.api.context import backend_of
 from podium.api.direct_route import direct_router
+from podium.api.download import Download
 from podium.api.json_answer import PRIVATE, JsonAnswer
 from podium.api.multipart import FormReader, boundary_of
 from podium.api.openai.pages import limit_of, newest_first
@@ -134,8 +135,8 @@ async def get_file(request: Request, file_id: str) -> Response:
 async def get_content(request: Request, file_id: str) -> Response:
     """The bytes of a file, for its own tenant alone."""
     file, pieces = await batches_of(request).content(principal_of(request.scope), file_id)
-    headers = {**PRIVATE, "content-length": str(file.size_bytes)}
-    return StreamingResponse(pieces, media_type="application/octet-stream", headers=headers)
+    stall_seconds = backend_of(request).server.limits.stalled_reader_seconds
+    return Download(pieces, size_bytes=file.size_bytes, stall_seconds=stall_seconds, headers=PRIVATE)
 
 
 @router.delete("/v1/files/{file_id}", **operation("Delete a file", answer=FileDeleted))

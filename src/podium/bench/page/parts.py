@@ -9,7 +9,7 @@ from html import escape
 from podium.bench.page.many_charts import asked_rate
 from podium.bench.page.run_view import RunView
 from podium.bench.page.scale import number_text, seconds_text, share_text
-from podium.bench.phases import MEANINGS, PHASES, Phases
+from podium.bench.phases import MEANINGS, Phases
 from podium.bench.record import FAILURE_MEANINGS, Failure
 from podium.bench.result import RunResult
 from podium.bench.summary import Distribution, Summary
@@ -147,7 +147,7 @@ def accounting_bar(found: Phases | None) -> str:
     """Mean seconds of a request by where they were spent; in sum its end-to-end time."""
     if found is None:
         return '<p class="quiet">Not known without the request log of the server (<code>--server-log</code>).</p>'
-    means = {name: found.parts[name].mean or 0.0 for name in PHASES}
+    means = {name: part.mean or 0.0 for name, part in found.parts.items()}
     whole, at, parts = sum(max(mean, 0.0) for mean in means.values()) or 1.0, 0.0, []
     for tone, (name, mean) in enumerate(means.items()):
         width = 1000 * max(mean, 0.0) / whole
@@ -158,9 +158,10 @@ def accounting_bar(found: Phases | None) -> str:
         at += width
     sentence = f"Mean of {found.joined} of {found.of} good requests: {_seconds(found.whole.mean)} from planned to end."
     if found.impossible:
-        sentence += f" {found.impossible} took longer in the server than the client saw: is it the log of this run?"
-    keys = "".join(f'<li class="tone{tone}">{escape(name)}</li>' for tone, name in enumerate(PHASES))
-    bar = f'<svg viewBox="0 0 1000 34" role="img" aria-label="{escape(sentence)}">{"".join(parts)}</svg>'
+        sentence += f" {found.impossible} took longer inside than others saw from outside: are the logs of this run?"
+    keys = "".join(f'<li class="tone{tone}">{escape(name)}</li>' for tone, name in enumerate(means))
+    frame = f'class="bar" viewBox="0 0 1000 34" preserveAspectRatio="none" role="img" aria-label="{escape(sentence)}"'
+    bar = f"<svg {frame}>{''.join(parts)}</svg>"
     rows = [(name, seconds_text(mean), share_text(mean / whole), MEANINGS[name]) for name, mean in means.items()]
     listed = table(["phase", "mean", "share", "what it is"], rows)
     return f'{bar}<ul class="legend">{keys}</ul>{listed}<p class="quiet">{escape(sentence)}</p>'

@@ -9,10 +9,10 @@ import typer
 
 from podium.bench.page.page import render
 from podium.bench.page.run_view import RunView
-from podium.bench.phases import phases_of
 from podium.bench.result import RESULT_FILE, load, load_records
 from podium.bench.sampling import load_samples
 from podium.cli import output
+from podium.cli.bench.joined_logs import GatewayLogOption, joined
 from podium.cli.exit_codes import ExitCode
 from podium.cli.failure import Failure
 from podium.cli.options import JsonOption
@@ -30,6 +30,7 @@ def report(
     server_log: Annotated[
         Path | None, typer.Option("--server-log", help="Podium's JSON request log, to account for the time.")
     ] = None,
+    gateway_log: GatewayLogOption = None,
     as_json: JsonOption = False,
 ) -> int:
     """Write one HTML file about a run, or about several that belong together.
@@ -41,9 +42,14 @@ def report(
     Examples:
       podium bench report runs/2026-11-27T12-00-00 --price 1.20
       podium bench report runs/sweep-1 --out sweep.html
+      podium bench report runs/a --server-log up.log --gateway-log up.log
     """
+    if gateway_log is not None and server_log is None:
+        raise Failure(
+            "--gateway-log needs --server-log: it tells what happened on the way to that server", ExitCode.USAGE
+        )
     folders = [folder for given in runs for folder in _runs_in(given)]
-    views = [_view(folder, server_log) for folder in folders]
+    views = [_view(folder, server_log, gateway_log) for folder in folders]
     target = out or runs[0] / "report.html"
     try:
         with target.open("x", encoding="utf-8") as file:
@@ -69,14 +75,7 @@ def _runs_in(given: Path) -> list[Path]:
     return found
 
 
-def _view(folder: Path, server_log: Path | None) -> RunView:
+def _view(folder: Path, server_log: Path | None, gateway_log: Path | None) -> RunView:
     result, records = load(folder), load_records(folder)
-    phases = None if server_log is None else phases_of(records, _lines(server_log))
+    phases = None if server_log is None else joined(records, server_log, gateway_log)
     return RunView(result, records, load_samples(folder), phases)
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text("utf-8", errors="replace").splitlines()
-    except OSError as error:
-        raise Failure(f"--server-log {path}: {error.strerror}; name a file that can be read", ExitCode.USAGE) from error

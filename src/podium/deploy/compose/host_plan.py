@@ -12,8 +12,9 @@ from podium.config.models import Model
 from podium.config.settings import Settings
 from podium.deploy import places
 from podium.deploy.environments import Profile
-from podium.deploy.gateway_settings import gateway_inequalities
+from podium.deploy.gateway_settings import access_log_problems, gateway_inequalities
 from podium.deploy.inequality import refuse
+from podium.deploy.otlp_collector import own_collector_problems
 from podium.deploy.plan import called_outside, may_use_a_gpu
 from podium.deploy.pod_settings import has_own_redis, receiver_files, secret_files
 from podium.deploy.sources import hub_ids, needs_weights, source_problem
@@ -98,7 +99,7 @@ class HostPlan:
     @property
     def calls_outside(self) -> bool:
         """Whether servers may call places outside."""
-        return bool(self.settings.deploy.network.egress)
+        return bool(self.settings.deploy.network.egress or self.settings.telemetry.otlp_endpoint)
 
     @property
     def single(self) -> bool:
@@ -179,7 +180,9 @@ def _of_images(plan: HostPlan) -> Iterator[str]:
 
 
 def _of_places(plan: HostPlan) -> Iterator[str]:
+    yield from access_log_problems(plan.settings)
     yield from filter(None, (source_problem(model, plan.settings.deploy.weights) for model in plan.models))
+    yield from own_collector_problems(plan.settings)
     for setting, path in plan.files.items():
         folder, _, name = path.rpartition("/")
         if folder != places.FILES_FOLDER or not name:

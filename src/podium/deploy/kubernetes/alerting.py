@@ -13,12 +13,14 @@ from podium.deploy.plan import Plan
 from podium.deploy.prometheus.condition import Condition
 from podium.deploy.prometheus.conditions import conditions_of
 from podium.deploy.prometheus.files import rule_groups
+from podium.deploy.prometheus.promql import selector
 from podium.deploy.prometheus.scrapes import INTERVAL
-from podium.telemetry.table import METRICS
+from podium.telemetry import table
 
 SCALER_BLIND = "ScalerQueryEmpty"
 _EMPTY_SECONDS = 300
-_UNSCRAPED = re.compile("|".join(rf"\b{metric.name}\b" for metric in METRICS if metric.owner == "monitor"))
+_STANDS_SECONDS = 60  # without a round: two scrapes may be missed
+_OF_A_CONTROLLER = re.compile("|".join(rf"\b{metric.name}\b" for metric in table.METRICS if metric.owner == "monitor"))
 
 
 def prometheus_rules(plan: Plan) -> list[Manifest]:
@@ -40,12 +42,27 @@ def scaler_rules(plan: Plan) -> list[Manifest]:
 
 
 def conditions(plan: Plan) -> list[Condition]:
-    """Every alert whose series are scraped there: the controller's own page is on loopback, and is not.
+    """Every alert whose series are there: without gateways of ours nobody has those of a controller.
 
     Scalers have alerts of their own, on their very queries.
     """
     found = conditions_of(plan.settings.monitor, job=f"{plan.namespace}/{places.APPLICATION}")
-    return [each for each in found if each.name != SCALER_BLIND and not _UNSCRAPED.search(each.query)]
+    known = [each for each in found if plan.own_gateways or not _OF_A_CONTROLLER.search(each.query)]
+    return [*(each for each in known if each.name != SCALER_BLIND), *([_away(plan)] if plan.own_gateways else [])]
+
+
+def _away(plan: Plan) -> Condition:
+    """Verdicts of a controller that nobody sees are no verdicts."""
+    seen = selector(table.LAST_ROUND, f'namespace="{plan.namespace}"')
+    return Condition(
+        "MonitorAway",
+        "ticket",
+        f"max(time() - {seen} < {_STANDS_SECONDS})",
+        "",
+        "The controller does not tell what it sees: alerts that only it can judge are silent.",
+        for_seconds=_EMPTY_SECONDS,
+        absent=True,
+    )
 
 
 def _wanted(plan: Plan) -> bool:

@@ -110,9 +110,10 @@ def _container(plan: Plan) -> dict[str, Any]:
             f"--gateways={places.APPLICATION}",
             f"--status-port={given.status_port}",
             f"--gateway-log={ATTEMPTS_LOG}",
+            *([f"--scraped=0.0.0.0:{given.status_port}"] if plan.monitored else []),
         ],
         "env": process_environment(),
-        "ports": [{"name": places.DISCOVERY_PORT, "containerPort": given.discovery_port, "protocol": "TCP"}],
+        "ports": _ports(plan),
         "startupProbe": _probe(given.discovery_port, failures=60),
         "livenessProbe": _probe(given.discovery_port, failures=6),
         "readinessProbe": _probe(given.discovery_port, failures=2),
@@ -122,6 +123,15 @@ def _container(plan: Plan) -> dict[str, Any]:
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": _mounts(plan),
     }
+
+
+def _ports(plan: Plan) -> list[dict[str, Any]]:
+    """Who changes something is on loopback; what a Prometheus reads is where gateways tell how they are."""
+    given = plan.settings.deploy.gateway
+    ports = {places.DISCOVERY_PORT: given.discovery_port}
+    if plan.monitored:
+        ports[places.ADMIN_PORT] = given.status_port
+    return [{"name": name, "containerPort": port, "protocol": "TCP"} for name, port in ports.items()]
 
 
 def _probe(port: int, *, failures: int) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from podium.deploy.kubernetes.manifest import Manifest, manifest
 from podium.deploy.plan import Plan
 
 TOKEN_KEY = "token"  # noqa: S105 - a key of the secret
+_ELSEWHERE = {places.MADE_ELSEWHERE: places.METRICS_SECRET}
 
 
 def pod_monitors(plan: Plan) -> list[Manifest]:
@@ -17,10 +18,7 @@ def pod_monitors(plan: Plan) -> list[Manifest]:
         return []
     label = places.ENVIRONMENT_LABEL.replace("/", "_")
     endpoint = {
-        "port": places.ADMIN_PORT,
-        "path": "/metrics",
-        "interval": "15s",
-        "authorization": {"type": "Bearer", "credentials": {"name": places.METRICS_SECRET, "key": TOKEN_KEY}},
+        **_with_key("/metrics"),
         "relabelings": [
             {
                 "sourceLabels": [f"__meta_kubernetes_pod_label_{label}"],
@@ -30,9 +28,8 @@ def pod_monitors(plan: Plan) -> list[Manifest]:
         ],
     }
     spec = {"selector": {"matchLabels": places.labels("server")}, "podMetricsEndpoints": [endpoint]}
-    annotations = {places.MADE_ELSEWHERE: places.METRICS_SECRET}
-    servers = _monitor(plan, places.APPLICATION, spec, annotations=annotations)
-    return [servers, _of_gateways(plan)] if plan.own_gateways else [servers]
+    servers = _monitor(plan, places.APPLICATION, spec, annotations=_ELSEWHERE)
+    return [servers, _of_gateways(plan), _of_controller(plan)] if plan.own_gateways else [servers]
 
 
 def _of_gateways(plan: Plan) -> Manifest:
@@ -45,6 +42,23 @@ def _of_gateways(plan: Plan) -> Manifest:
     }
     spec = {"selector": {"matchLabels": places.labels("gateway")}, "podMetricsEndpoints": [endpoint]}
     return _monitor(plan, places.GATEWAY, spec)
+
+
+def _of_controller(plan: Plan) -> Manifest:
+    """What only the controller knows: what gateways refused, what waits for somebody, the verdicts of its monitor."""
+    selector = {"matchLabels": places.labels("controller")}
+    spec = {"selector": selector, "podMetricsEndpoints": [_with_key("/monitoring/metrics")]}
+    return _monitor(plan, places.CONTROLLER, spec, annotations=_ELSEWHERE)
+
+
+def _with_key(path: str) -> dict[str, Any]:
+    credentials = {"name": places.METRICS_SECRET, "key": TOKEN_KEY}
+    return {
+        "port": places.ADMIN_PORT,
+        "path": path,
+        "interval": "15s",
+        "authorization": {"type": "Bearer", "credentials": credentials},
+    }
 
 
 def _monitor(plan: Plan, name: str, spec: dict[str, Any], **metadata: Any) -> Manifest:

@@ -52,7 +52,7 @@ def _servers(plan: Plan) -> Manifest:
     egress = [_dns(plan), *mesh.egress(plan), *([_HUB] if plan.fetches_by_pod else [])]
     if plan.own_redis:
         egress.append({"to": [_pods("redis")], "ports": [_tcp("redis")]})
-    egress += _listed_egress(plan)
+    egress += [*_listed_egress(plan), *_to_collector(plan)]
     return _policy(plan, places.APPLICATION, places.labels("server"), policyTypes=_BOTH, ingress=ingress, egress=egress)
 
 
@@ -112,7 +112,7 @@ def _gateways(plan: Plan) -> Manifest:
         *mesh.egress(plan),
         {"to": [_pods("server")], "ports": [_tcp(places.TRAFFIC_PORT), *mesh.inbound(plan)]},
         {"to": [_pods("controller")], "ports": [_tcp(places.DISCOVERY_PORT)]},
-        *(_listed_egress(plan) if plan.settings.telemetry.otlp_endpoint else []),  # they send traces too
+        *(_to_collector(plan) if plan.settings.telemetry.gateway_traces else []),
     ]
     labels = places.labels("gateway")
     return _policy(plan, places.GATEWAY, labels, policyTypes=_BOTH, ingress=ingress, egress=egress)
@@ -122,6 +122,8 @@ def _controller(plan: Plan) -> Manifest:
     """The only pods that reach the API server."""
     network = plan.settings.deploy.network
     ingress = [{"from": [_pods("gateway")], "ports": [_tcp(places.DISCOVERY_PORT)]}]
+    if plan.monitored:
+        ingress.append({"from": [_namespace(network.monitoring_namespace)], "ports": [_tcp(places.ADMIN_PORT)]})
     egress = [
         _dns(plan),
         {"to": [_pods("gateway")], "ports": [_tcp(places.TRAFFIC_PORT), _tcp(places.ADMIN_PORT)]},
@@ -138,6 +140,15 @@ def _clients(plan: Plan) -> list[dict[str, Any]]:
     """Who brings requests in."""
     network = plan.settings.deploy.network
     return [_namespace(network.gateway_namespace), *map(_block, network.client_addresses)]
+
+
+def _to_collector(plan: Plan) -> list[dict[str, Any]]:
+    """The way to the collector that is configured, and to nothing else."""
+    if plan.collector is None:
+        return []
+    place = plan.collector
+    to = [_namespace(place.namespace)] if place.namespace else [_block(network) for network in place.networks]
+    return [{"to": to, "ports": [_tcp(place.port), *(mesh.inbound(plan) if place.namespace else [])]}]
 
 
 def _pods(component: str) -> dict[str, Any]:

@@ -1,12 +1,13 @@
 """Which fields of our log lines leave a node, and which do not.
 
 Our own lines hold no text of a caller. Two kinds of text are not ours: what a worker's libraries print (``line``), and
-tracebacks (``exception``), whose last line may quote a value. Both stay where ``kubectl logs`` shows them.
+tracebacks (``exception``), whose last line may quote a value. The gateway's access log has three fields that a caller
+chooses or that name him. All of these stay where ``kubectl logs`` shows them.
 """
 
 from __future__ import annotations
 
-WITHHELD = frozenset({"line", "exception", "stack"})
+WITHHELD = frozenset({"line", "exception", "stack", "client", "path", "user_agent"})
 LABELS = ("level",)
 """Few values each: a label with many makes a stream for each of them."""
 IDENTIFIERS = ("request_id", "key_id", "tenant")
@@ -23,4 +24,5 @@ SHIPPED = (
     "in_flight", "kind",
     "known_keys", "loaded", "missing_keys", "node", "phase", "pid", "process", "purpose", "receiver", "rss_bytes",
     "rule", "stable", "stage", "to_do", "traffic", "type", "was", "what", "what_holds", "worker",
+    "protocol", "flags", "details", "server", "attempts", "held_us", "server_us", "return_us", "total_us",
 )  # fmt: skip

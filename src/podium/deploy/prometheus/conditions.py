@@ -11,6 +11,7 @@ from podium.deploy.prometheus.promql import (
     bad_requests,
     counted_requests,
     duration,
+    ended_well,
     number,
     quantile,
     selector,
@@ -23,6 +24,7 @@ from podium.monitor.rules import (
     EACH_TOKEN,
     END_TO_END,
     FIRST_TOKEN,
+    FOLDED,
     LOG_DROPS,
     LOST_MESSAGES,
     MOST_QUEUE_RATIO,
@@ -121,7 +123,7 @@ def _of_requests(given: Thresholds, rules: dict[str, Rule]) -> tuple[Condition, 
 
 
 def _slow_twin(given: Thresholds, rule: Rule, slow: Slow, metric: Metric) -> Condition:
-    ended = total("increase", selector(f"{metric.name}_count", MODELS), _RECENT, _BY_MODEL)
+    ended = total("increase", selector(f"{metric.name}_count", ended_well(metric), MODELS), _RECENT, _BY_MODEL)
     return _twin(
         rule,
         quantile(0.95, metric, _RECENT, MODELS),
@@ -167,6 +169,7 @@ def _of_machines(given: Thresholds, rules: dict[str, Rule], job: str) -> tuple[C
     used, size = table.GPU_MEMORY_USED.name, table.GPU_MEMORY_SIZE.name
     xids = total("increase", table.GPU_XID_ERRORS.name, duration(XIDS.seconds), ("instance", "gpu"))
     dropped = total("increase", table.LOG_RECORDS_DROPPED.name, duration(LOG_DROPS.seconds), ("instance",))
+    folded = total("increase", table.SERIES_DROPPED.name, duration(FOLDED.seconds), ("instance",))
     return (
         _twin(
             rules["GpuMemoryHigh"],
@@ -190,6 +193,10 @@ def _of_machines(given: Thresholds, rules: dict[str, Rule], job: str) -> tuple[C
             rules["StoreAway"], f"max by (purpose) ({table.STORE_OPEN.name})", "== 1",
             "The shared store is not asked for {{ $labels.purpose }}, because it fails.",
         ),
+        _twin(
+            rules["SeriesDropped"], folded, "> 0",
+            "{{ $labels.instance }} knows more than 64 versions, and counts the later ones as `other`.",
+        ),
     )  # fmt: skip
 
 
@@ -206,9 +213,9 @@ def _of_the_controller(given: Thresholds, rules: dict[str, Rule]) -> tuple[Condi
             rules["RolloutStuck"], f"max (timestamp({waiting}) - {waiting})",
             f"> {number(given.rollout_waiting_seconds)}", f"The rollout has waited for {_SECONDS}.",
         ),
-        _twin(rules["WebhookFailing"], lost, "> 0", "Alerts for {{ $labels.receiver }} were lost."),
+        _twin(rules["WebhookFailing"], lost, "> 0", "Alerts for {{ $labels.receiver }} were not taken."),
         _twin(
-            rules["SeriesDropped"], f"max ({table.MODELS_LEFT_OUT.name})", "> 0",
+            rules["ModelsWithoutHistory"], f"max ({table.MODELS_LEFT_OUT.name})", "> 0",
             f"{_COUNT} models find no room in the monitor's memory: their alerts are not judged there.",
         ),
     )  # fmt: skip

@@ -20,6 +20,7 @@ from podium.telemetry.metric import Metric
 WINDOW = "$__rate_interval"
 _MODEL = 'model=~"$model"'
 _BY_MODEL = ("model",)
+_COMPUTED = "Of computed answers that ended well; not of kept or shared ones."
 
 
 @dataclass(frozen=True)
@@ -66,12 +67,12 @@ ROWS: dict[str, tuple[Panel, ...]] = {
     ),
     "Latency": tuple(
         Panel(title, "s", {f"p{share * 100:g} {{{{model}}}}": quantile(share, metric, WINDOW, MODELS, _MODEL)
-                           for share in (0.5, 0.95, 0.99)})
-        for title, metric in (
-            ("Time to the first token", table.TIME_TO_FIRST_TOKEN),
-            ("Time per output token", table.TIME_PER_OUTPUT_TOKEN),
-            ("End to end", table.REQUEST_DURATION),
-            ("Wait for the batch", table.QUEUE_DURATION),
+                           for share in (0.5, 0.95, 0.99)}, told)
+        for title, metric, told in (
+            ("Time to the first token", table.TIME_TO_FIRST_TOKEN, _COMPUTED),
+            ("Time per output token", table.TIME_PER_OUTPUT_TOKEN, _COMPUTED),
+            ("End to end", table.REQUEST_DURATION, "Of answers that ended well, kept ones too."),
+            ("Wait for the batch", table.QUEUE_DURATION, ""),
         )
     ),
     "Engines": (

@@ -40,9 +40,14 @@ def counted_requests(function: str, window: str, by: Iterable[str] = (), *matche
     return total(function, selector(table.REQUESTS, COUNTED_OUTCOMES, COUNTED_ROUTES, *matchers), window, by)
 
 
+def ended_well(histogram: Metric) -> str:
+    """Leaves out requests that did not; empty for a histogram that has no others."""
+    return 'outcome_class="ok"' if "outcome_class" in histogram.labels else ""
+
+
 def quantile(share: float, histogram: Metric, window: str, *matchers: str) -> str:
-    """A quantile of a histogram for each model."""
-    buckets = total("rate", selector(histogram.bucket, *matchers), window, ("model", "le"))
+    """A quantile of a histogram for each model, of requests that ended well."""
+    buckets = total("rate", selector(histogram.bucket, ended_well(histogram), *matchers), window, ("model", "le"))
     return f"histogram_quantile({number(share)}, {buckets})"
 
 

@@ -19,6 +19,8 @@ from podium.telemetry import table
 from podium.telemetry.metric import Metric
 
 STEP_SECONDS = 60
+_REFUSED = 19
+"""Requests that are refused for each that is answered."""
 _MODEL = 'model="m",version="1"'
 _ROUTE = 'route="/v1/chat/completions"'
 
@@ -183,7 +185,7 @@ def _level_scenes(given: Thresholds) -> dict[str, Scene]:
         "StoreAway": levels({store: 1}, {store: 0}),
         "RetryOverflow": levels({_verdict("RetryOverflow"): 1}, {_verdict("RetryOverflow"): 0}),
         "NoHealthyServer": levels({_verdict("NoHealthyServer"): 1}, {_verdict("NoHealthyServer"): 0}),
-        "SeriesDropped": levels({left_out: 2}, {left_out: 0}),
+        "ModelsWithoutHistory": levels({left_out: 2}, {left_out: 0}),
         "ScalerQueryEmpty": Scene({pod: 1}, {pod: 1, **scaled}, kind="gauge", ends=False),
         "AccountingBroken": levels(_accounts(7, 4, 2), _accounts(7, 5, 2)),
         "TokenAccountingBroken": levels(_tokens(7, 4, 1), _tokens(7, 5, 1)),
@@ -196,6 +198,7 @@ def _other_scenes(given: Thresholds) -> dict[str, Scene]:
     refused, waiting = table.GATEWAY_REJECTIONS.name, table.ROLLOUT_WAITING_SINCE.name
     xids = f'{table.GPU_XID_ERRORS.name}{{instance="a",gpu="0"}}'
     dropped = f'{table.LOG_RECORDS_DROPPED.name}{{instance="a"}}'
+    folded = f'{table.SERIES_DROPPED.name}{{instance="a"}}'
     return {
         "GatewayConfigRejected": Scene({refused: 1.0}, {refused: 0.0}),
         "RolloutStuck": Scene(
@@ -203,6 +206,7 @@ def _other_scenes(given: Thresholds) -> dict[str, Scene]:
         ),
         "GpuXid": Scene({xids: 1.0}, {xids: 0.0}),
         "LogDrops": Scene({dropped: 1.0}, {dropped: 0.0}),
+        "SeriesDropped": Scene({folded: 1.0}, {folded: 0.0}),
         "WorkerRestarting": Scene({restarts: float(MOST_RESTARTS)}, {restarts: 0.0}),
         "WebhookFailing": Scene({lost: 1.0}, {lost: 0.0}),
         "ObjectiveNotMeasured": Scene(_ended(10, 0.0), _ended(10, 0.0)),
@@ -233,11 +237,19 @@ def _ended(requests: float, bad: float, outcome: str = "server_error") -> Series
 def _slow(metric: Metric, limit: float, many: float, little: float) -> Scene:
     """Values above the limit, below it, and above it of hardly any requests."""
     above = metric.buckets[-1] * 2 if limit * 4 > metric.buckets[-1] else limit * 4
-    return Scene(_lasting(metric, many, above), _lasting(metric, many, limit / 4), _lasting(metric, little, above))
+    broken, fine = _lasting(metric, many, above), _lasting(metric, many, limit / 4)
+    if "outcome_class" in metric.labels:  # quick refusals make slow answers no better, and slow failures are no answers
+        broken |= _lasting(metric, many * _REFUSED, 0.0, "bad")
+        fine |= _lasting(metric, many * _REFUSED, above, "bad")
+    return Scene(broken, fine, _lasting(metric, little, above))
 
 
-def _lasting(metric: Metric, requests: float, seconds: float) -> Series:
-    at = f"{_MODEL},{_ROUTE}" if "route" in metric.labels else _MODEL
+def _lasting(metric: Metric, requests: float, seconds: float, outcome_class: str = "ok") -> Series:
+    at = ",".join(
+        text
+        for label, text in (("model", _MODEL), ("route", _ROUTE), ("outcome_class", f'outcome_class="{outcome_class}"'))
+        if label in metric.labels
+    )
     buckets = {
         f'{metric.bucket}{{{at},le="{bound}"}}': requests if seconds <= float(bound) else 0.0
         for bound in (*(f"{float(edge)}" for edge in metric.buckets), "+Inf")

@@ -66,6 +66,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     def after(self, interval: Interval) -> Self:
         """One closed interval later. Metrics that were not announced at the start are left out."""
         stable, canary = interval.assignments
+        stable_attempts, canary_attempts = interval.attempts
         counted = {m: process.after(interval.counts.get(m, Stratum())) for m, process in self.counted.items()}
         timed = {m: process.after(interval.samples.get(m, Samples())) for m, process in self.timed.items()}
         grown = msgspec.structs.replace(
@@ -75,8 +76,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
             totals={m: total + interval.counts.get(m, Stratum()) for m, total in self.totals.items()},
             sample_ratio=self.sample_ratio.after(stable=stable, canary=canary),
             intervals=self.intervals + 1,
-            idle_stable=0 if stable else self.idle_stable + 1,
-            idle_canary=0 if canary else self.idle_canary + 1,
+            idle_stable=0 if stable_attempts else self.idle_stable + 1,
+            idle_canary=0 if canary_attempts else self.idle_canary + 1,
         )
         return grown._with_peak()  # noqa: SLF001 - a value of this class
 

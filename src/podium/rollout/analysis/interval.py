@@ -28,8 +28,14 @@ class Interval(msgspec.Struct, frozen=True):
 
     @property
     def assignments(self) -> tuple[int, int]:
-        """First attempts of the stable and the canary arm."""
+        """What was drawn for the stable and the canary arm."""
         if self.assigned is not None:
             return self.assigned
         errors = self.counts.get("errors", Stratum())
         return errors.stable_attempts, errors.canary_attempts
+
+    @property
+    def attempts(self) -> tuple[int, int]:
+        """Attempts of the stable and the canary arm; those of users who come back are no assignments."""
+        errors = self.counts.get("errors")
+        return self.assignments if errors is None else (errors.stable_attempts, errors.canary_attempts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from opentelemetry.sdk.metrics import Exemplar
 from opentelemetry.sdk.metrics.export import (
     AggregationTemporality,
     Gauge,
@@ -25,6 +26,7 @@ from podium.telemetry.distribution import Distribution
 from podium.telemetry.histograms import HistogramFamily
 from podium.telemetry.otlp.spans import PROVIDER
 
+_NANO = 1_000_000_000
 _CUMULATIVE = AggregationTemporality.CUMULATIVE
 _UNITS = {"_seconds": "s", "_bytes": "By", "_ratio": "1", "_joules": "J", "_tokens": "{token}"}
 
@@ -49,9 +51,14 @@ def _metrics(families: Iterable[Family], since: int, now: int) -> Iterator[Metri
 
 
 def _gen_ai(labels: Mapping[str, str]) -> dict[str, str] | None:
-    """Labels of a model as the conventions have them; None for what has no model."""
+    """Labels of a model as the conventions have them; None for what has no model.
+
+    How a request ended is told of those that did not end well alone, by the class of its outcome.
+    """
     model = labels["model"]
-    others = {name: value for name, value in labels.items() if name not in {"model", "version"}}
+    others = {name: value for name, value in labels.items() if name not in {"model", "version", "outcome_class"}}
+    if (ended := labels.get("outcome_class", "ok")) != "ok":
+        others["error.type"] = ended
     return None if model == "none" else {"gen_ai.request.model": model, "gen_ai.response.model": model, **others}
 
 
@@ -89,4 +96,14 @@ def _distribution(labels: Mapping[str, str], found: Distribution, since: int, no
         # Not known; the encoder leaves out what is None.
         min=None,  # type: ignore[arg-type]
         max=None,  # type: ignore[arg-type]
+        exemplars=list(_examples(found)),
     )
+
+
+def _examples(found: Distribution) -> Iterator[Exemplar]:
+    """The newest request in each bucket, by its server's span."""
+    for _, _, example in found.buckets():
+        if example is not None:
+            trace_id, span_id = (int(example.labels[name], 16) for name in ("trace_id", "span_id"))
+            at = int(float(example.timestamp or 0) * _NANO)
+            yield Exemplar({}, float(example.value), at, span_id, trace_id)

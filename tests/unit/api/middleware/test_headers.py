@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from typing import Any
 
 import pytest
 
@@ -69,12 +70,19 @@ def test_large_plain_bodies_are_compressed_for_those_who_ask() -> None:
     assert gzip.decompress(answer.body) == call(app, "GET", "/openapi.json").body
 
 
-def test_event_streams_are_never_compressed() -> None:
+@pytest.mark.parametrize(
+    ("path", "body", "begin"),
+    [
+        ("/generate", {"prompt": "x", "stream": True, "max_new_tokens": 400}, b"id: "),
+        ("/api/generate", {"model": "demo", "prompt": "x", "options": {"num_predict": 400}}, b"{"),
+    ],
+    ids=["events", "lines"],
+)
+def test_streams_are_never_compressed(path: str, body: dict[str, Any], begin: bytes) -> None:
     headers = [*JSON_HEADERS, ("accept-encoding", "gzip")]
-    body = {"prompt": "x", "stream": True, "max_new_tokens": 400}
-    answer = call(create_app(fake_backend()), "POST", "/generate", body, headers=headers)
+    answer = call(create_app(fake_backend()), "POST", path, body, headers=headers)
     assert "content-encoding" not in answer.headers
-    assert answer.body.startswith(b"id: ")
+    assert answer.body.startswith(begin)
 
 
 @pytest.mark.parametrize(

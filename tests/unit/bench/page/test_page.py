@@ -113,7 +113,8 @@ def test_the_time_bar_is_drawn_only_when_the_server_is_known() -> None:
     assert "Not known without the request log" in render([view()])
     page = render([view(phases=made_up_phases(RECORDS))])
     assert "waiting for a place in the engine" in page
-    assert 'class="tone6"' in page
+    assert "in the gateway, attempts that failed before the last one included" in page
+    assert 'class="tone7"' in page
 
 
 def test_two_loads_show_no_knee_and_three_do() -> None:

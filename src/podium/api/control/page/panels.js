@@ -7,12 +7,13 @@ import { UNKNOWN, bytes, duration, number, percent, seconds } from "/page/format
 const perSecond = (value) => (value === null ? UNKNOWN : number(value));
 const quantiles = (figure) => ["p50", "p95", "p99"].map((word) => ({ name: word, of: (model) => model[`${figure}_${word}`] }));
 
-const NO_ANSWER = "No request has ended in this time.";
+const NO_ANSWER = "No request has ended well in this time.";
+const NONE_COMPUTED = "No answer was computed in this time.";
 const CHARTS = [
   { title: "Requests a second", format: perSecond, empty: "Nothing has been learnt of this model yet.", series: [
     { name: "good", of: (m) => m.good }, { name: "bad", of: (m) => m.bad }, { name: "excluded", of: (m) => m.excluded }] },
-  { title: "Time to first token", format: seconds, empty: NO_ANSWER, series: quantiles("ttft") },
-  { title: "Time per output token", format: seconds, empty: NO_ANSWER, series: quantiles("inter_token") },
+  { title: "Time to first token", format: seconds, empty: NONE_COMPUTED, series: quantiles("ttft") },
+  { title: "Time per output token", format: seconds, empty: NONE_COMPUTED, series: quantiles("inter_token") },
   { title: "End-to-end time", format: seconds, empty: NO_ANSWER, series: quantiles("e2e") },
   { title: "Tokens a second", format: perSecond, empty: "Nothing has been learnt of this model yet.", series: [
     { name: "output", of: (m) => m.output_tokens }, { name: "prompt", of: (m) => m.prompt_tokens }] },

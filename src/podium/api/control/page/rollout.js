@@ -95,10 +95,11 @@ function steps(told) {
 
 function facts(told) {
   const now = Date.now() / 1000, counts = told.evidence?.metrics.errors;
+  const waits = told.ended ? null : told.waits_for, verdict = told.verdict?.sentence;
   const found = [
     ["Canary's share", `${number(told.confirmed)} %${told.wanted === told.confirmed ? "" : ` (${number(told.wanted)} % wanted)`}`],
-    ["Verdict", told.verdict ? told.verdict.sentence : null],
-    ["Waits for", told.ended ? null : told.waits_for],
+    ["Verdict", waits?.includes(verdict) ? null : verdict],
+    ["Waits for", waits],
     ["Reason", told.reason],
     ["Bad in this step", counts ? `canary ${share(counts.canary)}, stable ${share(counts.stable)}` : null],
     [told.ended ? "Ended" : "In this phase for", told.ended ? clock(told.phase_since) : duration(now - told.phase_since)],
