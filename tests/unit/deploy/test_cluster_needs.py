@@ -9,10 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from podium.config.settings import Settings
-from podium.deploy.gateway_settings import CONTROLLING
 from podium.deploy.lint.graph import Container, Graph, Workload
-from podium.deploy.pod_settings import SERVING
 from support.command import environment
 from support.deployments import FULL, ISTIO, OWN_WEIGHTS, VERSIONS, sets_of
 
@@ -134,9 +131,3 @@ def test_alerts_link_to_the_page_that_those_who_are_woken_can_open(production: G
     ]
     assert len(rules) > 20
     assert {rule["annotations"]["runbook_url"].partition("#")[0] for rule in rules} == {"https://wiki.example/runbooks"}
-
-
-def test_every_group_of_settings_reaches_a_pod_or_is_rendered_or_refused() -> None:
-    """`deploy` is what is rendered from; a folder of batches is refused. A new group must be decided on here."""
-    assert {*SERVING, *CONTROLLING, "deploy", "batches"} == set(Settings.model_fields)
-    assert set(CONTROLLING) >= set(SERVING) - {"cache"}

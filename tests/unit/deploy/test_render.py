@@ -122,7 +122,7 @@ def test_gateways_of_a_cluster_are_told_of_the_access_log(tmp_path: Path) -> Non
 def test_every_section_of_the_settings_reaches_a_pod_or_is_somebody_elses() -> None:
     """A section that is read here and told to nobody would be ignored without a word."""
     elsewhere = {"batches": "refused", "deploy": "what is rendered"}
-    told = {*pod_settings._SERVING, *gateway_settings._CONTROLLING}
+    told = {*pod_settings.SERVING, *gateway_settings.CONTROLLING}
     assert told | elsewhere.keys() == set(Settings.model_fields)
 
 
