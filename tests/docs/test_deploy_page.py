@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
+from pathlib import Path
 
 import pytest
+import yaml
 
 from podium.deploy.lint.rules.table import CLASSES
+from podium.deploy.render import render, write
+from support.deployments import FULL, files_of, settings_of
 from support.page_commands import commands_in, unknown_options
 from support.planted_faults import FAULTS
 from support.source import ROOT
 
 PAGE = (ROOT / "docs/deploy.md").read_text()
+CONFIGURATIONS = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
 RAW = json.loads((ROOT / "docs/benchmarks/raw/deploy-checkers-2026-11-27.json").read_text())
 
 
@@ -52,6 +59,26 @@ def test_the_page_of_measurements_says_the_same() -> None:
 def test_the_raw_file_is_of_the_faults_that_are_planted_now() -> None:
     """After a change of them: ``scripts/manifest_checkers.py`` again."""
     assert set(RAW["by_fault"]) == {f"{rule}-{n}" for rule, plants in FAULTS.items() for n in range(len(plants))}
+
+
+@pytest.mark.parametrize("text", [text for text in CONFIGURATIONS if "image: registry" in text])
+def test_every_whole_configuration_on_the_page_can_be_rendered(text: str) -> None:
+    assert "base/deployment.yaml" in render(settings_of(yaml.safe_load(text)), "cpu")
+
+
+def test_an_overlay_of_one_s_own_is_built_as_the_page_shows_it(tmp_path: Path) -> None:
+    kubectl = shutil.which("kubectl")
+    if kubectl is None:
+        pytest.skip("kubectl is not installed")
+    write(files_of(FULL), tmp_path / "k8s")
+    (tmp_path / "mine").mkdir()
+    (shown,) = re.findall(r"```text\n(resources: .*?)```", PAGE, re.DOTALL)
+    (tmp_path / "mine/kustomization.yaml").write_text(shown)
+    built = subprocess.run([kubectl, "kustomize", tmp_path / "mine"], capture_output=True, text=True, check=True)
+    changed = [each for each in yaml.safe_load_all(built.stdout) if "'tolerations'" in str(each)]
+    assert [each["metadata"]["name"] for each in changed] == ["podium-blue"]
+    write(files_of(FULL), tmp_path / "k8s")
+    assert (tmp_path / "mine/kustomization.yaml").read_text() == shown
 
 
 def test_every_class_of_rules_is_named() -> None:

@@ -24,7 +24,13 @@ def _views() -> list[RunView]:
 def _several() -> list[RunView]:
     rates = (1.0, 2.0, 4.0, 8.0)
     runs = [
-        run_with(request_throughput=rate, output_throughput=60 * rate, ttft_scheduled=0.1 * rate, tpot=0.01 * rate)
+        run_with(
+            request_throughput=rate,
+            output_throughput=60 * rate,
+            ttft_scheduled=0.1 * rate,
+            tpot=0.01 * rate,
+            plan={"load": {"rate": rate}},
+        )
         for rate in rates
     ]
     return [RunView(run) for run in runs]

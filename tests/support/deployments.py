@@ -130,6 +130,34 @@ SLICES: Document = {
 }
 """Slices of GPUs, claimed."""
 
+VERSIONS: Document = {
+    **GATEWAYS,
+    "gateway": {
+        "environments": {
+            "blue": {"replicas": 1},
+            "green": {"replicas": 1, "models": [{"name": "gpt2", "source": "openai-community/gpt2-medium"}]},
+        },
+        "weights": {"blue": 100.0},
+    },
+    "telemetry": {"otlp_endpoint": "http://10.1.0.4:4318", "otlp_headers_file": "/etc/podium/files/otlp"},
+    "monitor": {"webhooks": [{"url": "http://10.1.0.4:9000/hook", "secret_file": "/etc/podium/files/hook"}]},
+    "deploy": {
+        **GATEWAYS["deploy"],
+        "image_pull_secrets": ["registry"],
+        "placement": {"node_selector": {"pool": "models"}, "priority_class": "serving", "runtime_class": "nvidia"},
+        "weights": {"token_secret": "hub"},
+        "runbooks": "https://wiki.example/runbooks",
+        "route": {"gateway_namespace": "infra"},
+        "network": {
+            **GATEWAYS["deploy"]["network"],
+            "client_addresses": ["35.191.0.0/16"],
+            "dns_addresses": ["169.254.20.10/32"],
+            "egress": [{"network": "10.1.0.4/32", "port": 4318}, {"network": "10.1.0.4/32", "port": 9000}],
+        },
+    },
+}
+"""A new model beside the old one; registry, nodes, names, balancer and receivers of the cluster's own."""
+
 GPUS: Document = {"accelerators": {"per_replica": 2, "available": 64}}
 
 VARIETIES: dict[str, tuple[Document, Profile]] = {
@@ -148,6 +176,7 @@ VARIETIES: dict[str, tuple[Document, Profile]] = {
     "own-weights-cpu": (OWN_WEIGHTS, "cpu"),
     "spread-gpu": (SPREAD, "gpu"),
     "slices-gpu": (SLICES, "gpu"),
+    "versions-cpu": (VERSIONS, "cpu"),
 }
 
 

@@ -250,7 +250,9 @@ def secrets(
         output.line(str(path))
 
 
-FolderArgument = Annotated[Path, typer.Argument(help="Folder with manifests, or with a compose file.", metavar="DIR")]
+FolderArgument = Annotated[
+    Path, typer.Argument(help="Folder with manifests or with a compose file, or one such file.", metavar="PATH")
+]
 
 
 @app.command(short_help="Check manifests, ours or yours.")
@@ -270,6 +272,7 @@ def check(
       podium deploy check k8s
       podium deploy check k8s --json
       podium deploy check k8s --sarif
+      kubectl kustomize mine > all.yaml && podium deploy check all.yaml
       podium deploy check stack
     """
     stack = read_stack(folder)

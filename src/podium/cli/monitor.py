@@ -9,7 +9,7 @@ import typer
 
 from podium.cli import output
 from podium.cli.options import ConfigOption, JsonOption, SetOption, settings_from
-from podium.deploy.prometheus.files import RUNBOOKS, monitoring_files, write
+from podium.deploy.prometheus.files import monitoring_files, write
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -30,8 +30,11 @@ def export(
     *,
     out: Annotated[Path, typer.Option("--out", help="Folder for the files; made if it is not there.", metavar="DIR")],
     runbooks: Annotated[
-        str, typer.Option("--runbooks", help="Page with a heading for each alert, as links in the alerts.")
-    ] = RUNBOOKS,
+        str | None,
+        typer.Option(
+            "--runbooks", help="Page with a heading for each alert, to which alerts link. Default: deploy.runbooks."
+        ),
+    ] = None,
     prometheus_key_file: Annotated[
         str | None,
         typer.Option(

@@ -17,8 +17,8 @@ _PINNED = re.compile(r"[a-z0-9][a-z0-9./:_-]*@sha256:[0-9a-f]{64}\Z")
 
 
 def _quantity(text: str) -> str:
-    if not _QUANTITY.match(text):
-        raise ValueError("should be a Kubernetes quantity, such as 500m, 8Gi or 4")
+    if not _QUANTITY.match(text) or not text.strip("0.kKmMGiT"):
+        raise ValueError("should be a Kubernetes quantity above 0, such as 500m, 8Gi or 4")
     return text
 
 
@@ -43,6 +43,7 @@ def _network(text: str) -> str:
 
 Quantity = Annotated[str, AfterValidator(_quantity)]
 DnsLabel = Annotated[str, AfterValidator(_label)]
+OptionalLabel = Annotated[str, AfterValidator(lambda text: _label(text) if text else text)]
 PinnedImage = Annotated[str, AfterValidator(_pinned)]
 Network = Annotated[str, AfterValidator(_network)]
 
@@ -121,6 +122,9 @@ class DeployedEnvironment(Group):
     """One environment of the gateway, as a Deployment."""
 
     image: PinnedImage = Field("", description="Image of this environment; empty: `deploy.image`.")
+    weights_image: PinnedImage = Field(
+        "", description="Image of its weights, for `deploy.weights.kind: image`; empty: `deploy.weights.image`."
+    )
     replicas: int = Field(2, ge=0, le=1000, description="Pods in production; the fewest, where there is a scaler.")
     max_replicas: int = Field(4, ge=1, le=1000, description="Most pods, where there is a scaler.")
     dev_replicas: int = Field(1, ge=0, le=1000, description="Pods in the overlay `dev`.")
@@ -153,6 +157,11 @@ class Weights(Group):
     fetch_seconds: int = Field(
         3600, ge=60, description="The longest time in which weights are fetched; a rollout may take so much longer."
     )
+    token_secret: OptionalLabel = Field(
+        "",
+        description="Secret whose key `token` is a token of the hub, for gated and private models; only what downloads "
+        "reads it. With Docker: any name, and the token in the file `files/hub-token`. Empty: none.",
+    )
     storage_class: str = Field("", description="Its storage class; empty: the cluster's default.")
     access_mode: Literal["ReadWriteMany", "ReadWriteOnce"] = Field(
         "ReadWriteMany", description="`ReadWriteOnce` holds all pods on one node, so it is refused for more than one."
@@ -170,15 +179,37 @@ class ClusterNetwork(Group):
     """Who is on the other side of the network policies."""
 
     gateway_namespace: DnsLabel = Field("gateway-system", description="Namespace whose pods may send traffic.")
+    client_addresses: tuple[Network, ...] = Field(
+        (),
+        description="Who else may send traffic: a load balancer that is no pod, such as Google's `35.191.0.0/16` and "
+        "`130.211.0.0/22`.",
+    )
     monitoring_namespace: DnsLabel = Field("monitoring", description="Namespace whose pods may scrape.")
     rollout_namespace: DnsLabel = Field(
         "argo-rollouts", description="Namespace of Argo Rollouts or Flagger, which ask for the verdict."
     )
     dns_namespace: DnsLabel = Field("kube-system", description="Namespace of the cluster's DNS.")
-    egress: tuple[Egress, ...] = Field((), description="What else servers may call: an issuer, a remote engine.")
+    dns_addresses: tuple[Network, ...] = Field(
+        (),
+        description="Where names are resolved beside pods of that namespace: NodeLocal DNSCache is `169.254.20.10/32`, "
+        "an address of the node itself.",
+    )
+    egress: tuple[Egress, ...] = Field(
+        (), description="What else servers may call: an issuer, a remote engine, a collector of traces."
+    )
     api_server: tuple[Egress, ...] = Field(
         (), description="Where the API server is, for the controller alone; `kubectl get endpoints kubernetes` says it."
     )
+
+
+class Placement(Group):
+    """Which nodes servers run on, beside what GPUs demand. Empty: any."""
+
+    node_selector: dict[str, str] = Field(
+        {}, description="Labels that a node must have, such as `cloud.google.com/gke-accelerator: nvidia-l4`."
+    )
+    priority_class: str = Field("", description="PriorityClass of servers: who is evicted first when a node is full.")
+    runtime_class: str = Field("", description="RuntimeClass of servers, such as `nvidia` where GPUs need it.")
 
 
 class Route(Group):
@@ -190,6 +221,10 @@ class Route(Group):
         "`ingress`: an Ingress, which leads to one Service, so to gateways of our own or to the only environment.",
     )
     gateway: DnsLabel = Field("public", description="Name of the Gateway (of either kind) that it is attached to.")
+    gateway_namespace: OptionalLabel = Field(
+        "",
+        description="Namespace of that Gateway, if its proxies run in another; empty: `network.gateway_namespace`.",
+    )
     ingress_class: str = Field("", description="Class of the Ingress; empty: the cluster's default.")
     tls_secret: str = Field(
         "", description="Secret with the certificate of the Ingress; needs `host_names`. Empty: none."
@@ -268,12 +303,16 @@ class Deploy(Group):
     """What `podium deploy` renders. The rest comes from the other sections."""
 
     image: PinnedImage = Field("", description="Image of the server, pinned by digest. Needed.")
+    image_pull_secrets: tuple[DnsLabel, ...] = Field(
+        (), description="Secrets with which images are pulled, for a registry that asks who does. Empty: none."
+    )
     namespace: DnsLabel = Field("podium", description="Namespace of everything.")
     environments: dict[str, DeployedEnvironment] = Field(
         {}, description="By name, as in gateway.environments; one that is not listed has the defaults."
     )
     resources: PodResources = Field(PodResources(), description="What a server pod gets.")
     accelerators: Accelerators = Field(Accelerators(), description="GPUs, for the profile `gpu`.")
+    placement: Placement = Field(Placement(), description="Which nodes servers run on.")
     strategy: Literal["rolling", "recreate-one"] = Field(
         "rolling", description="`rolling` needs room for one more pod; `recreate-one` takes one away first."
     )
@@ -295,6 +334,11 @@ class Deploy(Group):
     rules: bool = Field(
         True,
         description="Whether the rules of `podium monitor export` are rendered as a PrometheusRule, beside monitors.",
+    )
+    runbooks: str = Field(
+        "docs/runbooks.md",
+        description="Address of the page with a heading for each alert, to which alerts link: put that page where "
+        "those who are woken can open it.",
     )
     dashboards: bool = Field(
         True,

@@ -170,6 +170,6 @@ def _revisions(settings: Settings) -> dict[str, str]:
     for name in settings.gateway.environments:
         given = deploy.environments.get(name)
         image = (given.image if given else "") or deploy.image
-        text = image + "".join(model.model_dump_json() for model in settings.models)
+        text = image + "".join(model.model_dump_json() for model in settings.models_of(name))
         found[name] = f"{name}@{hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]}"
     return found

@@ -16,7 +16,8 @@ from podium.deploy.timing import Timings
 
 CONTROL = "127.0.0.1:8081"
 """On loopback, as on one machine: it is reached by a port-forward, which the cluster's own rights are asked for."""
-_CONTROLLING = ("models", "server", "access", "redis", "logs", "telemetry", "gateway", "rollout", "monitor", "deploy")
+CONTROLLING = ("models", "server", "access", "redis", "logs", "telemetry", "gateway", "rollout", "monitor", "deploy")
+"""Groups that they read."""
 
 
 def listen_port(settings: Settings) -> int:
@@ -43,12 +44,12 @@ def gateway_file(settings: Settings, timings: Timings) -> str:
     )
     rollout = settings.rollout.model_copy(update={"history_file": f"{places.STATE_FOLDER}/rollouts.db"})
     access = pod.access.model_copy(update={"database": f"{places.STATE_FOLDER}/podium.db"})
-    monitor = pod.monitor.model_copy(update={"history_file": f"{places.STATE_FOLDER}/alerts.jsonl"})
-    changed = {"gateway": gateway, "rollout": rollout, "monitor": monitor, "access": access}
+    monitor = settings.monitor.model_copy(update={"history_file": f"{places.STATE_FOLDER}/alerts.jsonl"})
+    changed = {"gateway": gateway, "rollout": rollout, "access": access, "monitor": monitor}
     document = pod.model_copy(update=changed).model_dump(mode="json", exclude_unset=True)
     document |= {name: _told(value, name) for name, value in changed.items()}
     document["deploy"] = _images(settings)
-    kept = {name: document[name] for name in _CONTROLLING if document.get(name)}
+    kept = {name: document[name] for name in CONTROLLING if document.get(name)}
     return yaml.safe_dump(kept, sort_keys=False, allow_unicode=True, width=110)
 
 
@@ -57,8 +58,8 @@ def _told(group: Any, name: str) -> dict[str, Any]:
     always = {
         "gateway": ("listen", "control", "drain_seconds"),
         "rollout": ("history_file",),
-        "monitor": ("history_file",),
         "access": ("database",),
+        "monitor": ("history_file",),
     }
     return {**found, **{field: getattr(group, field) for field in always[name]}}
 
@@ -122,5 +123,3 @@ def gateway_problems(settings: Settings) -> Iterator[str]:
             "gateway.listen, deploy.gateway.status_port and deploy.gateway.discovery_port must be three different "
             "ports above 1023"
         )
-    if settings.monitor.webhooks:
-        yield "monitor.webhooks are set; in a cluster Prometheus and Alertmanager tell others. Leave them out here"

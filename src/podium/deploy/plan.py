@@ -15,13 +15,13 @@ from podium.deploy.environments import (
     Profile,
     capacity_inequalities,
     claim_inequality,
-    own_weights_inequality,
+    disk_inequality,
     planned_environments,
 )
 from podium.deploy.gateway_settings import gateway_file, gateway_inequalities, gateway_problems
 from podium.deploy.inequality import Inequality, refuse
 from podium.deploy.otlp_collector import Collector, collector_of, collector_problems
-from podium.deploy.pod_settings import has_own_redis, pod_file, secret_files
+from podium.deploy.pod_settings import has_own_redis, receiver_files, secret_files
 from podium.deploy.sources import hub_ids, needs_weights, source_problem
 from podium.deploy.spreading import spread, spread_inequalities, spread_problems
 from podium.deploy.timing import Timings, timing_inequalities, timings_of
@@ -29,13 +29,15 @@ from podium.deploy.timing import Timings, timing_inequalities, timings_of
 
 @dataclass(frozen=True)
 class Plan:
-    """What is rendered. ``config`` is the pods' ``podium.yaml``, ``gateway_config`` that of gateways and controller."""
+    """What is rendered. ``gateway_config`` is the ``podium.yaml`` of gateways and controller.
+
+    ``timings`` hold for every pod but for how long it may start, which each environment knows.
+    """
 
     settings: Settings
     profile: Profile
     timings: Timings
     environments: tuple[PlannedEnvironment, ...]
-    config: str
     gateway_config: str
 
     @property
@@ -45,8 +47,8 @@ class Plan:
 
     @property
     def hub_ids(self) -> list[str]:
-        """What is fetched."""
-        return hub_ids(self.settings.models)
+        """What is fetched, for all environments."""
+        return hub_ids(self.settings.all_models)
 
     @property
     def fetches_by_job(self) -> bool:
@@ -64,14 +66,17 @@ class Plan:
         return self.settings.deploy.accelerators.nodes if self.profile == "gpu" else 1
 
     @property
-    def mounts_weights(self) -> bool:
-        """Whether pods mount weights."""
-        return needs_weights(self.settings.models, self.settings.deploy.weights)
+    def claims_weights(self) -> bool:
+        """Whether weights are on a claim."""
+        weights = self.settings.deploy.weights
+        return needs_weights(self.settings.all_models, weights) and weights.kind == "claim"
 
     @property
-    def claims_weights(self) -> bool:
-        """Whether the weights are on a claim."""
-        return self.mounts_weights and self.settings.deploy.weights.kind == "claim"
+    def route_gateway(self) -> dict[str, str]:
+        """The Gateway that the route is attached to."""
+        deploy = self.settings.deploy
+        place = deploy.route.gateway_namespace or deploy.network.gateway_namespace
+        return {"name": deploy.route.gateway, "namespace": place}
 
     @property
     def own_redis(self) -> bool:
@@ -80,8 +85,8 @@ class Plan:
 
     @property
     def has_files(self) -> bool:
-        """Whether pods are given files of a secret."""
-        return bool(secret_files(self.settings))
+        """Whether gateways and controller are given files of a secret."""
+        return bool(_files(self.settings))
 
     @property
     def own_gateways(self) -> bool:
@@ -103,10 +108,9 @@ class Plan:
         """Where traces and metrics are sent, if they are."""
         return collector_of(self.settings)
 
-    @property
-    def running_slots(self) -> int:
-        """Requests that one pod runs at the same time, all models together."""
-        return sum(_slots(model.engine, self.profile) for model in self.settings.models)
+    def running_slots(self, environment: PlannedEnvironment) -> int:
+        """Requests that one pod of it runs at the same time, all models together."""
+        return sum(_slots(model.engine, self.profile) for model in environment.settings.models)
 
 
 def plan_of(settings: Settings, profile: Profile) -> Plan:
@@ -114,16 +118,16 @@ def plan_of(settings: Settings, profile: Profile) -> Plan:
     if profile == "gpu":
         settings = spread(settings)
     timings, environments = timings_of(settings), planned_environments(settings)
-    problems = list(_problems(settings))
-    if profile == "gpu" and not any(map(may_use_a_gpu, settings.models)):
+    problems = list(_problems(settings, environments))
+    if profile == "gpu" and not any(map(may_use_a_gpu, settings.all_models)):
         problems.append(
             "the profile is gpu, and no model would use one; set models[].engine to vllm or transformers, or use cpu"
         )
-    problems += spread_problems(settings, settings.deploy.accelerators.nodes if profile == "gpu" else 1)
+    nodes = settings.deploy.accelerators.nodes if profile == "gpu" else 1
+    problems += [problem for each in environments for problem in spread_problems(each.settings, nodes)]
     problems += [each.failure() for each in inequalities(settings, profile) if not each.holds]
-    refuse(problems)
-    configs = pod_file(settings, timings), gateway_file(settings, timings)
-    return Plan(settings, profile, timings, tuple(environments), *configs)
+    refuse(list(dict.fromkeys(problems)))
+    return Plan(settings, profile, timings, tuple(environments), gateway_file(settings, timings))
 
 
 def may_use_a_gpu(model: Model) -> bool:
@@ -135,18 +139,18 @@ def may_use_a_gpu(model: Model) -> bool:
 
 def inequalities(settings: Settings, profile: Profile) -> list[Inequality]:
     """Everything that must hold between the numbers of ``settings``."""
-    timings, environments = timings_of(settings), planned_environments(settings)
-    found: list[Inequality] = [
-        *timing_inequalities(settings, timings),
-        *capacity_inequalities(settings, environments, profile),
-        *(spread_inequalities(settings) if profile == "gpu" else ()),
-    ]
+    environments = planned_environments(settings)
+    found: list[Inequality] = []
+    for each in environments:
+        found += timing_inequalities(each.settings, each.timings)
+        found += spread_inequalities(each.settings) if profile == "gpu" else ()
+    found += capacity_inequalities(settings, environments, profile)
     if settings.deploy.splitter == "gateway":
         found += gateway_inequalities(settings)
     weights = settings.deploy.weights
-    if weights.kind == "init" and needs_weights(settings.models, weights):
-        found.append(own_weights_inequality(settings))
-    claimed = needs_weights(settings.models, weights) and weights.kind == "claim"
+    mounted = needs_weights(settings.all_models, weights)
+    found.append(disk_inequality(settings, own_weights=weights.kind == "init" and mounted))
+    claimed = mounted and weights.kind == "claim"
     if claimed and weights.access_mode == "ReadWriteOnce":
         found += [claim_inequality(settings, environments, overlay) for overlay in OVERLAYS]
     return found
@@ -158,8 +162,8 @@ def _slots(engine: object, profile: Profile) -> int:
     return int(found)
 
 
-def _problems(settings: Settings) -> Iterator[str]:
-    yield from _of_images(settings)
+def _problems(settings: Settings, environments: list[PlannedEnvironment]) -> Iterator[str]:
+    yield from _of_images(settings, environments)
     yield from _of_environments(settings)
     yield from _of_access(settings)
     yield from _of_reach(settings)
@@ -172,17 +176,24 @@ def _problems(settings: Settings) -> Iterator[str]:
         )
     if settings.deploy.splitter == "gateway":
         yield from gateway_problems(settings)
-    for model in settings.models:
-        problem = source_problem(model, settings.deploy.weights)
-        if problem:
-            yield problem
-    for setting, path in secret_files(settings).items():
+    elif settings.monitor.webhooks:
+        yield (
+            "monitor.webhooks are set, and no monitor of ours runs here: give them to the cluster's Alertmanager and "
+            "leave them out (--set monitor.webhooks=[]), or set deploy.splitter to gateway, whose controller tells them"
+        )
+    yield from filter(None, (source_problem(model, settings.deploy.weights) for model in settings.all_models))
+    for setting, path in _files(settings).items():
         folder, _, name = path.rpartition("/")
         if folder != places.FILES_FOLDER or not name:
             yield f"{setting} is {path}, which no pod has; use {places.FILES_FOLDER}/KEY of {places.FILES_SECRET}"
 
 
-def _of_images(settings: Settings) -> Iterator[str]:
+def _files(settings: Settings) -> dict[str, str]:
+    """Everything that must be a key of the secret with files, by setting."""
+    return secret_files(settings, settings.all_models) | receiver_files(settings)
+
+
+def _of_images(settings: Settings, environments: list[PlannedEnvironment]) -> Iterator[str]:
     deploy = settings.deploy
     if not deploy.image:
         yield "deploy.image is empty; name the image of the server by digest, registry/name@sha256:…"
@@ -191,8 +202,14 @@ def _of_images(settings: Settings) -> Iterator[str]:
             "redis.url is set and deploy.redis.image is empty; name an image with redis-server by digest, or set "
             "deploy.redis.external if that Redis exists"
         )
-    if deploy.weights.kind == "image" and not deploy.weights.image:
+    if deploy.weights.kind == "image" and not all(each.weights_image for each in environments):
         yield "deploy.weights.kind is image and deploy.weights.image is empty; name it by digest"
+    for name, given in deploy.environments.items():
+        if given.weights_image and deploy.weights.kind != "image":
+            yield (
+                f"deploy.environments.{name}.weights_image is set, and weights come from a {deploy.weights.kind}; set "
+                "deploy.weights.kind to image, or leave it out"
+            )
 
 
 def _of_environments(settings: Settings) -> Iterator[str]:
@@ -230,14 +247,20 @@ def _of_access(settings: Settings) -> Iterator[str]:
         yield "deploy.autoscaling needs the metric that deploy.monitoring brings; a scaler without it never scales"
 
 
-def _of_reach(settings: Settings) -> Iterator[str]:
+def called_outside(settings: Settings) -> list[str]:
+    """What servers must call that is rendered nowhere, by the settings that say so."""
     wanted = [
-        f"the engine of model {model.name}" for model in settings.models if isinstance(model.engine, RemoteEngine)
+        f"the engine of model {model.name}" for model in settings.all_models if isinstance(model.engine, RemoteEngine)
     ]
     if settings.access.jwt is not None and "://" in settings.access.jwt.jwks:
         wanted.append("access.jwt.jwks")
     if settings.redis.url and settings.deploy.redis.external:
         wanted.append("redis.url")
+    return wanted
+
+
+def _of_reach(settings: Settings) -> Iterator[str]:
+    wanted = [*called_outside(settings), *(["monitor.webhooks"] if settings.monitor.webhooks else [])]
     if settings.redis.url.startswith("unix:"):
         yield "redis.url is a socket file, which no pod has; use redis:// or rediss://"
     if wanted and not settings.deploy.network.egress:

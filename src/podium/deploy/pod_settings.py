@@ -7,12 +7,14 @@ from typing import Any
 
 import yaml
 
+from podium.config.models import Model
 from podium.config.settings import Settings
 from podium.deploy import places
 from podium.deploy.quantity import quantity
 from podium.deploy.timing import Timings
 
-_SERVING = ("models", "server", "access", "cache", "redis", "logs", "telemetry")
+SERVING = ("models", "server", "access", "cache", "redis", "logs", "telemetry")
+"""Groups that servers read."""
 _EVERYWHERE = "0.0.0.0"  # noqa: S104 - of a pod; network policies say who reaches it
 _MODELS_SHARE = 0.8  # of memory, as on a machine
 
@@ -59,7 +61,7 @@ def _redis(settings: Settings) -> Any:
 def pod_file(settings: Settings, timings: Timings) -> str:
     """``podium.yaml`` of the pod: only what is set, in a fixed order."""
     document = pod_settings(settings, timings).model_dump(mode="json", exclude_unset=True)
-    kept = {name: document[name] for name in _SERVING if document.get(name)}
+    kept = {name: document[name] for name in SERVING if document.get(name)}
     return yaml.safe_dump(kept, sort_keys=False, allow_unicode=True, width=110)
 
 
@@ -68,8 +70,8 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def secret_files(settings: Settings) -> dict[str, str]:
-    """Settings that name a file which the pod must be given, by setting."""
+def secret_files(settings: Settings, models: tuple[Model, ...]) -> dict[str, str]:
+    """Settings that name a file which a pod with these models must be given, by setting."""
     found = {
         "redis.ca_file": settings.redis.ca_file,
         "redis.password_file": None if has_own_redis(settings) else settings.redis.password_file,
@@ -78,7 +80,13 @@ def secret_files(settings: Settings) -> dict[str, str]:
     if settings.access.jwt is not None:
         found["access.jwt.ca_file"] = settings.access.jwt.ca_file
         found["access.jwt.jwks"] = None if "://" in settings.access.jwt.jwks else settings.access.jwt.jwks
-    for model in settings.models:
+    for model in models:
         found[f"the chat template of model {model.name}"] = model.chat_template_file
         found[f"the key file of model {model.name}"] = getattr(model.engine, "api_key_file", None)
     return {setting: path for setting, path in found.items() if path}
+
+
+def receiver_files(settings: Settings) -> dict[str, str]:
+    """Secrets by which the controller's monitor signs its messages, by setting."""
+    hooks = enumerate(settings.monitor.webhooks)
+    return {f"monitor.webhooks.{at}.secret_file": hook.secret_file for at, hook in hooks if hook.secret_file}

@@ -6,10 +6,9 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from podium.config.settings import Settings
-from podium.core.errors import ConfigurationError
 from podium.deploy import places
 from podium.deploy.environments import Profile
-from podium.deploy.inequality import Inequality
+from podium.deploy.inequality import Inequality, refuse
 from podium.deploy.kubernetes import argo, configuration, dashboards, flagger, network, service
 from podium.deploy.kubernetes.manifest import Manifest
 from podium.deploy.kubernetes.verdict import Watched, verdict_objects
@@ -28,9 +27,7 @@ def render_progressive(settings: Settings, profile: Profile, way: Way, accepted:
     """
     check_accepted(way, accepted)
     plan = plan_of(settings, profile)
-    problems = list(_problems(plan, way))
-    if problems:
-        raise ConfigurationError("\n".join(problems))
+    refuse(list(_problems(plan, way)))
     more = production(plan)
     objects = {file: [*found, *more.pop(file, [])] for file, found in base(plan).items()} | more
     changed, watched = _with_argo(plan, objects) if way == "argo" else _with_flagger(plan, objects)

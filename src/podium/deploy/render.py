@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from podium.config.settings import Settings
-from podium.core.errors import ConfigurationError
 from podium.deploy import places
 from podium.deploy.environments import Profile
+from podium.deploy.folder import refuse_foreign, replace
 from podium.deploy.kubernetes import (
     accelerators,
     accounts,
@@ -67,15 +67,8 @@ def write(files: Mapping[str, str], folder: Path) -> None:
     Raises ``ConfigurationError`` when the folder holds YAML that was not rendered, which is never touched.
     """
     old = sorted(folder.rglob("*.yaml")) if folder.is_dir() else []
-    foreign = [path for path in old if not path.read_text(encoding="utf-8").startswith(MARK)]
-    if foreign:
-        raise ConfigurationError(f"{foreign[0]} was not written by this command; name an empty folder with --out.")
-    for path in old:
-        path.unlink()
-    for name, text in files.items():
-        path = folder / PurePosixPath(name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+    refuse_foreign(old, MARK)
+    replace(old, files, folder)
 
 
 def folder_of(
@@ -142,7 +135,7 @@ def download(plan: Plan) -> Objects:
     return {
         "job": weights.jobs(plan),
         "networkpolicy": [network.download_policy(plan)],
-        "serviceaccount": [accounts.service_account(places.WEIGHTS, plan.namespace)],
+        "serviceaccount": [accounts.service_account(plan, places.WEIGHTS)],
     }
 
 

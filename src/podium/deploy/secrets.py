@@ -43,7 +43,6 @@ def write_redis_secret(folder: Path, prefix: str) -> list[Path]:
 
     Raises ``ConfigurationError`` when one of them is there: replacing it would lock running servers out.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     return _write(folder, _redis(prefix), _OWNER_ONLY)
 
 
@@ -55,9 +54,7 @@ def write_stack_secrets(folder: Path, prefix: str) -> list[Path]:
     """
     made = {STACK_SECRETS[name]: api_keys.mint().text for name in _KEYS}
     made[STACK_SECRETS["grafana-password"]] = secrets.token_urlsafe(_BYTES)
-    folder.mkdir(parents=True, exist_ok=True)
-    folder.chmod(_FOLDER_OF_THE_OWNER)
-    return _write(folder, {**_redis(prefix), **made}, _READ_BY_ALL)
+    return _write(folder, {**_redis(prefix), **made}, _READ_BY_ALL, folder_mode=_FOLDER_OF_THE_OWNER)
 
 
 def _redis(prefix: str) -> dict[str, str]:
@@ -65,13 +62,25 @@ def _redis(prefix: str) -> dict[str, str]:
     return {places.REDIS_PASSWORD: password, places.REDIS_USERS: redis_users(password, prefix)}
 
 
-def _write(folder: Path, texts: Mapping[str, str], mode: int) -> list[Path]:
-    there = [folder / name for name in texts if (folder / name).exists()]
-    if there:
-        raise ConfigurationError(f"{there[0]} is there already; remove it first if you want another one.")
+def _write(folder: Path, texts: Mapping[str, str], mode: int, *, folder_mode: int | None = None) -> list[Path]:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        there = [folder / name for name in texts if (folder / name).exists()]
+        if there:
+            raise ConfigurationError(f"{there[0]} is there already; remove it first if you want another one.")
+        if folder_mode is not None:
+            folder.chmod(folder_mode)
+        _create(folder, texts, mode)
+    except OSError as error:
+        raise ConfigurationError(
+            f"{error.filename or folder} cannot be written: {error.strerror}; name another folder with --out."
+        ) from error
+    return [folder / name for name in texts]
+
+
+def _create(folder: Path, texts: Mapping[str, str], mode: int) -> None:
     for name, text in texts.items():
         descriptor = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
             os.fchmod(descriptor, mode)
-    return [folder / name for name in texts]

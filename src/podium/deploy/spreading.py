@@ -7,6 +7,7 @@ from typing import Any
 
 from podium.config.deploy import Accelerators
 from podium.config.engine import EchoEngine, OpenVINOEngine, RemoteEngine, VLLMEngine
+from podium.config.models import Model
 from podium.config.settings import Settings
 from podium.deploy.inequality import Inequality
 
@@ -19,14 +20,15 @@ def spread(settings: Settings) -> Settings:
 
     Tensor parallelism within a node, where GPUs are joined by more than a network; a stage of the pipeline for each.
     """
-    given = settings.deploy.accelerators
-    models = tuple(
-        model.model_copy(update={"engine": _sized(model.engine, given, alone=_alone(settings))})
-        if isinstance(model.engine, VLLMEngine)
-        else model
-        for model in settings.models
-    )
-    return settings.model_copy(update={"models": models})
+    given, gateway = settings.deploy.accelerators, settings.gateway
+    changed: dict[str, Any] = {"models": _spread(settings.models, given)}
+    if any(each.models for each in gateway.environments.values()):
+        environments = {
+            name: each.model_copy(update={"models": _spread(each.models, given)}) if each.models else each
+            for name, each in gateway.environments.items()
+        }
+        changed["gateway"] = gateway.model_copy(update={"environments": environments})
+    return settings.model_copy(update=changed)
 
 
 def spread_problems(settings: Settings, nodes: int) -> list[str]:
@@ -39,7 +41,7 @@ def spread_problems(settings: Settings, nodes: int) -> list[str]:
     ]
     if nodes == 1:
         return found
-    if not _alone(settings) or not any(isinstance(model.engine, VLLMEngine) for model in settings.models):
+    if not _alone(settings.models) or not any(isinstance(model.engine, VLLMEngine) for model in settings.models):
         found.append(
             f"one copy takes {nodes} nodes (accelerators.per_replica and per_node), which works for exactly one "
             "model, with the engine vllm; serve others by a server of their own"
@@ -98,9 +100,19 @@ def _of_nodes(given: Accelerators, name: str, engine: VLLMEngine) -> Iterator[In
     )
 
 
-def _alone(settings: Settings) -> bool:
+def _spread(models: tuple[Model, ...], given: Accelerators) -> tuple[Model, ...]:
+    alone = _alone(models)
+    return tuple(
+        model.model_copy(update={"engine": _sized(model.engine, given, alone=alone)})
+        if isinstance(model.engine, VLLMEngine)
+        else model
+        for model in models
+    )
+
+
+def _alone(models: tuple[Model, ...]) -> bool:
     """Whether one model alone may use the GPUs."""
-    return sum(not isinstance(model.engine, _WITHOUT_GPU) for model in settings.models) == 1
+    return sum(not isinstance(model.engine, _WITHOUT_GPU) for model in models) == 1
 
 
 def _sized(engine: VLLMEngine, given: Accelerators, *, alone: bool) -> VLLMEngine:

@@ -16,16 +16,17 @@ _SAY_SECONDS = 60.0
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write the mark, or wait until it is there; returns 1 when it is not there in time."""
+    """Write marks, or wait until one is there; returns 1 when it is not there in time."""
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--write", type=Path, metavar="FILE", help="write the mark")
+    what.add_argument("--write", type=Path, nargs="+", metavar="FILE", help="write a mark for each list of models")
     what.add_argument("--wait", type=Path, metavar="FILE", help="wait for the mark")
     parser.add_argument("--seconds", type=float, default=3600.0, help="how long to wait")
     given = parser.parse_args(arguments)
     if given.write is not None:
-        given.write.parent.mkdir(parents=True, exist_ok=True)
-        given.write.touch()
+        for mark in given.write:
+            mark.parent.mkdir(parents=True, exist_ok=True)
+            mark.touch()
         return 0
     return _wait(given.wait, given.seconds)
 

@@ -237,6 +237,52 @@ def test_without_a_named_image_it_is_the_one_that_the_recipe_builds() -> None:
     assert _services("host-least")["blue"]["image"] == "podium:0.1.0"
 
 
+FILED = {"name": "m", "source": "/models/m", "chat_template_file": "./chat.jinja"}
+
+
+def test_the_time_to_start_follows_from_the_environment_s_own_models() -> None:
+    """Two models are at the top, and one is green's own."""
+    environments = {"blue": {"replicas": 1}, "green": {"replicas": 1, "models": [{"name": "m", "source": "/models/m"}]}}
+    found = documents_of(stack_files({**FULL_STACK, "gateway": {"environments": environments}}))["compose.yaml"]
+    periods = [found["services"][name]["healthcheck"]["start_period"] for name in ("blue", "green")]
+    assert periods == ["3600s", "1800s"]
+
+
+def test_only_what_downloads_is_given_the_hub_s_token() -> None:
+    document = {**FULL_STACK, "deploy": {**FULL_STACK["deploy"], "weights": {"token_secret": "hub"}}}
+    for swarm in (False, True):
+        documents = documents_of(stack_files(document, swarm=swarm))
+        services = {name: each for found in documents.values() for name, each in found["services"].items()}
+        given = {
+            name: service["environment"]["HF_TOKEN_PATH"]
+            for name, service in services.items()
+            if "hub-token" in {each["source"] for each in service.get("secrets", ())}
+        }
+        assert given == {"weights-1": "/etc/podium/hub/token"}
+        files = [
+            found["secrets"]["hub-token"]["file"] for found in documents.values() if "hub-token" in found["secrets"]
+        ]
+        assert files == ["./files/hub-token"]
+
+
+def test_where_traces_go_is_told_to_servers_and_gateway() -> None:
+    telemetry = {"otlp_endpoint": "http://10.1.0.4:4318"}
+    network = {"egress": [{"network": "10.1.0.4/32", "port": 4318}]}
+    files = stack_files({**FULL_STACK, "telemetry": telemetry, "deploy": {**FULL_STACK["deploy"], "network": network}})
+    assert [yaml.safe_load(files[f"config/{name}.yaml"])["telemetry"] for name in ("blue", "gateway")] == [
+        telemetry
+    ] * 2
+
+
+@pytest.mark.parametrize("name", ["compose.yaml", "config"])
+def test_a_folder_or_a_file_in_the_place_of_another_is_told_and_kept(name: str, tmp_path: Path) -> None:
+    place = tmp_path / name
+    place.mkdir() if name == "compose.yaml" else place.write_text("mine")
+    with pytest.raises(ConfigurationError, match="name an empty folder with --out"):
+        write_compose(_files("host"), tmp_path)
+    assert place.exists()
+
+
 def _with(document: dict[str, Any], **changes: Any) -> dict[str, Any]:
     return {**document, **changes}
 
@@ -255,6 +301,11 @@ def _with(document: dict[str, Any], **changes: Any) -> dict[str, Any]:
         (_with(FULL_STACK, gateway={"drain_seconds": 30}), False, "a gateway that leaves would cut streams"),
         (_with(FULL_STACK, gateway={"access_log": "/var/log/a"}), False, "a file in a container"),
         (_with(FILES_STACK, redis={"url": "redis://r", "ca_file": "/home/me/ca"}), False, "which no container has"),
+        (
+            _with(FULL_STACK, gateway={"environments": {"blue": {"replicas": 1, "models": [FILED]}}}),
+            False,
+            "the chat template of model m is ./chat.jinja, which no container has",
+        ),
         (
             _with(FULL_STACK, deploy={**FULL_STACK["deploy"], "environments": {"blue": {"replicas": 0}}}),
             True,

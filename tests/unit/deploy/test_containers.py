@@ -102,7 +102,7 @@ def test_folders_that_volumes_are_put_on_belong_to_the_user_that_serves(recipe: 
 
 UNITS = {"podium.service": "podium.yaml", "podium-gateway.service": "gateway.yaml"}
 EACH_UNIT = pytest.mark.parametrize("unit", UNITS)
-MOST_EXPOSURE = 3.5  # of 10; systemd calls less than 4 ok
+MOST_EXPOSURE = 2.0  # of 10; systemd calls less than 4 ok
 
 
 def _unit(name: str) -> dict[str, str]:

@@ -28,6 +28,13 @@ def test_files_without_a_kustomization_are_one_set(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_one_file_is_a_set_too(tmp_path: Path) -> None:
+    _file(tmp_path, "all.yaml", SERVICE)
+    _file(tmp_path, "other.yaml", SERVICE)
+    (graph,) = read_sets(tmp_path / "all.yaml").values()
+    assert [(item.name, item.file) for item in graph.items] == [("a", "all.yaml")]
+
+
 def test_a_list_is_unfolded(tmp_path: Path) -> None:
     _file(tmp_path, "a.yaml", "kind: List\nitems:\n- {kind: Service, metadata: {name: a}}\n- {kind: Service}\n")
     (graph,) = read_sets(tmp_path).values()

@@ -71,7 +71,7 @@ NUMBERS: list[tuple[str, Document, Document, str, str]] = [
     ("a scaler without room", FULL, {"deploy": {"environments": {"blue": {"replicas": 5}}}}, "cpu",
      "environments.blue.max_replicas >= environments.blue.replicas does not hold: 4 against 5"),
     ("more pods than GPUs", LARGE, {"deploy": {"accelerators": {"available": 2}}}, "gpu",
-     "accelerators.available >= 1 * pods of blue + 1 * rollout surge does not hold: 2 against 2 + 1 = 3"),
+     "1 * pods of blue + 1 * rollout surge does not hold: 2 against 2 + 1 = 3; in the overlay production the pods"),
     ("GPUs that nobody counted", LARGE, {}, "gpu", "does not hold: 0 against 2 + 1 = 3"),
     ("a model on more GPUs than a pod has", SMALL,
      {"models": [{"name": "big", "source": "/models/big", "engine": {"kind": "vllm", "tensor_parallel": 4}}],
@@ -91,6 +91,8 @@ NUMBERS: list[tuple[str, Document, Document, str, str]] = [
      "slices of a GPU that one model can use >= accelerators.per_replica does not hold: 1 against 2"),
     ("a pod's disk that is too small", OWN_WEIGHTS, {"deploy": {"weights": {"size": "10Gi"}}}, "cpu",
      "(GiB) + resources.temporary (GiB) does not hold: 20 against 10 + 12 + 2 = 24"),
+    ("volumes that are larger than their disk", SMALL, {"deploy": {"resources": {"cache": "30Gi"}}}, "cpu",
+     "resources.cache (GiB) + resources.temporary (GiB) does not hold: 20 against 30 + 2 = 32"),
     ("a gateway that leaves too soon", GATEWAYS, {"gateway": {"drain_seconds": 30.0}}, "cpu",
      "gateway.drain_seconds >= longest_stream_seconds does not hold: 30 against 300"),
     ("a first token later than the end", GATEWAYS, {"gateway": {"first_byte_seconds": 400.0}}, "cpu",
@@ -163,8 +165,23 @@ REASONS: list[tuple[str, Document, Document, str]] = [
     ("an access log that nobody rotates", GATEWAYS, {"gateway": {"access_log": "/var/log/gateway.jsonl"}},
      "a file in a container, which nobody reads or rotates; render with --set gateway.access_log=stdout"),
     ("two ports that are one", GATEWAYS, {"deploy": {"gateway": {"status_port": 8080}}}, "three different ports"),
-    ("webhooks of a monitor that tells nobody", GATEWAYS,
-     {"monitor": {"webhooks": [{"url": "https://hooks.example/x"}]}}, "monitor.webhooks are set"),
+    ("webhooks that cannot leave", GATEWAYS,
+     {"monitor": {"webhooks": [{"url": "https://hooks.example/x"}]}}, "would keep pods from monitor.webhooks"),
+    ("a webhook's secret of this machine", GATEWAYS,
+     {"monitor": {"webhooks": [{"url": "https://hooks.example/x", "secret_file": "./hook"}]}},
+     "monitor.webhooks.0.secret_file is ./hook, which no pod has"),
+    ("webhooks without a monitor", FULL,
+     {"monitor": {"webhooks": [{"url": "https://hooks.example/x"}]}}, "give them to the cluster's Alertmanager"),
+    ("a folder of this machine for one environment", FULL,
+     {"gateway": {"environments": {"green": {"models": [{"name": "m", "source": "./m"}]}}}},
+     "comes from the folder ./m, which no pod has"),
+    ("a file of this machine for one environment", FULL,
+     {"gateway": {"environments": {"green": {"models": [
+         {"name": "m", "source": "/models/m", "chat_template_file": "./chat.jinja"}]}}}},
+     "the chat template of model m is ./chat.jinja, which no pod has"),
+    ("an image of weights that nobody mounts", FULL,
+     {"deploy": {"environments": {"green": {"weights_image": "r/w@sha256:" + "a" * 64}}}},
+     "deploy.environments.green.weights_image is set, and weights come from a claim"),
     ("an Ingress with weights", FULL, {"deploy": {"route": {"kind": "ingress"}}}, "which has no weights"),
     ("a part of a per cent in a mesh", FULL,
      {"gateway": {"weights": {"blue": 99.5, "green": 0.5}}, "deploy": {"route": {"kind": "istio"}}},
@@ -213,6 +230,12 @@ def test_what_cannot_be_spread_over_nodes_is_refused(extra: Document, said: str)
 def test_every_reason_is_told_at_once() -> None:
     message = _refusal(FULL, _timing(grace_seconds=40) | {"server": {"drain_seconds": 30.0, "port": 0}})
     assert message.startswith("3 reasons against rendering:\n")
+
+
+@pytest.mark.parametrize("text", ["0", "0Gi", "0.0", "00m", "lots", "-1", "8 Gi", "1e3"])
+def test_an_amount_of_nothing_and_what_is_no_amount_are_no_settings(text: str) -> None:
+    with pytest.raises(ValueError, match="quantity above 0"):
+        settings_of(SMALL, resources={"memory": text})
 
 
 @pytest.mark.parametrize("text", ["podium", "podium:latest", "Registry/podium@sha256:" + "a" * 64, "p@sha256:abc"])

@@ -122,7 +122,7 @@ def test_gateways_of_a_cluster_are_told_of_the_access_log(tmp_path: Path) -> Non
 def test_every_section_of_the_settings_reaches_a_pod_or_is_somebody_elses() -> None:
     """A section that is read here and told to nobody would be ignored without a word."""
     elsewhere = {"batches": "refused", "deploy": "what is rendered"}
-    told = {*pod_settings._SERVING, *gateway_settings._CONTROLLING}
+    told = {*pod_settings.SERVING, *gateway_settings.CONTROLLING}
     assert told | elsewhere.keys() == set(Settings.model_fields)
 
 
@@ -167,6 +167,22 @@ def test_a_file_of_somebody_else_is_never_touched(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"mine\.yaml was not written by this command"):
         write(files_of(SMALL), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.yaml"]
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe"], ids=["a folder", "no text"])
+def test_what_is_no_text_of_ours_is_never_touched(content: bytes | None, tmp_path: Path) -> None:
+    place = tmp_path / "odd.yaml"
+    place.mkdir() if content is None else place.write_bytes(content)
+    with pytest.raises(ConfigurationError, match=r"odd\.yaml was not written by this command"):
+        write(files_of(SMALL), tmp_path)
+
+
+def test_a_file_in_the_place_of_the_folder_is_told(tmp_path: Path) -> None:
+    place = tmp_path / "k8s"
+    place.write_text("mine")
+    with pytest.raises(ConfigurationError, match=r"k8s.* cannot be written: .*; name another folder with --out"):
+        write(files_of(SMALL), place)
+    assert place.read_text() == "mine"
 
 
 @pytest.mark.parametrize("name", VARIETIES)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from podium.core.errors import ConfigurationError
-from podium.deploy.secrets import redis_users, write_redis_secret
+from podium.deploy.secrets import redis_users, write_redis_secret, write_stack_secrets
 
 
 def test_two_files_that_only_the_owner_reads(tmp_path: Path) -> None:
@@ -31,6 +32,15 @@ def test_a_password_that_is_there_is_never_replaced(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="is there already"):
         write_redis_secret(tmp_path, "podium")
     assert (tmp_path / "password").read_text() == before
+
+
+@pytest.mark.parametrize("make", [write_redis_secret, write_stack_secrets])
+def test_a_file_in_the_place_of_the_folder_is_told(make: Callable[[Path, str], list[Path]], tmp_path: Path) -> None:
+    place = tmp_path / "secrets"
+    place.write_text("mine")
+    with pytest.raises(ConfigurationError, match=r"secrets cannot be written: .*; name another folder with --out"):
+        make(place, "podium")
+    assert place.read_text() == "mine"
 
 
 def test_the_user_may_touch_the_keys_of_its_installation_alone() -> None:

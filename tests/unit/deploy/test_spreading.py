@@ -26,7 +26,7 @@ def _engine(document: Document, **accelerators: int) -> VLLMEngine:
 
 
 def _models(document: Document) -> str:
-    return json.dumps(yaml.safe_load(plan_of(settings_of(document), "gpu").config)["models"])
+    return json.dumps(yaml.safe_load(plan_of(settings_of(document), "gpu").environments[0].config)["models"])
 
 
 @pytest.mark.parametrize(

@@ -139,3 +139,8 @@ def test_a_folder_without_a_compose_file_is_something_else(tmp_path: Path) -> No
     (tmp_path / "docker-compose.yml").write_text("a: [")
     with pytest.raises(ConfigurationError, match="not YAML"):
         read_stack(tmp_path)
+
+
+def test_the_file_itself_may_be_named(tmp_path: Path) -> None:
+    write_compose(stack_files(FULL_STACK), tmp_path)
+    assert read_stack(tmp_path / "compose.yaml") == read_stack(tmp_path) is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -15,6 +15,7 @@ from podium.deploy.compose.host_plan import HostPlan, host_plan
 from podium.deploy.compose.service import SECRETS_VARIABLE, Service
 from podium.deploy.compose.settings_files import gateway_file, server_file
 from podium.deploy.environments import Profile
+from podium.deploy.folder import refuse_foreign, replace
 from podium.deploy.pod_settings import digest
 from podium.deploy.secrets import STACK_SECRETS
 
@@ -49,21 +50,11 @@ def write_compose(files: Mapping[str, str], folder: Path) -> None:
     Raises ``ConfigurationError`` when a compose file is there that was not rendered.
     """
     old = [path for path in (folder / COMPOSE, folder / DOWNLOADS) if path.exists()]
-    for path in old:
-        if not path.read_text(encoding="utf-8").startswith(MARK):
-            raise ConfigurationError(f"{path} was not written by this command; name an empty folder with --out.")
     config = folder / CONFIG_FOLDER
     if config.exists() and not old:
         raise ConfigurationError(f"{config} is there without {COMPOSE}; name an empty folder with --out.")
-    try:
-        for path in [*old, *(path for path in config.rglob("*") if path.is_file())]:
-            path.unlink()
-        for name, text in files.items():
-            path = folder / PurePosixPath(name)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ConfigurationError(f"{error.filename or folder} cannot be written: {error.strerror}.") from error
+    refuse_foreign(old, MARK)
+    replace([*old, *(path for path in config.rglob("*") if path.is_file())], files, folder)
 
 
 def _configs(plan: HostPlan) -> dict[str, tuple[str, str]]:
@@ -134,6 +125,7 @@ def _secret(plan: HostPlan, name: str, path: str) -> dict[str, Any]:
 
 def _secret_files(plan: HostPlan) -> dict[str, str]:
     given = {name: f"files/{path.rpartition('/')[2]}" for name, path in services.own_files(plan).items()}
+    given[services.HUB_TOKEN] = f"files/{services.HUB_TOKEN}"
     return {**{name: f"secrets/{file}" for name, file in STACK_SECRETS.items()}, **given}
 
 

@@ -15,8 +15,8 @@ from podium.deploy.environments import Profile
 from podium.deploy.gateway_settings import access_log_problems, gateway_inequalities
 from podium.deploy.inequality import refuse
 from podium.deploy.otlp_collector import own_collector_problems
-from podium.deploy.plan import may_use_a_gpu
-from podium.deploy.pod_settings import has_own_redis, secret_files
+from podium.deploy.plan import called_outside, may_use_a_gpu
+from podium.deploy.pod_settings import has_own_redis, receiver_files, secret_files
 from podium.deploy.sources import hub_ids, needs_weights, source_problem
 from podium.deploy.timing import Timings, timing_inequalities, timings_of
 
@@ -32,6 +32,12 @@ class HostEnvironment:
     image: str
     replicas: int
     devices: tuple[str, ...]
+    settings: Settings
+
+    @property
+    def timings(self) -> Timings:
+        """Durations of its servers' lives; how long they may start follows from its own models."""
+        return timings_of(self.settings)
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,8 @@ class HostPlan:
             first = len(found) * per_replica
             devices = range(first, first + per_replica) if self.profile == "gpu" else ()
             image = deployed.image or self.image
-            found.append(HostEnvironment(name, image, replicas, tuple(map(str, devices))))
+            served = self.settings.model_copy(update={"models": self.settings.models_of(name)})
+            found.append(HostEnvironment(name, image, replicas, tuple(map(str, devices)), served))
         return tuple(found)
 
     @property
@@ -102,20 +109,19 @@ class HostPlan:
     @property
     def files(self) -> dict[str, str]:
         """Files that the settings name and containers are given, by setting."""
-        found = secret_files(self.settings)
+        found = secret_files(self.settings, self.models)
         if (tls := self.settings.gateway.tls) is not None:
             found |= {"gateway.tls.certificate": tls.certificate, "gateway.tls.key": tls.key}
-        signed = {at: hook.secret_file for at, hook in enumerate(self.settings.monitor.webhooks) if hook.secret_file}
-        return found | {f"monitor.webhooks.{at}.secret_file": path for at, path in signed.items()}
+        return found | receiver_files(self.settings)
 
 
 def host_plan(settings: Settings, profile: Profile, *, swarm: bool) -> HostPlan:
     """The plan. Raises ``ConfigurationError`` with every reason why the result would not work."""
     plan = HostPlan(settings, profile, swarm, timings_of(settings))
     problems = [*_of_access(settings), *_of_addresses(plan), *_of_images(plan), *_of_places(plan), *_of_gpus(plan)]
-    relations = [*timing_inequalities(settings, plan.timings), *gateway_inequalities(settings)]
-    problems += [each.failure() for each in relations if not each.holds]
-    refuse(problems)
+    relations = [each for served in plan.environments for each in timing_inequalities(served.settings, served.timings)]
+    problems += [each.failure() for each in (*relations, *gateway_inequalities(settings)) if not each.holds]
+    refuse(list(dict.fromkeys(problems)))
     return plan
 
 
@@ -130,6 +136,8 @@ def _of_access(settings: Settings) -> Iterator[str]:
         )
     if settings.redis.url.startswith("unix:"):
         yield "redis.url is a socket file, which no container has; use redis:// or rediss://"
+    if (wanted := called_outside(settings)) and not settings.deploy.network.egress:
+        yield f"servers are on networks that lead nowhere, not to {', '.join(wanted)}; add it to deploy.network.egress"
 
 
 def _of_addresses(plan: HostPlan) -> Iterator[str]:

@@ -20,6 +20,7 @@ STATE, REDIS_DATA, WEIGHTS = "state", "redis", "weights"
 PASSWORD, USERS = "redis-password", "redis-users"
 KEYS = {"metrics-key": "metrics", "shadow-key": "shadow", "deploy-key": "deploy"}
 """Secrets that several of our own processes know each other by, and their file below ``KEYS_FOLDER``."""
+HUB_TOKEN = "hub-token"  # noqa: S105 - a name, of a secret and of its file
 GATEWAY_CONFIG = "gateway"
 CONFIG_LABEL = "podium.config"
 _REDIS_USER = 999  # of the official image on Debian; its volume belongs to it
@@ -42,7 +43,7 @@ def servers(plan: HostPlan, environment: HostEnvironment, digest: str) -> Servic
         image=environment.image,
         user=places.USER_ID,
         command=("serve", "--config", CONFIG),
-        health=_server_health(plan),
+        health=_server_health(plan, environment),
         networks=tuple(
             name
             for name, wanted in {
@@ -122,6 +123,7 @@ def redis(plan: HostPlan) -> Service:
 def downloads(plan: HostPlan) -> dict[str, Service]:
     """What fetches models of a hub into the volume: one service for each, which ends."""
     path = plan.settings.deploy.weights.path
+    token = f"{places.HUB_SECRET_FOLDER}/token" if plan.settings.deploy.weights.token_secret else ""
     return {
         f"{WEIGHTS}-{number}": Service(
             image=plan.image,
@@ -132,7 +134,8 @@ def downloads(plan: HostPlan) -> dict[str, Service]:
             cpus=1,
             memory_bytes=2 * 1024**3,
             stop_seconds=10,
-            environment=download_variables(path),
+            environment=download_variables(path) | ({places.HUB_TOKEN_VARIABLE: token} if token else {}),
+            secrets={HUB_TOKEN: token} if token else {},
             volumes=(volume(WEIGHTS, path),),
             temporary_bytes=1024**3,
             once=True,
@@ -153,7 +156,7 @@ def _secrets(plan: HostPlan, *, tls: bool) -> dict[str, str]:
     return {**found, **keys, **{name: path for name, path in own_files(plan).items() if path not in hidden}}
 
 
-def _server_health(plan: HostPlan) -> Health:
+def _server_health(plan: HostPlan, environment: HostEnvironment) -> Health:
     """Started once, and going forward since: a busy or draining server is not to be killed, so not ``/readyz``."""
     url = f"http://127.0.0.1:{plan.settings.server.admin_port}"
     paths = f"urlopen('{url}/startupz', timeout=4); urlopen('{url}/livez', timeout=4)"
@@ -161,8 +164,8 @@ def _server_health(plan: HostPlan) -> Health:
         ("python", "-I", "-c", f"from urllib.request import urlopen; {paths}"),
         period_seconds=timing.LIVENESS_PERIOD_SECONDS,
         timeout_seconds=2 * timing.LIVENESS_TIMEOUT_SECONDS,
-        failures=plan.timings.liveness_failures,
-        start_seconds=plan.timings.startup_seconds,
+        failures=environment.timings.liveness_failures,
+        start_seconds=environment.timings.startup_seconds,
     )
 
 

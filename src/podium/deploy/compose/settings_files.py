@@ -12,20 +12,19 @@ from podium.config.settings import Settings
 from podium.deploy import places
 from podium.deploy.compose.host_plan import HostPlan
 from podium.deploy.gateway_settings import gateway_drain_seconds, listen_port
-from podium.deploy.pod_settings import pod_settings
+from podium.deploy.pod_settings import SERVING, pod_settings
 
 REDIS = "redis"
 CONFIG = f"{places.CONFIG_FOLDER}/{places.CONFIG_FILE}"
 KEYS_FOLDER = "/etc/podium/keys"
 METRICS_KEY = f"{KEYS_FOLDER}/metrics"
-_SERVING = ("models", "server", "access", "cache", "redis", "logs", "telemetry")
-_CONTROLLING = (*_SERVING, "gateway", "rollout", "monitor")
+_CONTROLLING = (*SERVING, "gateway", "rollout", "monitor")
 
 
 def server_file(plan: HostPlan, environment: str) -> str:
     """``podium.yaml`` of an environment's servers: only what is set, in a fixed order."""
     models = {"models": plan.settings.models_of(environment)}
-    return _text(_in_container(plan).model_copy(update=models), _SERVING)
+    return _text(_in_container(plan).model_copy(update=models), SERVING)
 
 
 def gateway_file(plan: HostPlan) -> str:

@@ -12,9 +12,11 @@ def service_accounts(plan: Plan) -> list[Manifest]:
     names = [places.APPLICATION, *([places.REDIS] if plan.own_redis else [])]
     if plan.own_gateways:
         names += [places.GATEWAY, places.CONTROLLER]
-    return [service_account(name, plan.namespace) for name in names]
+    return [service_account(plan, name) for name in names]
 
 
-def service_account(name: str, namespace: str) -> Manifest:
-    """One of them."""
-    return manifest("v1", "ServiceAccount", name, namespace, automountServiceAccountToken=False)
+def service_account(plan: Plan, name: str) -> Manifest:
+    """One of them. Pods that run as it pull their images with the secrets that it names."""
+    secrets = [{"name": each} for each in plan.settings.deploy.image_pull_secrets]
+    pulling = {"imagePullSecrets": secrets} if secrets else {}
+    return manifest("v1", "ServiceAccount", name, plan.namespace, automountServiceAccountToken=False, **pulling)

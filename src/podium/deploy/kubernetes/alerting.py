@@ -12,7 +12,7 @@ from podium.deploy.kubernetes.manifest import Manifest, manifest
 from podium.deploy.plan import Plan
 from podium.deploy.prometheus.condition import Condition
 from podium.deploy.prometheus.conditions import conditions_of
-from podium.deploy.prometheus.files import RUNBOOKS, rule_groups
+from podium.deploy.prometheus.files import rule_groups
 from podium.deploy.prometheus.promql import selector
 from podium.deploy.prometheus.scrapes import INTERVAL
 from podium.telemetry import table
@@ -25,7 +25,10 @@ _OF_A_CONTROLLER = re.compile("|".join(rf"\b{metric.name}\b" for metric in table
 
 def prometheus_rules(plan: Plan) -> list[Manifest]:
     """One object with the recorded ratios and the alerts, where Prometheus is told of the pods."""
-    return [_object(plan, places.APPLICATION, rule_groups(plan.settings, conditions(plan)))] if _wanted(plan) else []
+    if not _wanted(plan):
+        return []
+    groups = rule_groups(plan.settings, conditions(plan), plan.settings.deploy.runbooks)
+    return [_object(plan, places.APPLICATION, groups)]
 
 
 def scaler_rules(plan: Plan) -> list[Manifest]:
@@ -33,7 +36,7 @@ def scaler_rules(plan: Plan) -> list[Manifest]:
     scaled = [each for each in plan.environments if each.replicas] if plan.scaled else []
     if not (scaled and _wanted(plan)):
         return []
-    rules = [_blind(plan, each).rule(RUNBOOKS) for each in scaled]
+    rules = [_blind(plan, each).rule(plan.settings.deploy.runbooks) for each in scaled]
     spec = {"groups": [{"name": "podium-scalers", "interval": INTERVAL, "rules": rules}]}
     return [_object(plan, f"{places.APPLICATION}-scalers", spec)]
 

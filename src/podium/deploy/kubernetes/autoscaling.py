@@ -74,9 +74,9 @@ def behavior(plan: Plan) -> dict[str, Any]:
     }
 
 
-def threshold(plan: Plan) -> int:
-    """Requests that one pod is meant to have, running or waiting."""
-    return max(1, int(plan.running_slots * plan.settings.deploy.autoscaling.fill_ratio))
+def threshold(plan: Plan, environment: PlannedEnvironment) -> int:
+    """Requests that one pod of it is meant to have, running or waiting."""
+    return max(1, int(plan.running_slots(environment) * plan.settings.deploy.autoscaling.fill_ratio))
 
 
 def _trigger(plan: Plan, environment: PlannedEnvironment) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def _trigger(plan: Plan, environment: PlannedEnvironment) -> dict[str, Any]:
         "metadata": {  # all of them texts
             "serverAddress": given.prometheus,
             "query": load_query(plan.namespace, environment.name),
-            "threshold": str(threshold(plan)),
+            "threshold": str(threshold(plan, environment)),
             "ignoreNullValues": "false",  # no data is an error and not zero load
         },
     }

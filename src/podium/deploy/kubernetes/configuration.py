@@ -8,8 +8,11 @@ from podium.deploy.plan import Plan
 
 
 def config_maps(plan: Plan, *, judged: bool = False) -> list[Manifest]:
-    """One for servers, one for gateways and who controls or judges: who changes weights restarts no server."""
-    texts = {places.CONFIG_MAP: plan.config}
+    """For servers, for environments with models of their own, and for gateways and who controls or judges.
+
+    So neither a change of weights nor another environment's new model restarts a server.
+    """
+    texts = {each.config_map: each.config for each in plan.environments}
     if plan.own_gateways or judged:
         texts[places.GATEWAY_CONFIG] = plan.gateway_config
     return [

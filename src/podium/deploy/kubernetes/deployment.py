@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from podium.config.deploy import PodResources
+from podium.config.deploy import Placement, PodResources
 from podium.deploy import places, timing
 from podium.deploy.environments import PlannedEnvironment
 from podium.deploy.kubernetes import accelerators, mesh, weights
@@ -42,10 +42,10 @@ def _deployment(plan: Plan, environment: PlannedEnvironment) -> Manifest:
         places.server_name(environment.name),
         plan.namespace,
         labels=labels,
-        annotations=secrets_elsewhere(plan),
+        annotations=secrets_elsewhere(plan, environment),
         spec={
             "revisionHistoryLimit": _HISTORY,
-            "progressDeadlineSeconds": plan.timings.progress_deadline_seconds,
+            "progressDeadlineSeconds": environment.timings.progress_deadline_seconds,
             "strategy": {"type": "RollingUpdate", "rollingUpdate": _ONE_LESS if one_less else _ONE_MORE},
             "selector": {"matchLabels": labels},
             "template": pod_template(plan, environment, labels, server_container(plan, environment)),
@@ -53,9 +53,11 @@ def _deployment(plan: Plan, environment: PlannedEnvironment) -> Manifest:
     )
 
 
-def secrets_elsewhere(plan: Plan) -> dict[str, str]:
+def secrets_elsewhere(plan: Plan, environment: PlannedEnvironment) -> dict[str, str]:
     """The annotation that names secrets which are in no file; empty without any."""
-    names = [*([places.REDIS] if plan.own_redis else []), *([places.FILES_SECRET] if plan.has_files else [])]
+    names = [*([places.REDIS] if plan.own_redis else []), *([places.FILES_SECRET] if environment.has_files else [])]
+    if plan.fetches_by_pod and environment.hub_ids:
+        names += weights.token_secrets(plan)
     return {places.MADE_ELSEWHERE: " ".join(names)} if names else {}
 
 
@@ -64,7 +66,7 @@ def pod_template(
 ) -> dict[str, Any]:
     """A pod with the configuration, the weights and the GPUs of a server, around one container."""
     annotations = {
-        places.CONFIG_HASH: digest(plan.config),
+        places.CONFIG_HASH: digest(environment.config),
         places.LONGEST_STREAM: str(plan.timings.longest_stream_seconds),
         **mesh.of_server(plan),
     }
@@ -83,7 +85,7 @@ def _pod(
         "whenUnsatisfiable": "ScheduleAnyway",
         "labelSelector": {"matchLabels": labels},
     }
-    before = weights.init_containers(plan, environment.image)
+    before = weights.init_containers(plan, environment)
     return {
         "serviceAccountName": places.APPLICATION,
         "automountServiceAccountToken": False,
@@ -92,10 +94,20 @@ def _pod(
         "terminationGracePeriodSeconds": plan.timings.grace_seconds,
         "topologySpreadConstraints": [spread],
         **accelerators.of_pod(plan),
+        **_placed(plan.settings.deploy.placement),
         **({"initContainers": before} if before else {}),
         "containers": [container],
-        "volumes": _volumes(plan),
+        "volumes": _volumes(plan, environment),
     }
+
+
+def _placed(given: Placement) -> dict[str, Any]:
+    members = {
+        "nodeSelector": dict(given.node_selector),
+        "priorityClassName": given.priority_class,
+        "runtimeClassName": given.runtime_class,
+    }
+    return {name: value for name, value in members.items() if value}
 
 
 def server_container(plan: Plan, environment: PlannedEnvironment) -> dict[str, Any]:
@@ -121,7 +133,7 @@ def model_container(
 ) -> dict[str, Any]:
     """A container with a model: the server, or on a further node the engine's share alone."""
     given = plan.settings.deploy.resources
-    variables = server_variables(plan.settings.deploy.weights.path if plan.hub_ids else None)
+    variables = server_variables(plan.settings.deploy.weights.path if environment.hub_ids else None)
     return {
         "name": name,
         "image": environment.image,
@@ -129,16 +141,16 @@ def model_container(
         "command": command,
         "env": [*({"name": key, "value": value} for key, value in variables.items()), *env],
         "ports": ports,
-        **_probes(plan),
+        **_probes(environment.timings),
         **more,
         "resources": accelerators.of_container(plan, equal_resources(given.cpu, given.memory, given.ephemeral_storage)),
         "securityContext": CONTAINER_SECURITY,
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "volumeMounts": _mounts(plan),
+        "volumeMounts": _mounts(plan, environment),
     }
 
 
-def _probes(plan: Plan) -> dict[str, Any]:
+def _probes(timings: timing.Timings) -> dict[str, Any]:
     def probe(path: str, period: int, limit: int, failures: int) -> dict[str, Any]:
         get = {"path": path, "port": places.ADMIN_PORT}
         return {"httpGet": get, "periodSeconds": period, "timeoutSeconds": limit, "failureThreshold": failures}
@@ -146,15 +158,15 @@ def _probes(plan: Plan) -> dict[str, Any]:
     at_start, alive = timing.STARTUP_PERIOD_SECONDS, timing.LIVENESS_PERIOD_SECONDS
     limit = timing.LIVENESS_TIMEOUT_SECONDS
     return {
-        "startupProbe": probe("/startupz", at_start, limit, plan.timings.startup_failures),
-        "livenessProbe": probe("/livez", alive, limit, plan.timings.liveness_failures),
+        "startupProbe": probe("/startupz", at_start, limit, timings.startup_failures),
+        "livenessProbe": probe("/livez", alive, limit, timings.liveness_failures),
         "readinessProbe": probe(
             "/readyz", timing.READINESS_PERIOD_SECONDS, timing.READINESS_TIMEOUT_SECONDS, timing.READINESS_FAILURES
         ),
     }
 
 
-def _mounts(plan: Plan) -> list[dict[str, Any]]:
+def _mounts(plan: Plan, environment: PlannedEnvironment) -> list[dict[str, Any]]:
     mounts: list[dict[str, Any]] = [
         {"name": "config", "mountPath": places.CONFIG_FOLDER, "readOnly": True},
         {"name": "cache", "mountPath": places.CACHE_FOLDER},
@@ -162,38 +174,40 @@ def _mounts(plan: Plan) -> list[dict[str, Any]]:
     ]
     if plan.own_redis:
         mounts.append({"name": "redis-password", "mountPath": places.REDIS_FOLDER, "readOnly": True})
-    if plan.has_files:
+    if environment.has_files:
         mounts.append({"name": "files", "mountPath": places.FILES_FOLDER, "readOnly": True})
-    if plan.mounts_weights:
+    if environment.mounts_weights:
         mounts.append({"name": "weights", "mountPath": plan.settings.deploy.weights.path, "readOnly": True})
     if _shares_memory(plan):
         mounts.append({"name": "shared-memory", "mountPath": places.SHARED_MEMORY_FOLDER})
     return mounts
 
 
-def _volumes(plan: Plan) -> list[dict[str, Any]]:
+def _volumes(plan: Plan, environment: PlannedEnvironment) -> list[dict[str, Any]]:
     given = plan.settings.deploy.resources
     volumes: list[dict[str, Any]] = [
-        {"name": "config", "configMap": {"name": places.CONFIG_MAP}},
+        {"name": "config", "configMap": {"name": environment.config_map}},
         empty_volume("cache", given.cache),
         empty_volume("temporary", given.temporary),
     ]
     if plan.own_redis:
         volumes.append(secret_volume("redis-password", places.REDIS, (places.REDIS_PASSWORD,)))
-    if plan.has_files:
+    if environment.has_files:
         volumes.append(secret_volume("files", places.FILES_SECRET))
-    if plan.mounts_weights:
-        volumes.append({"name": "weights", **_weights(plan)})
+    if environment.mounts_weights:
+        volumes.append({"name": "weights", **_weights(plan, environment)})
+    if plan.fetches_by_pod and environment.hub_ids:
+        volumes += weights.token_volumes(plan)
     if _shares_memory(plan):
         volumes.append(_shared_memory(given))
     return volumes
 
 
-def _weights(plan: Plan) -> dict[str, Any]:
+def _weights(plan: Plan, environment: PlannedEnvironment) -> dict[str, Any]:
     if plan.fetches_by_pod:
         return {"emptyDir": {"sizeLimit": plan.settings.deploy.weights.size}}
     if not plan.claims_weights:
-        return {"image": {"reference": plan.settings.deploy.weights.image, "pullPolicy": "IfNotPresent"}}
+        return {"image": {"reference": environment.weights_image, "pullPolicy": "IfNotPresent"}}
     return {"persistentVolumeClaim": {"claimName": places.WEIGHTS, "readOnly": True}}
 
 

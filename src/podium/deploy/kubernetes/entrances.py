@@ -51,7 +51,7 @@ def virtual_services(plan: Plan) -> list[Manifest]:
         rules = [*pinned, {**endless, "route": [_destination(name, port, share) for name, share in shares]}]
     spec = {
         "hosts": list(given.host_names) or ["*"],
-        "gateways": [f"{plan.settings.deploy.network.gateway_namespace}/{given.gateway}"],
+        "gateways": ["{namespace}/{name}".format(**plan.route_gateway)],
         "http": rules,
     }
     return [manifest("networking.istio.io/v1", "VirtualService", places.APPLICATION, plan.namespace, spec=spec)]

@@ -32,20 +32,20 @@ def canary(plan: Plan) -> Manifest:
     """Flagger makes the Services and the HTTPRoute itself, and a second Deployment that serves."""
     (environment,) = plan.environments
     name = places.server_name(environment.name)
-    route, network = plan.settings.deploy.route, plan.settings.deploy.network
+    route = plan.settings.deploy.route
     service: dict[str, Any] = {
         "port": plan.settings.server.port,
         "portName": places.TRAFFIC_PORT,
         "targetPort": places.TRAFFIC_PORT,
         "timeout": "0s",
-        "gatewayRefs": [{"name": route.gateway, "namespace": network.gateway_namespace}],
+        "gatewayRefs": [plan.route_gateway],
         **({"hosts": list(route.host_names)} if route.host_names else {}),
     }
     shares = [int(share) for share in plan.settings.rollout.steps if share < 100]
     spec = {
         "provider": "gatewayapi:v1",
         "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
-        "progressDeadlineSeconds": plan.timings.progress_deadline_seconds,
+        "progressDeadlineSeconds": environment.timings.progress_deadline_seconds,
         "service": service,
         "analysis": {
             "interval": f"{_CHECK_SECONDS}s",

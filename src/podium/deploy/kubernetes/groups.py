@@ -40,7 +40,7 @@ def _group(plan: Plan, environment: PlannedEnvironment, *, dev: bool) -> Manifes
         places.server_name(environment.name),
         plan.namespace,
         labels=labels,
-        annotations=secrets_elsewhere(plan),
+        annotations=secrets_elsewhere(plan, environment),
         spec={
             **replicas,
             "rolloutStrategy": {"type": "RollingUpdate", "rollingUpdateConfiguration": update},

@@ -46,7 +46,7 @@ def _autoscaler(plan: Plan, environment: PlannedEnvironment) -> Manifest:
         "type": "External",
         "external": {
             "metric": {"name": METRIC, "selector": {"matchLabels": {"environment": environment.name}}},
-            "target": {"type": "AverageValue", "averageValue": str(threshold(plan))},
+            "target": {"type": "AverageValue", "averageValue": str(threshold(plan, environment))},
         },
     }
     spec = {

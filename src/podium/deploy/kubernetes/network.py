@@ -11,7 +11,7 @@ from podium.deploy.plan import Plan
 
 _BOTH = ["Ingress", "Egress"]
 _METADATA = {"4": "169.254.169.254/32", "6": "fd00:ec2::254/128"}  # of cloud machines: it hands out credentials
-_PRIVATE = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"]
+_PRIVATE = ["10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"]
 
 _HUB = {
     "to": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": _PRIVATE}}],
@@ -45,15 +45,14 @@ def download_policy(plan: Plan) -> Manifest:
 
 def _servers(plan: Plan) -> Manifest:
     network = plan.settings.deploy.network
-    senders = _pods("gateway") if plan.own_gateways else _namespace(network.gateway_namespace)
-    ingress = [{"from": [senders], "ports": [_tcp(places.TRAFFIC_PORT), *mesh.inbound(plan)]}]
+    senders = [_pods("gateway")] if plan.own_gateways else _clients(plan)
+    ingress = [{"from": senders, "ports": [_tcp(places.TRAFFIC_PORT), *mesh.inbound(plan)]}]
     if plan.monitored:
         ingress.append({"from": [_namespace(network.monitoring_namespace)], "ports": [_tcp(places.ADMIN_PORT)]})
     egress = [_dns(plan), *mesh.egress(plan), *([_HUB] if plan.fetches_by_pod else [])]
     if plan.own_redis:
         egress.append({"to": [_pods("redis")], "ports": [_tcp("redis")]})
-    egress += [{"to": [_block(given.network)], "ports": [_tcp(given.port)]} for given in network.egress]
-    egress += _to_collector(plan)
+    egress += [*_listed_egress(plan), *_to_collector(plan)]
     return _policy(plan, places.APPLICATION, places.labels("server"), policyTypes=_BOTH, ingress=ingress, egress=egress)
 
 
@@ -103,7 +102,7 @@ def _gateways(plan: Plan) -> Manifest:
     askers = [_pods("controller"), *([_namespace(network.monitoring_namespace)] if plan.monitored else [])]
     ingress = [
         {
-            "from": [_namespace(network.gateway_namespace), _pods("controller")],
+            "from": [*_clients(plan), _pods("controller")],
             "ports": [_tcp(places.TRAFFIC_PORT), *mesh.inbound(plan)],
         },
         {"from": askers, "ports": [_tcp(places.ADMIN_PORT)]},
@@ -129,12 +128,18 @@ def _controller(plan: Plan) -> Manifest:
         _dns(plan),
         {"to": [_pods("gateway")], "ports": [_tcp(places.TRAFFIC_PORT), _tcp(places.ADMIN_PORT)]},
         *[{"to": [_block(given.network)], "ports": [_tcp(given.port)]} for given in network.api_server],
-        *[{"to": [_block(given.network)], "ports": [_tcp(given.port)]} for given in network.egress],
+        *_listed_egress(plan),
     ]
     if plan.own_redis:
         egress.append({"to": [_pods("redis")], "ports": [_tcp("redis")]})
     labels = places.labels("controller")
     return _policy(plan, places.CONTROLLER, labels, policyTypes=_BOTH, ingress=ingress, egress=egress)
+
+
+def _clients(plan: Plan) -> list[dict[str, Any]]:
+    """Who brings requests in."""
+    network = plan.settings.deploy.network
+    return [_namespace(network.gateway_namespace), *map(_block, network.client_addresses)]
 
 
 def _to_collector(plan: Plan) -> list[dict[str, Any]]:
@@ -158,8 +163,15 @@ def _block(network: str) -> dict[str, Any]:
 
 
 def _dns(plan: Plan) -> dict[str, Any]:
+    network = plan.settings.deploy.network
     ports = [{"protocol": protocol, "port": 53} for protocol in ("UDP", "TCP")]
-    return {"to": [_namespace(plan.settings.deploy.network.dns_namespace)], "ports": ports}
+    return {"to": [_namespace(network.dns_namespace), *map(_block, network.dns_addresses)], "ports": ports}
+
+
+def _listed_egress(plan: Plan) -> list[dict[str, Any]]:
+    """What the settings allow servers to call."""
+    given = plan.settings.deploy.network.egress
+    return [{"to": [_block(each.network)], "ports": [_tcp(each.port)]} for each in given]
 
 
 def _namespace(name: str) -> dict[str, Any]:

@@ -20,9 +20,7 @@ def routes(plan: Plan) -> list[Manifest]:
     given = plan.settings.deploy.route
     if given.kind != "gateway-api":
         return []
-    spec: dict[str, Any] = {
-        "parentRefs": [{"name": given.gateway, "namespace": plan.settings.deploy.network.gateway_namespace}]
-    }
+    spec: dict[str, Any] = {"parentRefs": [plan.route_gateway]}
     if given.host_names:
         spec["hostnames"] = list(given.host_names)
     if plan.own_gateways:  # which split traffic themselves

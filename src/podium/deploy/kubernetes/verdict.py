@@ -42,7 +42,7 @@ def verdict_objects(plan: Plan, watched: Watched) -> dict[str, list[Manifest]]:
     return {
         "deployment": [_deployment(plan, watched, labels)],
         "service": [manifest("v1", "Service", places.VERDICT, plan.namespace, labels=labels, spec=service)],
-        "serviceaccount": [service_account(places.VERDICT, plan.namespace)],
+        "serviceaccount": [service_account(plan, places.VERDICT)],
         "role": [_role(plan, watched)],
         "rolebinding": [_binding(plan)],
     }

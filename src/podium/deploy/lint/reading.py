@@ -20,25 +20,29 @@ _MOST_OBJECTS = 10_000
 def read_sets(folder: Path) -> dict[str, Graph]:
     """The sets below ``folder``, by name: each overlay that nothing else builds on, or all files as one set.
 
-    Raises ``ConfigurationError`` for a folder without manifests, a file that is no YAML, and a Kustomize feature
-    that is not understood here.
+    One file is a set too. Raises ``ConfigurationError`` for a folder without manifests, a file that is no YAML, and a
+    Kustomize feature that is not understood here.
     """
+    if folder.is_file():
+        return {".": _plain(folder, _items(folder, folder.parent))}
     if not folder.is_dir():
-        raise ConfigurationError(f"{folder}: no such folder; name one with manifests")
+        raise ConfigurationError(f"{folder}: no such folder; name one with manifests, or a file of them")
     kustomizations = {path.parent.resolve() for path in folder.rglob(KUSTOMIZATION)}
     if not kustomizations:
-        items = tuple(
-            item for path in sorted(folder.rglob("*")) if path.suffix in _SUFFIXES for item in _items(path, folder)
-        )
-        if not items:
-            raise ConfigurationError(f"{folder}: there is no manifest (a YAML or JSON file with a kind) in this folder")
-        return {".": Graph(items)}
+        paths = [path for path in sorted(folder.rglob("*")) if path.suffix in _SUFFIXES]
+        return {".": _plain(folder, [item for path in paths for item in _items(path, folder)])}
     used = {below for each in kustomizations for below in _folders_below(each)}
     tops = sorted(kustomizations - used)
     if not tops:
         raise ConfigurationError(f"{folder}: every kustomization is included by another one; leave one out of a circle")
     root = folder.resolve()
     return {str(top.relative_to(root)): Graph(tuple(_built(top, root, ()))) for top in tops}
+
+
+def _plain(place: Path, items: list[Item]) -> Graph:
+    if not items:
+        raise ConfigurationError(f"{place}: there is no manifest (YAML or JSON with a kind) in it")
+    return Graph(tuple(items))
 
 
 def _built(folder: Path, root: Path, above: tuple[Path, ...]) -> Iterator[Item]:
@@ -63,7 +67,7 @@ def _kustomization(folder: Path) -> Mapping[str, Any]:
     if unknown:
         raise ConfigurationError(
             f"{path} uses {', '.join(unknown)}, which this check does not understand; build it with "
-            f"`kubectl kustomize {folder}` into a folder of its own and check that"
+            f"`kubectl kustomize {folder} > all.yaml` and check that file"
         )
     return document
 

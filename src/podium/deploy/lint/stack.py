@@ -16,13 +16,14 @@ KIND = "Service"
 
 
 def read_stack(folder: Path) -> Graph | None:
-    """The compose file of ``folder``; None where there is none.
+    """The compose file of ``folder``, or which ``folder`` is; None where there is none.
 
     Each item's ``spec`` is the service as it stands, ``podium`` the settings that it is started with, as far as they
     are in a file beside, and ``unknown`` what it names that is nowhere. Raises ``ConfigurationError`` for what is no
     YAML.
     """
-    path = next((folder / name for name in NAMES if (folder / name).is_file()), None)
+    places = [folder] if folder.name in NAMES else [folder / name for name in NAMES]
+    path = next((place for place in places if place.is_file()), None)
     if path is None:
         return None
     document = mapping(_yaml(path))

@@ -20,11 +20,10 @@ from podium.deploy.prometheus.unit_tests import test_file
 
 RULES = "rules/podium.yml"
 _MADE = "# Written by `podium monitor export` from the settings; edit those.\n"
-RUNBOOKS = "docs/runbooks.md"
 
 
-def monitoring_files(settings: Settings, *, runbooks: str = RUNBOOKS, key_file: str | None = None) -> dict[str, str]:
-    """Text by relative path. ``runbooks``: address of the page with a heading for each alert."""
+def monitoring_files(settings: Settings, *, runbooks: str | None = None, key_file: str | None = None) -> dict[str, str]:
+    """Text by relative path. ``runbooks``: address of the page with a heading for each alert, else as it is set."""
     given = settings.monitor
     conditions = conditions_of(given)
     return {
@@ -36,12 +35,12 @@ def monitoring_files(settings: Settings, *, runbooks: str = RUNBOOKS, key_file: 
     }
 
 
-def rule_file(settings: Settings, runbooks: str = RUNBOOKS) -> dict[str, Any]:
+def rule_file(settings: Settings, runbooks: str | None = None) -> dict[str, Any]:
     """One file with the recorded ratios and the alerts, evaluated in this order."""
-    return rule_groups(settings, conditions_of(settings.monitor), runbooks)
+    return rule_groups(settings, conditions_of(settings.monitor), runbooks or settings.deploy.runbooks)
 
 
-def rule_groups(settings: Settings, conditions: Iterable[Condition], runbooks: str = RUNBOOKS) -> dict[str, Any]:
+def rule_groups(settings: Settings, conditions: Iterable[Condition], runbooks: str) -> dict[str, Any]:
     """The same with these alerts."""
     return {
         "groups": [
