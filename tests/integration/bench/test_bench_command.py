@@ -99,18 +99,24 @@ def test_whole_answers_are_measured_from_end_to_end_and_nothing_else_is_claimed(
     assert any("TTFT, TPOT and ITL are not defined" in note for note in json.loads(ended.out)["notes"])
 
 
+def _started(folder: Path, *words: str) -> subprocess.Popen[str]:
+    """A command that is still running, in a process group of its own."""
+    return subprocess.Popen(
+        [*PODIUM, *words],
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        process_group=0,
+    )
+
+
 def test_ctrl_c_in_a_search_prints_and_writes_what_the_runs_until_then_say(tmp_path: Path) -> None:
     with simulator(Behaviour(ttft=0.01, itl=0.002)) as server:
         command = ("bench", "find-max", "--url", server.url, "--slo", "e2e p95 < 10s", "--json", "--out", "a")
         quick = ("--start", "40", "--duration", "2s", "--warm-up", "1s", "--requests", "100", "--output-tokens", "4")
-        process = subprocess.Popen(
-            [*PODIUM, *command, *quick],
-            cwd=tmp_path,
-            env=environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
+        process = _started(tmp_path, *command, *quick)
         with process:
             until("a run to be over", (tmp_path / "a/run-01/result.json").exists, seconds=60)
             known = len(server.truths())
@@ -153,15 +159,7 @@ def test_ctrl_c_in_a_sweep_keeps_the_runs_that_are_over_and_leaves_no_server_beh
     (tmp_path / "podium.yaml").write_text(json.dumps(models))
     command = ("bench", "sweep", "--concurrencies", "1,2,4", "--json", "--out", "a")
     quick = ("--duration", "2s", "--warm-up", "0s", "--min-window", "1s", "--min-samples", "1", "--output-tokens", "4")
-    process = subprocess.Popen(
-        [*PODIUM, *command, *quick],
-        cwd=tmp_path,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        process_group=0,
-    )
+    process = _started(tmp_path, *command, *quick)
     with process:
         until("a run to be over", (tmp_path / "a/01-01/result.json").exists, seconds=90)
         children = psutil.Process(process.pid).children(recursive=True)

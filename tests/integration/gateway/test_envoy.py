@@ -263,14 +263,18 @@ def test_a_client_may_be_kept_from_choosing_its_environment() -> None:
         asyncio.run(act({"blue": _port(blue), "green": _port(green)}))
 
 
+async def _until_answered(client: httpx.AsyncClient, url: str) -> None:
+    async with asyncio.timeout(30):
+        while (await client.post(url, json={})).status_code != 200:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+
 def test_a_header_that_is_no_text_neither_ends_the_reader_nor_hides_an_attempt() -> None:
     async def act(port: int) -> None:
         async with fed(servers={"blue": port, "green": free_port()}) as one:
             url = f"http://127.0.0.1:{one.topology.listen.port}/"
             async with httpx.AsyncClient(timeout=30) as client:
-                async with asyncio.timeout(30):
-                    while (await client.post(url, json={})).status_code != 200:  # noqa: ASYNC110
-                        await asyncio.sleep(0.05)
+                await _until_answered(client, url)
                 odd = [(b"x-podium-user", b"\xff\xfe\x80"), (b"x-request-id", b'\xc3"\\')]
                 assert (await client.post(url, json={}, headers=odd)).status_code == 200
             attempts = AttemptsLog(one.folder.attempts_log)
@@ -294,9 +298,7 @@ def test_a_client_cannot_make_its_attempts_fail_repeat_or_look_repeated_by_envoy
         async with fed(servers={"blue": port, "green": free_port()}) as one:
             url = f"http://127.0.0.1:{one.topology.listen.port}/"
             async with httpx.AsyncClient(timeout=30) as client:
-                async with asyncio.timeout(30):
-                    while (await client.post(url, json={})).status_code != 200:  # noqa: ASYNC110
-                        await asyncio.sleep(0.05)
+                await _until_answered(client, url)
                 waits = {"x-envoy-upstream-rq-timeout-ms": "1", "x-envoy-upstream-rq-per-try-timeout-ms": "1"}
                 repeats = {"x-envoy-max-retries": "9", "x-envoy-retry-on": "5xx", "x-envoy-attempt-count": "2"}
                 assert (await client.post(url, json={}, headers={**waits, **repeats})).status_code == 200

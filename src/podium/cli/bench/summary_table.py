@@ -55,7 +55,11 @@ def _calibrated(result: RunResult) -> str:
     found = result.calibration
     if found is None:
         return "; not calibrated"
-    return f"; {found.reached_per_second:.0f} requests/s against a no-op server"
+    if found.asked_per_second is None:
+        return f"; {found.reached_per_second:.0f} requests/s against a no-op server"
+    return (
+        f"; against a no-op server {found.reached_per_second:.1f} of the {found.asked_per_second:.1f} requests/s asked"
+    )
 
 
 def _figures(summary: Summary, *, streamed: bool) -> None:
