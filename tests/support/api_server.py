@@ -6,9 +6,11 @@ in is checked against them.
 
 from __future__ import annotations
 
+import gc
 import json
 import ssl
 import threading
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -107,6 +109,7 @@ class ApiServer:
 
 class _Handler(BaseHTTPRequestHandler):
     api: ApiServer
+    timeout = 10
 
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
@@ -188,6 +191,13 @@ def _is_selected(value: dict[str, Any], selector: str) -> bool:
     return value["metadata"].get("labels", {}).get(label) in services.strip("()").split(",")
 
 
+def _close_abandoned() -> None:
+    """Collect sockets of clients in this process: httpcore leaves one open when it is cancelled amid a handshake."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+
+
 @contextmanager
 def api_server(folder: Path) -> Iterator[ApiServer]:
     """Run one until the block ends; the account's files are in ``folder``."""
@@ -218,6 +228,7 @@ def api_server(folder: Path) -> Iterator[ApiServer]:
         try:
             yield api
         finally:
+            _close_abandoned()
             api.ended = True  # before the last watch is hung up: one may come in now and must end too
             api.hang_up()
             server.shutdown()

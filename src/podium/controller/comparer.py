@@ -56,10 +56,10 @@ class Comparer:
         await self._traffic.set_copied(round(terms.share * TOTAL_WEIGHT))
 
     async def end(self) -> None:
-        """See ``Shadow``."""
-        await self._traffic.set_copied(0)
-        self._terms = None
+        """See ``Shadow``. What was compared and not yet taken is of no use to the next rollout."""
+        self._pairs, self._terms = [], None
         self._port.forget()
+        await self._traffic.set_copied(0)
 
     def take(self) -> tuple[Pair, ...]:
         """See ``Shadow``."""
@@ -111,14 +111,20 @@ class Comparer:
         return Pair(good[0], good[1], scores[0], scores[1])
 
     async def _answer(self, question: Question, environment: str) -> ShadowAnswer | None:
+        """None when nothing can be said of the version: the gateway answers for a server that does not."""
         headers = [*question.headers, *self._marks(environment).items()]
         url = listener_url(self._traffic.topology) + question.target
+        begun = False
         try:
-            answer = await self._client.post(url, content=question.body, headers=headers, timeout=_SECONDS)
+            async with self._client.stream(
+                "POST", url, content=question.body, headers=headers, timeout=_SECONDS
+            ) as answer:
+                begun = True
+                await answer.aread()
         except httpx.TimeoutException:
             return None
         except httpx.HTTPError:
-            return ShadowAnswer(0)
+            return ShadowAnswer(0) if begun else None
         if answer.status_code in _BUSY and "retry-after" in answer.headers:
             return None
         if answer.status_code < _SERVER_ERROR and answer.headers.get(FIELD) != COUNTS_NOWHERE:

@@ -16,7 +16,7 @@ _LISTS = ("choices", "content", "results")
 
 
 class ShadowAnswer(msgspec.Struct, frozen=True):
-    """``status`` 0: none came in time. ``report``: what the server said of it."""
+    """``status`` 0: it broke off. ``report``: what the server said of it."""
 
     status: int
     body: bytes = b""
