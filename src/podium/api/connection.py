@@ -13,17 +13,19 @@ import time
 from functools import partial
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+import structlog
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from podium.api.errors import body_of, status_of
 from podium.api.record import ARRIVED
 from podium.api.refusals import BodyTimeout, HeadersTooLarge, MalformedHttp
-from podium.api.stall_watch import ABORT
 from podium.api.trailers import TRAILER, TrailingTransport, asks_for_trailers
+from podium.api.unread_watch import STALLED, UnreadWatch
 from podium.config.server import RequestLimits
 from podium.core.errors import PodiumError
 from podium.core.ids import new_id
 
+_log = structlog.get_logger("podium.api")
 FRAMING_FACTOR = 16
 """A body in one-byte chunks takes six bytes for one; more than this is not a body, it is an attack."""
 FRAMING_BYTES = 64 * 1024
@@ -43,17 +45,36 @@ class Connection(HttpToolsProtocol):
         self._content_bytes = 0
         self._deadline: asyncio.TimerHandle | None = None
         self._read_at = 0.0
+        self._unread: UnreadWatch | None = None
+        self._answering: RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Start the clock for the first header block."""
+        """Start the clock for the first header block, and the watch for a client that does not read."""
         super().connection_made(transport)
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+        self._unread = UnreadWatch(
+            transport,
+            seconds=self._limits.stalled_reader_seconds,
+            is_growing=self._is_writing,
+            drop=self._drop_unread,
+        )
         self._start_clock()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the clock."""
+        """Stop the clocks."""
         self._stop_clock()
+        if self._unread is not None:
+            self._unread.stop()
+        if self._answering is not None and not self._answering.response_complete:
+            self._answering.disconnected = True  # theirs tells the newest request only, which may be one sent ahead
+            self._answering.message_event.set()
         super().connection_lost(exc)
+
+    def resume_writing(self) -> None:
+        """Most of what waited was read."""
+        if self._unread is not None:
+            self._unread.note_read()
+        super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
         """Count, then parse."""
@@ -71,9 +92,9 @@ class Connection(HttpToolsProtocol):
             self._refuse(MalformedHttp("The body's framing takes far more bytes than its content."))
 
     def on_message_begin(self) -> None:
-        """Let the application drop this connection."""
+        """A place for what only a connection can say of a request."""
         super().on_message_begin()
-        self.scope["extensions"] = {ABORT: self.transport.abort}  # type: ignore[dict-item]
+        self.scope["extensions"] = {}
 
     def on_headers_complete(self) -> None:
         """From here on the bytes are the body's."""
@@ -82,6 +103,8 @@ class Connection(HttpToolsProtocol):
         self._bytes = self._content_bytes = 0
         self._stop_clock()
         super().on_headers_complete()
+        if len(self.pipeline) == 1:
+            self.flow.resume_reading()  # or nobody would see that the client hangs up; the second one pauses it
         if self.cycle is not None and self.cycle.scope is self.scope and asks_for_trailers(self.headers):
             trailing = TrailingTransport(self.transport)
             self.cycle.transport = trailing  # type: ignore[assignment]
@@ -117,6 +140,20 @@ class Connection(HttpToolsProtocol):
         )
         self.transport.write(STATUS_LINE[status_of(error)] + head.encode("ascii") + body)
         self.transport.close()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _is_writing(self) -> bool:
+        answering = self._answering
+        return answering is not None and not answering.response_complete and not self.flow.write_paused
+
+    def _drop_unread(self) -> None:
+        _log.info("dropped a client that reads nothing", unread_bytes=self.transport.get_write_buffer_size())
+        if self._answering is not None:
+            self._answering.scope["extensions"][STALLED] = True  # type: ignore[assignment]
+        self.transport.abort()
 
     def _start_clock(self) -> None:
         self._deadline = self.loop.call_later(self._limits.header_seconds, self._too_slow)

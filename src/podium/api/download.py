@@ -11,14 +11,14 @@ from starlette.types import Receive, Scope, Send
 
 from podium.api.disconnect import stop_on_disconnect
 from podium.api.record import record_of
-from podium.api.stall_watch import StallWatch, end_unread
+from podium.api.unread_watch import note_gone
 from podium.core.errors import ClientDisconnected
 
 
 class Download(Response):
     """``size_bytes`` of ``pieces``, which are closed when this returns, however it ends.
 
-    To a client that hangs up, or that reads nothing for ``stall_seconds``, nothing more is read from the disk.
+    To a client that hangs up, or is dropped because it reads nothing, nothing more is read from the disk.
     """
 
     def __init__(
@@ -26,7 +26,6 @@ class Download(Response):
         pieces: AsyncGenerator[bytes, None],
         *,
         size_bytes: int,
-        stall_seconds: float,
         headers: Mapping[str, str] | None = None,
     ) -> None:
         self.status_code = 200
@@ -35,19 +34,14 @@ class Download(Response):
         self.init_headers({**length, **(headers or {})})
         self.body = b""
         self.pieces = pieces
-        self.stall_seconds = stall_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send all of it. What raises in the middle leaves an answer that is too short, which clients notice."""
         try:
-            async with (
-                aclosing(self.pieces),
-                stop_on_disconnect(receive),
-                StallWatch(send, self.stall_seconds) as watch,
-            ):
-                await watch.send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            async with aclosing(self.pieces), stop_on_disconnect(receive):
+                await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
                 async for piece in self.pieces:
-                    await watch.send({"type": "http.response.body", "body": piece, "more_body": True})
-                await watch.send({"type": "http.response.body", "body": b"", "more_body": False})
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
         except ClientDisconnected as error:
-            end_unread(scope, record_of(scope), error)
+            note_gone(scope, record_of(scope), error)

@@ -22,8 +22,8 @@ from podium.api.disconnect import stop_on_disconnect
 from podium.api.errors import internal_error
 from podium.api.generations import Generation
 from podium.api.record import RequestRecord, record_of
-from podium.api.stall_watch import StallWatch, end_unread
 from podium.api.trailers import send_trailer
+from podium.api.unread_watch import note_gone
 from podium.core.errors import ClientDisconnected, EngineError, PodiumError
 from podium.core.generation import Chunk, Usage
 from podium.protocols.answer_report import FIELD
@@ -53,8 +53,8 @@ class EventWriter(Protocol):
 class EventStream(Response):
     """Streams one or more generations, whose first chunks are there, as events; one event to a flush.
 
-    A client that hangs up, or that reads nothing for ``stall_seconds``, aborts the generations at
-    once. All generations are closed when this returns, however it ends.
+    A client that hangs up, or is dropped because it reads nothing, aborts the generations at once. All
+    generations are closed when this returns, however it ends.
     """
 
     def __init__(
@@ -63,7 +63,6 @@ class EventStream(Response):
         writer: EventWriter,
         *,
         choices: int,
-        stall_seconds: float,
         headers: dict[str, str] | None = None,
     ) -> None:
         self.status_code = 200
@@ -73,7 +72,6 @@ class EventStream(Response):
         self.generations = generations
         self.writer = writer
         self.choices = choices
-        self.stall_seconds = stall_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Write the whole stream. Cancellation closes the generations and leaves the stream without an end."""
@@ -87,20 +85,19 @@ class EventStream(Response):
                 async with stop_on_disconnect(receive):
                     await self._stream(scope, send, record)
         except ClientDisconnected as error:
-            end_unread(scope, record, error)
+            note_gone(scope, record, error)
         except asyncio.CancelledError:
             record.outcome = "cancelled"
             raise
 
     async def _stream(self, scope: Scope, send: Send, record: RequestRecord) -> None:
-        async with StallWatch(send, self.stall_seconds) as watch:
-            pump = _Pump(watch)
-            closing = await self._stream_watched(pump, record)
-            await pump.finish(closing, lambda: send_trailer(scope, FIELD, record.report().text))
+        pump = _Pump(send)
+        closing = await self._most(pump, record)
+        await pump.finish(closing, lambda: send_trailer(scope, FIELD, record.report().text))
 
-    async def _stream_watched(self, pump: _Pump, record: RequestRecord) -> list[bytes]:
+    async def _most(self, pump: _Pump, record: RequestRecord) -> list[bytes]:
         """Write everything but the last events, which are given."""
-        await pump.watch.send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        await pump.send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         try:
             usage = await self._pump_all(pump, record)
             return list(self.writer.closing(usage))
@@ -147,10 +144,10 @@ class EventStream(Response):
 
 
 class _Pump:
-    """Writes events to one client, one after the other, under the watch for a reader that stalls."""
+    """Writes events to one client, one after the other."""
 
-    def __init__(self, watch: StallWatch) -> None:
-        self.watch = watch
+    def __init__(self, send: Send) -> None:
+        self.send = send
         self._writing: asyncio.Lock | None = None
 
     def share(self) -> None:
@@ -161,17 +158,17 @@ class _Pump:
         """Write one event."""
         message = {"type": "http.response.body", "body": one_line(frame), "more_body": True}
         if self._writing is None:
-            await self.watch.send(message)
+            await self.send(message)
         else:
             async with self._writing:
-                await self.watch.send(message)
+                await self.send(message)
 
     async def finish(self, frames: Sequence[bytes], before_last: Callable[[], None]) -> None:
         """Write the last events, and the proper end with the last one."""
         for frame in frames[:-1]:
             await self.write(frame)
         before_last()
-        await self.watch.send({"type": "http.response.body", "body": one_line(frames[-1]), "more_body": False})
+        await self.send({"type": "http.response.body", "body": one_line(frames[-1]), "more_body": False})
 
 
 def _noted(record: RequestRecord, error: PodiumError) -> PodiumError:

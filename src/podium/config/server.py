@@ -28,7 +28,7 @@ class RequestLimits(Group):
     logprobs: int = Field(20, ge=0, description="Most log probabilities for each token.")
     grammar_bytes: int = Field(64 * 1024, ge=64, description="Largest schema or regex source, in bytes.")
     stalled_reader_seconds: float = Field(
-        30.0, gt=0, description="A client that reads nothing for this long is dropped."
+        30.0, gt=0, description="A client that reads nothing of an answer for this long is dropped."
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncGenerator, Iterator
 from typing import Any
@@ -101,6 +102,20 @@ def test_hanging_up_in_the_queue_cancels_the_wait(
     assert stage.dispatcher.cancelled == len(stage.dispatcher.requests)
 
 
+@pytest.mark.parametrize("streaming", [True, False])
+def test_hanging_up_with_a_further_request_sent_ahead_cancels_too(
+    streaming: object, stage: Stage, server: RunningServer
+) -> None:
+    stage.dispatcher.hold = asyncio.Event()
+    body = json.dumps({"prompt": "hi", "stream": streaming}).encode()
+    with server.connect() as connection:
+        connection.sendall(2 * post("/generate", body))
+        until("the request", lambda: stage.dispatcher.requests)
+    until("the record", lambda: stage.observer.records, seconds=5)
+    assert {record.outcome for record in stage.observer.records} == {"cancelled"}
+    assert stage.dispatcher.cancelled == len(stage.dispatcher.requests)
+
+
 @pytest.mark.parametrize("path", STREAMS)
 def test_a_broken_stream_carries_an_error_event(path: str, stage: Stage, server: RunningServer) -> None:
     stage.dispatcher.script = lambda request: [*story(request)[:2], EngineCrashed("The worker ended.")]
@@ -125,6 +140,45 @@ def test_a_client_that_does_not_read_is_dropped_without_a_proper_end(
         received = read_to_end(connection)
     assert not received.endswith(CHUNKED_END)
     assert all(generation.closed.is_set() for generation in stage.dispatcher.generations)
+
+
+def test_an_answer_that_was_written_whole_and_is_not_read_is_dropped_like_a_stream(
+    stage: Stage, server: RunningServer
+) -> None:
+    stage.dispatcher.script = flood
+    with server.connect(receive_buffer_bytes=4096) as connection:
+        connection.sendall(post("/generate", b'{"prompt": "hi"}'))
+        until("the record", lambda: stage.observer.records)
+        until("the connection is gone, read or not", lambda: server.connections == 0, seconds=10)
+        assert len(read_to_end(connection)) < 65536 * 100
+
+
+def test_the_end_of_a_stream_that_is_not_read_is_dropped_too(stage: Stage, server: RunningServer) -> None:
+    """More than the kernel takes, and less than what makes the server wait: of some of these sizes."""
+    sizes = range(8, 60, 3)
+    stage.dispatcher.script = lambda request: [
+        *(Chunk(0, "x" * 16384, token_count=1) for _ in range(int(request.prompt.text))),
+        *story(request),
+    ]
+    with contextlib.ExitStack() as connections:
+        for size in sizes:
+            connection = connections.enter_context(server.connect(receive_buffer_bytes=4096))
+            connection.sendall(
+                post("/generate", json.dumps({"prompt": str(size), "stream": True}).encode(), "connection: close")
+            )
+        until("the records", lambda: len(stage.observer.records) == len(sizes))
+        assert {record.outcome for record in stage.observer.records} == {"ok", "cancelled"}
+        until("those are gone whose end waits in the server", lambda: server.connections == 0, seconds=10)
+
+
+def test_a_whole_answer_that_is_read_slowly_arrives(stage: Stage, server: RunningServer) -> None:
+    stage.dispatcher.script = flood
+    received = 0
+    with server.connect(receive_buffer_bytes=4096) as connection:
+        connection.sendall(post("/generate", b'{"prompt": "hi"}', "connection: close"))
+        while piece := connection.recv(4096):
+            received += len(piece)
+    assert received > 65536 * 100
 
 
 class LargeFile(FakeBatches):

@@ -11,7 +11,6 @@ import pytest
 from starlette.types import ASGIApp
 
 from podium.api.app import create_app
-from podium.config.server import RequestLimits, Server
 from podium.core.errors import EngineCrashed, PodiumError
 from podium.core.generation import Chunk, GenerationRequest
 from support.asgi import JSON_HEADERS, Answer, Client, call, exchange, scope_of
@@ -198,28 +197,6 @@ async def _hang_up_while_queued(path: str, body: dict[str, Any]) -> tuple[FakeDi
         client.gone.set()
     assert client.answer.status == 0
     return dispatcher, observer
-
-
-@pytest.mark.parametrize("stream", STREAMS)
-def test_a_reader_that_stalls_is_dropped_without_a_proper_end(stream: str) -> None:
-    path, body = STREAMS[stream]
-    server = Server(limits=RequestLimits(stalled_reader_seconds=0.05))
-    dispatcher, observer = FakeDispatcher(), FakeObserver()
-    app = create_app(fake_backend(dispatcher=dispatcher, observer=observer, server=server))
-
-    async def scenario() -> Answer:
-        never = asyncio.Event()
-
-        async def block(_: bytes) -> None:
-            await never.wait()
-
-        return await _exchange(app, path, body, on_frame=block)
-
-    answer = asyncio.run(scenario())
-    assert answer.raised is not None
-    assert not answer.complete
-    assert all(generation.closed.is_set() for generation in dispatcher.generations)
-    assert [record.outcome for record in observer.records] == ["cancelled"]
 
 
 @pytest.mark.parametrize("stream", STREAMS)

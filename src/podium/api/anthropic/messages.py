@@ -70,7 +70,6 @@ async def messages(request: Request) -> Response:
         generations,
         MessageEvents(asked.id, message_id, asked.model),
         choices=1,
-        stall_seconds=limits.stalled_reader_seconds,
         headers=headers,
     )
 

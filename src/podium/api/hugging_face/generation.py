@@ -76,7 +76,6 @@ async def stream(request: Request, model_name: str, body: HfGenerateRequest) -> 
         generations,
         TokenEvents(_prefix(body), body.parameters.seed),
         choices=1,
-        stall_seconds=backend.server.limits.stalled_reader_seconds,
         headers=ignored_headers(request),
     )
 

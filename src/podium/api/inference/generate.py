@@ -64,7 +64,6 @@ async def generate_stream(request: Request, model_name: str) -> Response:
         generations,
         events,
         choices=1,
-        stall_seconds=backend.server.limits.stalled_reader_seconds,
         headers=ignored_headers(request),
     )
 

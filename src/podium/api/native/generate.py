@@ -66,7 +66,6 @@ async def generate(request: Request) -> Response:
         generations,
         GenerateEvents(record.request_id, generations[0].model, prefix),
         choices=asked.sampling.n,
-        stall_seconds=backend.server.limits.stalled_reader_seconds,
         headers=ignored_headers(request),
     )
 

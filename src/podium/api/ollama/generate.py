@@ -107,7 +107,6 @@ async def _answer(
         generations,
         lines,
         choices=1,
-        stall_seconds=limits.stalled_reader_seconds,
         headers={"content-type": _MEDIA, **ignored_headers(request)},
     )
 

@@ -63,7 +63,6 @@ async def chat_completions(request: Request) -> Response:
         generations,
         events,
         choices=asked.sampling.n,
-        stall_seconds=backend.server.limits.stalled_reader_seconds,
         headers=ignored_headers(request),
     )
 

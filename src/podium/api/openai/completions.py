@@ -61,7 +61,6 @@ async def completions(request: Request) -> Response:
         generations,
         events,
         choices=n,
-        stall_seconds=backend.server.limits.stalled_reader_seconds,
         headers=ignored_headers(request),
     )
 

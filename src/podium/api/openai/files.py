@@ -135,8 +135,7 @@ async def get_file(request: Request, file_id: str) -> Response:
 async def get_content(request: Request, file_id: str) -> Response:
     """The bytes of a file, for its own tenant alone."""
     file, pieces = await batches_of(request).content(principal_of(request.scope), file_id)
-    stall_seconds = backend_of(request).server.limits.stalled_reader_seconds
-    return Download(pieces, size_bytes=file.size_bytes, stall_seconds=stall_seconds, headers=PRIVATE)
+    return Download(pieces, size_bytes=file.size_bytes, headers=PRIVATE)
 
 
 @router.delete("/v1/files/{file_id}", **operation("Delete a file", answer=FileDeleted))

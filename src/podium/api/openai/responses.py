@@ -59,6 +59,5 @@ async def responses(request: Request) -> Response:
         generations,
         ResponseEvents(opened),
         choices=1,
-        stall_seconds=limits.stalled_reader_seconds,
         headers=headers,
     )
