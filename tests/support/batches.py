@@ -97,18 +97,29 @@ class Clock:
 
 @asynccontextmanager
 async def running(
-    folder: Path, model: Model, *, wall: Callable[[], float] | None = None, **settings: Any
+    folder: Path,
+    model: Model,
+    *,
+    wall: Callable[[], float] | None = None,
+    elapsed: Callable[[], float] | None = None,
+    **settings: Any,
 ) -> AsyncIterator[BatchKeeper]:
     """A keeper and a runner, as one server has them."""
-    keeper = keeper_of(folder, wall=wall, **settings)
+    keeper = keeper_of(folder, wall=wall, elapsed=elapsed, **settings)
     async with BatchRunner(keeper, model, body_bytes=4096):
         yield keeper
 
 
-def keeper_of(folder: Path, *, wall: Callable[[], float] | None = None, **settings: Any) -> BatchKeeper:
-    """A keeper alone."""
+def keeper_of(
+    folder: Path,
+    *,
+    wall: Callable[[], float] | None = None,
+    elapsed: Callable[[], float] | None = None,
+    **settings: Any,
+) -> BatchKeeper:
+    """A keeper alone. Time passes as ``wall`` has it, unless it is given as ``elapsed`` has."""
     given = Batches(folder=str(folder), **settings)
-    return BatchKeeper(given) if wall is None else BatchKeeper(given, wall=wall)
+    return BatchKeeper(given) if wall is None else BatchKeeper(given, wall=wall, elapsed=elapsed or wall)
 
 
 async def uploaded(keeper: BatchKeeper, content: bytes, caller: Principal = ACME) -> str:

@@ -10,11 +10,11 @@ from typing import BinaryIO
 
 import msgspec
 
-from podium.batches.batch_table import BatchTable
+from podium.batches.batch_table import BatchTable, Change
 from podium.batches.folder import Folder
 from podium.batches.lines import read_lines
 from podium.batches.results import not_run
-from podium.core.batch import OUTPUT, Ending, Result, StoredBatch, StoredFile
+from podium.core.batch import OUTPUT, Ending, Problem, Result, StoredBatch, StoredFile
 
 
 class Finishing:
@@ -33,16 +33,23 @@ class Finishing:
         self._wall = wall
 
     def finish(self, batch: StoredBatch, ending: Ending) -> StoredBatch | None:
-        """``batch`` as it has ended. Lines without a result get an error that says why."""
+        """``batch`` as it has ended. Lines without a result get an error that says why. Raises ``DamagedInput``."""
         results = self._results(batch, ending) if batch.validated else iter(())
+        return self._end(
+            batch, results, lambda current: current.at(ending, self._wall(), failed=current.total - current.completed)
+        )
+
+    def fail(self, batch: StoredBatch, *problems: Problem) -> StoredBatch | None:
+        """``batch`` as it has failed, with the results that it has: its input is not read."""
+        results = self._batches.results(batch.id)
+        return self._end(batch, results, lambda current: current.at("failed", self._wall(), problems=problems))
+
+    def _end(self, batch: StoredBatch, results: Iterator[Result], end: Change) -> StoredBatch | None:
         written = self._write(batch, results)
         outputs = {name: file.id for name, file in written.items()}
-
-        def end(current: StoredBatch) -> StoredBatch:
-            failed = current.total - current.completed
-            return current.at(ending, self._wall(), failed=failed, **outputs)
-
-        return self._batches.change(batch.id, end, *written.values())
+        return self._batches.change(
+            batch.id, lambda current: msgspec.structs.replace(end(current), **outputs), *written.values()
+        )
 
     def _results(self, batch: StoredBatch, ending: Ending) -> Iterator[Result]:
         found = self._batches.results(batch.id)
@@ -91,15 +98,15 @@ def _append(file: BinaryIO, result: Result) -> None:
     file.write(result.text + b"\n")
 
 
-def ending_of(batch: StoredBatch, now: float) -> Ending | None:
-    """How a batch ends that gets no more results; None while it goes on."""
+def ending_of(batch: StoredBatch, left_seconds: float) -> Ending | None:
+    """How a batch ends that gets no more results; None while it goes on. ``left_seconds``: of its window."""
     if batch.status == "cancelling":
         return "cancelled"
     if batch.status == "finalizing":
         return batch.ending or "completed"
     if batch.validated and batch.completed + batch.failed == batch.total:
         return "completed"
-    return "expired" if now >= batch.expires_at else None
+    return "expired" if left_seconds <= 0 else None
 
 
 def finalizing(batch: StoredBatch, ending: Ending, now: float) -> StoredBatch:

@@ -20,6 +20,7 @@ from podium.batches.database import Database
 from podium.batches.file_table import FileTable, drop_files, put_file
 from podium.batches.folder import Folder
 from podium.batches.upload import Upload
+from podium.batches.windows import Windows, seconds_since_boot
 from podium.config.batches import Batches
 from podium.core.batch import INPUT, Order, StoredBatch, StoredFile
 from podium.core.errors import Conflict, InvalidRequest, NotFound, QuotaExhausted, RateLimited, Unavailable
@@ -42,12 +43,19 @@ class BatchKeeper:
     something to be done.
     """
 
-    def __init__(self, settings: Batches, *, wall: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        settings: Batches,
+        *,
+        wall: Callable[[], float] = time.time,
+        elapsed: Callable[[], float] = seconds_since_boot,
+    ) -> None:
         self.settings = settings
         self.folder = Folder(Path(settings.folder))
         self.database = Database(self.folder)
         self.files = FileTable(self.database, wall)
         self.batches = BatchTable(self.database, wall)
+        self.windows = Windows(wall, elapsed)
         self.wall = wall
         self.on_work: Callable[[], None] = lambda: None
         self._arriving_bytes: Counter[str] = Counter()
@@ -132,6 +140,7 @@ class BatchKeeper:
             created_at=int(self.wall()),
         )
         await self.work(self._add_batch, batch)
+        self.windows.left_seconds(batch)
         self.on_work()
         return batch
 

@@ -34,16 +34,28 @@ class _Body(msgspec.Struct, frozen=True):
     stream: Any = None
 
 
+_UNREADABLE = (msgspec.MsgspecError, UnicodeError, RecursionError)
 _line = msgspec.json.Decoder(_Written).decode
 _body = msgspec.json.Decoder(_Body).decode
 
 
+class DamagedInput(Exception):
+    """A file that was right when it was checked is not any more. ``line`` counts from 1."""
+
+    def __init__(self, line: int) -> None:
+        super().__init__(f"line {line}")
+        self.line = line
+
+
 def read_lines(path: Path) -> Generator[Line, None, None]:
-    """The lines of a file that ``check`` found nothing wrong with."""
+    """The lines of a file that ``check`` found nothing wrong with. Raises ``DamagedInput``."""
     with path.open("rb") as file:
         for number, text in enumerate(file):
             if text.strip():
-                written = _line(text)
+                try:
+                    written = _line(text)
+                except _UNREADABLE as error:
+                    raise DamagedInput(number + 1) from error
                 yield Line(number, written.custom_id, bytes(written.body))
 
 
@@ -83,7 +95,7 @@ class _Check:
         try:
             written = _line(text)
             body = _body(written.body)
-        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        except _UNREADABLE:
             self._note(
                 "invalid_json_line",
                 "A line must be a JSON object with `custom_id`, `method` and `url`, all text, and the object `body`.",

@@ -12,7 +12,7 @@ from podium.aio.backoff import Backoff
 from podium.batches.finishing import Finishing, ending_of, finalizing
 from podium.batches.judging import pause_before_again
 from podium.batches.keeper import BatchKeeper
-from podium.batches.lines import Line, check, read_lines
+from podium.batches.lines import DamagedInput, Line, check, read_lines
 from podium.batches.results import Answer, answered, line_id
 from podium.core.batch import Ending, Problem, Result, Status, StoredBatch
 from podium.core.errors import Unavailable
@@ -23,6 +23,10 @@ log = structlog.get_logger(__name__)
 Ask = Callable[[Principal, str, bytes, str], Awaitable[Answer]]
 """Asks on behalf of a principal, whose rights are looked up anew: endpoint, body, request id."""
 LOOK_SECONDS = 0.5
+_DAMAGED = (
+    "This line cannot be read any more, although it could when the batch began: the server's disk has lost or changed "
+    "it. What has been computed is in the files. Upload the lines that are left again."
+)
 KEEP_FIRST_SECONDS, KEEP_MOST_SECONDS = 0.25, 30.0
 
 
@@ -57,22 +61,31 @@ class BatchRun:
         self._turn = asyncio.Lock()
         self._lines: Generator[Line, None, None] | None = None
         self._done: set[int] = set()
+        self._damage: DamagedInput | None = None
 
     async def run(self, *, may_ask: bool) -> None:
         """Work until the batch has ended or a stop is asked for. Unless it ``may_ask``, it can only end."""
         path = self._keeper.folder.content(self._batch.order.input_file_id)
         if not path.exists():
-            gone = Problem("input_file_missing", "The input file is not in the server's folder any more.")
-            await self._change(lambda batch: _failed(batch, [gone], self._keeper.wall()))
+            await self._fail(Problem("input_file_missing", "The input file is not in the server's folder any more."))
             return
-        ending = ending_of(self._batch, self._keeper.wall())
+        try:
+            await self._run(may_ask=may_ask)
+        except DamagedInput as damage:
+            await self._fail(Problem("input_file_damaged", _DAMAGED, damage.line))
+
+    async def _run(self, *, may_ask: bool) -> None:
+        ending = self._ending(self._batch)
         if ending is None and may_ask:
             if not self._batch.validated:
                 await self._validate()
             if not self._batch.ended:
-                ending = ending_of(self._batch, self._keeper.wall()) or await self._run_lines()
+                ending = self._ending(self._batch) or await self._run_lines()
         if ending is not None:
             await self._finish(ending)
+
+    def _ending(self, batch: StoredBatch) -> Ending | None:
+        return ending_of(batch, self._keeper.windows.left_seconds(batch))
 
     async def _validate(self) -> None:
         settings, order = self._keeper.settings, self._batch.order
@@ -92,11 +105,13 @@ class BatchRun:
         self._lines = lines = read_lines(self._keeper.folder.content(self._batch.order.input_file_id))
         with contextlib.closing(lines), contextlib.suppress(_Over):
             await self._ask_all()
+        if self._damage is not None:
+            raise self._damage
         current = await self._keeper.work(self._keeper.batches.find, None, self._batch.id)
         if current is None:
             return None
         self._batch = current
-        return ending_of(current, self._keeper.wall())
+        return self._ending(current)
 
     async def _ask_all(self) -> None:
         try:
@@ -117,9 +132,9 @@ class BatchRun:
         while True:
             with contextlib.suppress(Unavailable):  # lines that run must not end because the folder is away for a while
                 current = await self._keeper.work(self._keeper.batches.find, None, self._batch.id)
-                if current is None or ending_of(current, self._keeper.wall()) is not None:
+                if current is None or self._ending(current) is not None:
                     raise _Over
-            await asyncio.sleep(min(LOOK_SECONDS, max(0.01, self._batch.expires_at - self._keeper.wall())))
+            await asyncio.sleep(min(LOOK_SECONDS, max(0.01, self._keeper.windows.left_seconds(self._batch))))
 
     async def _ask_some(self) -> None:
         while (line := await self._next()) is not None:
@@ -145,7 +160,11 @@ class BatchRun:
             return None if self._stopping.is_set() else await self._keeper.work(self._next_line)
 
     def _next_line(self) -> Line | None:
-        return next((line for line in self._lines or () if line.number not in self._done), None)
+        try:
+            return next((line for line in self._lines or () if line.number not in self._done), None)
+        except DamagedInput as damage:  # lines that run may end, and their results are kept
+            self._damage = damage
+            return None
 
     async def _answer(self, line: Line) -> Answer | None:
         """The answer that is the line's result; None when a stop comes before there is one."""
@@ -179,11 +198,17 @@ class BatchRun:
     async def _finish(self, ending: Ending) -> None:
         now = self._keeper.wall()
         await self._change(lambda batch: finalizing(batch, ending, now))
-        ending = self._batch.ending or ending
-        finishing = Finishing(
-            self._keeper.folder, self._keeper.batches, self._keeper.settings.keep_seconds, self._keeper.wall
-        )
-        ended = await self._keeper.work(finishing.finish, self._batch, ending)
+        await self._end(self._finishing().finish, self._batch.ending or ending)
+
+    async def _fail(self, problem: Problem) -> None:
+        await self._end(self._finishing().fail, problem)
+
+    def _finishing(self) -> Finishing:
+        keeper = self._keeper
+        return Finishing(keeper.folder, keeper.batches, keeper.settings.keep_seconds, keeper.wall)
+
+    async def _end(self, end: Callable[..., StoredBatch | None], *how: object) -> None:
+        ended = await self._keeper.work(end, self._batch, *how)
         if ended is not None:
             counts = {"total": ended.total, "completed": ended.completed, "failed": ended.failed}
             log.info("batch ended", batch=ended.id, tenant=ended.tenant, status=ended.status, **counts)

@@ -78,7 +78,9 @@ class BatchRunner:
 
     async def _take_some(self, group: asyncio.TaskGroup) -> None:
         room = self._keeper.settings.parallel - len(self._running)
-        waiting = [one for one in await self._keeper.work(self._keeper.batches.open) if one.id not in self._running]
+        found = await self._keeper.work(self._keeper.batches.open)
+        self._keeper.windows.keep(found)
+        waiting = [one for one in found if one.id not in self._running]
         tenants = Counter(batch.tenant for batch in self._running.values())
         while waiting and room > 0:
             batch = min(waiting, key=lambda one: tenants[one.tenant])  # the first of them is the oldest
@@ -92,7 +94,7 @@ class BatchRunner:
 
     def _is_ours(self, batch: StoredBatch) -> bool:
         """Any server may write the files of one whose lines are over; lines run where they were sent."""
-        over = ending_of(batch, self._keeper.wall()) is not None
+        over = ending_of(batch, self._keeper.windows.left_seconds(batch)) is not None
         return over or batch.servers == self._keeper.settings.servers
 
     async def _lock(self, batch: StoredBatch) -> Lock | None:

@@ -132,6 +132,68 @@ async def test_the_window_ends_what_has_no_result(tmp_path: Path) -> None:
 
 
 @on_loop
+@pytest.mark.parametrize("step_seconds", [-7200, 7200])
+async def test_a_time_of_day_that_is_set_moves_no_window(step_seconds: int, tmp_path: Path) -> None:
+    """One batch runs and one waits meanwhile; an hour is an hour."""
+    of_day, passed = Clock(), Clock()
+
+    async def meanwhile(body: dict[str, Any]) -> Told:
+        if body["prompt"] == "line 1":
+            of_day.now += step_seconds
+        if body["prompt"] == "line 4":
+            passed.now += 3600
+            await asyncio.Event().wait()
+        await asyncio.sleep(0.005)
+        return Told()
+
+    async with running(tmp_path, Model(meanwhile), wall=of_day, elapsed=passed, parallel=1) as keeper:
+        batch = await ordered(keeper, numbered(6), seconds=3600)
+        waits = await ordered(keeper, numbered(1), seconds=7200)
+        assert counts(await ended(keeper, batch)) == ("expired", 6, 4, 2)
+        assert counts(await ended(keeper, waits)) == ("completed", 1, 1, 0)
+
+
+@on_loop
+async def test_an_input_that_is_damaged_while_it_runs_fails_the_batch_and_loses_no_result(tmp_path: Path) -> None:
+    async def the_disk_loses_what_follows(body: dict[str, Any]) -> Told:
+        if body["prompt"] == "line 1000":
+            path = keeper.folder.content(batch.order.input_file_id)
+            lines = path.read_bytes().splitlines(keepends=True)
+            path.write_bytes(b"".join(lines[:1500]) + b"\0" * sum(map(len, lines[1500:])))
+        return Told()
+
+    model = Model(the_disk_loses_what_follows)
+    async with running(tmp_path, model, parallel=8) as keeper:
+        batch = await ordered(keeper, numbered(3000, filling="x" * 100))
+        batch = await ended(keeper, batch)
+        assert (batch.status, batch.total, batch.completed) == ("failed", 3000, len(model.asked))
+        assert [one.code for one in batch.problems] == ["input_file_damaged"]
+        assert len(results(*contents(keeper, batch))) == batch.completed
+        assert len({body["prompt"] for _, body in model.asked}) == batch.completed
+
+
+@on_loop
+async def test_a_damaged_input_ends_a_batch_whose_window_is_over_too(tmp_path: Path) -> None:
+    clock = Clock()
+
+    async def the_disk_loses_all(body: dict[str, Any]) -> Told:
+        if body["prompt"] == "line 2":
+            keeper.folder.content(batch.order.input_file_id).write_bytes(b"\0" * 100)
+            clock.now += 3600
+            await asyncio.Event().wait()
+        return Told()
+
+    async with running(tmp_path, Model(the_disk_loses_all), wall=clock, parallel=1) as keeper:
+        batch = await ordered(keeper, numbered(5), seconds=3600)
+        batch = await ended(keeper, batch)
+        assert (batch.status, [(one.code, one.line) for one in batch.problems]) == (
+            "failed",
+            [("input_file_damaged", 1)],
+        )
+        assert len(results(*contents(keeper, batch))) == batch.completed == 2
+
+
+@on_loop
 async def test_a_full_queue_and_a_used_up_quota_are_waited_for(tmp_path: Path) -> None:
     seen: Counter[str] = Counter()
 
