@@ -11,6 +11,7 @@ from starlette.requests import Request
 
 from podium.api.disconnect import stop_on_disconnect
 from podium.api.generations import Dispatcher, Generation
+from podium.api.provenance import note_provenance
 from podium.api.record import RequestRecord, record_of
 from podium.api.standings import joined
 from podium.api.tools import Call, collect
@@ -162,15 +163,12 @@ def note_start(record: RequestRecord, generation: Generation) -> None:
     """Write into ``record`` who answers, from where, and how the caller's quotas stand."""
     if record.begun_at_seconds is None:
         record.begun_at_seconds = record.seconds_so_far()
-    record.model = generation.model
-    record.version = generation.version
-    record.engine = generation.engine
+    note_provenance(record, generation)
     record.cache_status = _worse(record.cache_status, generation.cache_status)
     if generation.age_seconds is not None:
         record.age_seconds = max(record.age_seconds or 0.0, generation.age_seconds)
     if generation.similarity is not None:
         record.similarity = min(1.0 if record.similarity is None else record.similarity, generation.similarity)
-    record.standings = joined(record.standings, generation.standings)
 
 
 def note_refusal(record: RequestRecord, error: PodiumError) -> None:

@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Protocol
 
+from podium.api.provenance import Provenance
 from podium.core.one_shot import OneShotRequest, Vectors
-from podium.core.standing import Standing
 
 
-class Embedded(Protocol):
+class Embedded(Provenance, Protocol):
     """Vectors, and who computed them."""
-
-    @property
-    def model(self) -> str:
-        """Name of the model, resolved from an alias."""
-
-    @property
-    def version(self) -> str:
-        """Version of the model."""
-
-    @property
-    def engine(self) -> str:
-        """Engine kind."""
 
     @property
     def vectors(self) -> Vectors:
@@ -31,10 +18,6 @@ class Embedded(Protocol):
     @property
     def prompt_tokens(self) -> int:
         """Tokens of all inputs."""
-
-    @property
-    def standings(self) -> Sequence[Standing]:
-        """The caller's quotas after this request was admitted; empty where none apply."""
 
 
 class Embedder(Protocol):

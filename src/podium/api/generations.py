@@ -5,25 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, Self
 
+from podium.api.provenance import Provenance
 from podium.core.generation import Chunk, GenerationRequest, Prompt
 from podium.core.identity import Principal
-from podium.core.standing import CacheStatus, Standing
+from podium.core.standing import CacheStatus
 
 
-class Generation(Protocol):
+class Generation(Provenance, Protocol):
     """An answer in progress: an iterator of chunks whose first one is already there."""
-
-    @property
-    def model(self) -> str:
-        """Name of the model, resolved from an alias."""
-
-    @property
-    def version(self) -> str:
-        """Version of the model."""
-
-    @property
-    def engine(self) -> str:
-        """Engine kind."""
 
     @property
     def cache_status(self) -> CacheStatus:
@@ -36,10 +25,6 @@ class Generation(Protocol):
     @property
     def similarity(self) -> float | None:
         """How similar the question of a kept answer is to the one asked; None when it is the same, or computed."""
-
-    @property
-    def standings(self) -> Sequence[Standing]:
-        """The caller's quotas after this request was admitted; empty where none apply."""
 
     def __aiter__(self) -> Self: ...
 

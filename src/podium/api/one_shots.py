@@ -11,9 +11,9 @@ from podium.api.context import backend_of
 from podium.api.disconnect import stop_on_disconnect
 from podium.api.embedded import Embedded
 from podium.api.principal import principal_of
+from podium.api.provenance import note_provenance
 from podium.api.record import record_of
 from podium.api.sampling import timeout_seconds
-from podium.api.standings import joined
 from podium.api.text_tasks import TaskResult
 from podium.core.errors import InvalidRequest
 from podium.core.generation import Usage
@@ -101,10 +101,7 @@ def note(request: Request, computed: Embedded, *, operation: str | None = None) 
     """
     record = record_of(request.scope)
     record.operation = operation
-    record.model = computed.model
-    record.version = computed.version
-    record.engine = computed.engine
+    note_provenance(record, computed)
     record.generated_at_seconds = record.seconds_so_far()
-    record.standings = joined(record.standings, computed.standings)
     used = Usage(prompt_tokens=computed.prompt_tokens)
     record.usage, record.computed = Usage.total((record.usage, used)), Usage.total((record.computed, used))

@@ -10,7 +10,7 @@ from podium.api.errors import body_of
 from podium.api.hugging_face.translate import Ending, ending, tokens_of
 from podium.core.errors import PodiumError
 from podium.core.generation import Chunk, Usage
-from podium.protocols.hugging_face import HfStreamDetails, HfStreamed, HfToken
+from podium.protocols.text_generation_inference import HfStreamDetails, HfStreamed, HfToken
 
 _encode = msgspec.json.Encoder().encode
 

@@ -17,8 +17,8 @@ from podium.api.json_answer import JsonAnswer, ignored_headers
 from podium.api.openapi import operation
 from podium.api.streaming import EventStream
 from podium.core.generation import GenerationRequest, TextPrompt
-from podium.protocols.hugging_face import HfGenerated, HfGenerateRequest, HfStreamed
 from podium.protocols.sampling import SamplingMembers
+from podium.protocols.text_generation_inference import HfGenerated, HfGenerateRequest, HfStreamed
 
 router = direct_router(tags=["Hugging Face"])
 

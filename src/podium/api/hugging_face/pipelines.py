@@ -24,15 +24,15 @@ from podium.api.one_shots import check_pairs, finished, one_shot_request
 from podium.api.text_tasks import TextTasks
 from podium.core.generation import TextPrompt
 from podium.core.one_shot import Input, OneShotRequest, Vectors, WindowedPrompt
-from podium.protocols.hugging_face import (
+from podium.protocols.hf_pipelines import (
     HfClassifyTask,
     HfFilled,
     HfMaskTask,
-    HfPrediction,
     HfQuestionTask,
     HfTokenTask,
     HfZeroShotTask,
 )
+from podium.protocols.text_embeddings_inference import HfPrediction
 
 _WINDOW_TOKENS = 384
 

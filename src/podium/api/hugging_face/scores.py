@@ -15,7 +15,7 @@ from podium.api.one_shots import finished, one_shot_request
 from podium.api.openapi import operation
 from podium.core.generation import TextPrompt
 from podium.core.one_shot import PairPrompt, Vectors
-from podium.protocols.hugging_face import HfPrediction, HfPredictRequest, HfRank, HfRerankRequest
+from podium.protocols.text_embeddings_inference import HfPrediction, HfPredictRequest, HfRank, HfRerankRequest
 
 router = direct_router(tags=["Hugging Face"])
 

@@ -11,7 +11,7 @@ from podium.api.sampling import check_at_most, json_constraint
 from podium.config.server import RequestLimits
 from podium.core.errors import InvalidRequest
 from podium.core.generation import Chunk, Constraint, SamplingParams, TokenLogprob
-from podium.protocols.hugging_face import DEFAULT_NEW_TOKENS, HfDetails, HfGrammar, HfParameters, HfToken
+from podium.protocols.text_generation_inference import DEFAULT_NEW_TOKENS, HfDetails, HfGrammar, HfParameters, HfToken
 
 Ending = Literal["length", "eos_token", "stop_sequence"]
 UNTOLD = -1

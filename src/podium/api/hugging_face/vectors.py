@@ -16,7 +16,7 @@ from podium.api.one_shots import note, one_shot_request
 from podium.api.openapi import operation
 from podium.core.generation import TextPrompt
 from podium.core.one_shot import Vectors
-from podium.protocols.hugging_face import HfEmbedRequest, HfSimilarityRequest
+from podium.protocols.text_embeddings_inference import HfEmbedRequest, HfSimilarityRequest
 
 router = direct_router(tags=["Hugging Face"])
 _LEAST_LENGTH = 1e-12
