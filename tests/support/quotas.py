@@ -34,9 +34,14 @@ class Notebook:
     counting: bool = False
     refused: set[str] = field(default_factory=set)
     entries: list[Entry] = field(default_factory=list)
+    looks: int = 0
 
     def counts_tokens(self, caller: Principal, model: str) -> bool:  # noqa: ARG002 - the same for all
         return self.counting
+
+    def refuse_used_up(self, caller: Principal, model: str, *, prompt_tokens: int) -> None:  # noqa: ARG002 - by the key
+        self.looks += 1
+        self._refuse(caller)
 
     async def reserve(
         self, caller: Principal, model: str, *, request_id: str, prompt_tokens: int, output_tokens: int
@@ -50,7 +55,10 @@ class Notebook:
         return [entry for entry in self.entries if entry.kind == kind]
 
     def _enter(self, entry: Entry, _: str) -> Entry:
-        if entry.caller.key_id in self.refused:
-            raise RateLimited("no room", retry_after_seconds=1.0)
+        self._refuse(entry.caller)
         self.entries.append(entry)
         return entry
+
+    def _refuse(self, caller: Principal) -> None:
+        if caller.key_id in self.refused:
+            raise RateLimited("no room", retry_after_seconds=1.0)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Self
 
-from podium.access.ledger import Ask, Decision, LedgerFacts, Limit, Progress, Settlement
+from podium.access.ledger import Ask, Decision, LedgerFacts, Limit, Progress, Refused, Settlement
 from podium.access.ledger_windows import LedgerWindows
 from podium.access.usage import Tally, UsageRow
 from podium.access.usage_journal import UsageJournal
@@ -37,6 +37,10 @@ class EmbeddedLedger:
     async def reserve(self, ask: Ask) -> Decision:
         """See ``Ledger``; does not wait either."""
         return self._windows.reserve(ask)
+
+    def look(self, ask: Ask) -> Refused | None:
+        """See ``Ledger``."""
+        return self._windows.look(ask)
 
     def renew(self, batch: Sequence[Progress]) -> None:
         """See ``Ledger``."""

@@ -168,6 +168,9 @@ class Ledger(Protocol):
         When cancelled, what may have been taken is given back.
         """
 
+    def look(self, ask: Ask) -> Refused | None:
+        """A refusal of ``ask`` that is certain from what this process alone knows; takes nothing, never waits."""
+
     def renew(self, batch: Sequence[Progress]) -> None:
         """Say that these still run; to be called for each at least every third of a lease. Never waits.
 

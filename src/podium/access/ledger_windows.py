@@ -67,20 +67,26 @@ class LedgerWindows:
 
     def reserve(self, ask: Ask, *, share: int = 1) -> Decision:
         """Take all of ``ask`` or nothing, of a ``share``-th of every limit (at least one of it)."""
-        now = self._clock()
-        self._reap(now)
-        buckets = [self._bucket(limit, now) for limit in ask.limits]
-        for limit, amount, bucket in zip(ask.limits, ask.amounts, buckets, strict=True):
-            if amount and bucket.total + bucket.held + amount > _most(limit, share):
-                return _refused(ask, buckets, now, share)
+        now, buckets = self._see(ask)
+        if _is_too_much(ask, buckets, share):
+            return _refused(ask, buckets, now, share)
         self._take(ask, buckets, now)
         return Admitted(_standings(ask, buckets, now, share))
 
-    def hold(self, ask: Ask) -> None:
-        """Take ``ask`` whether there is room or not: somebody else has admitted it."""
+    def look(self, ask: Ask) -> Refused | None:
+        """The refusal that ``reserve`` would be; takes nothing."""
+        now, buckets = self._see(ask)
+        return _refused(ask, buckets, now, 1) if _is_too_much(ask, buckets, 1) else None
+
+    def _see(self, ask: Ask) -> tuple[float, list[Bucket]]:
         now = self._clock()
         self._reap(now)
-        self._take(ask, [self._bucket(limit, now) for limit in ask.limits], now)
+        return now, [self._bucket(limit, now) for limit in ask.limits]
+
+    def hold(self, ask: Ask) -> None:
+        """Take ``ask`` whether there is room or not: somebody else has admitted it."""
+        now, buckets = self._see(ask)
+        self._take(ask, buckets, now)
 
     def renew(self, progress: Progress) -> None:
         """Prolong the lease, or take the request up again."""
@@ -223,6 +229,13 @@ class _Live:
         self.counted = counted
         self.used = NOTHING
         self.declared = ask.declared
+
+
+def _is_too_much(ask: Ask, buckets: list[Bucket], share: int) -> bool:
+    return any(
+        amount and bucket.total + bucket.held + amount > _most(limit, share)
+        for limit, amount, bucket in zip(ask.limits, ask.amounts, buckets, strict=True)
+    )
 
 
 def _most(limit: Limit, share: int) -> int:

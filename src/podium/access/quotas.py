@@ -19,6 +19,7 @@ from podium.access.quotas_refusals import error_of
 from podium.access.usage import UsageRow
 from podium.aio import tasks
 from podium.config.access import Access
+from podium.core.errors import RateLimited
 from podium.core.identity import Principal
 from podium.core.standing import QuotaName, ScopeKind, Standing
 
@@ -70,6 +71,18 @@ class QuotaKeeper:
     def counts_tokens(self, caller: Principal, model: str) -> bool:
         """Whether a reservation needs to know tokens: there is a quota of tokens, or of money and a price."""
         return self._plans.find(caller, model, self._overrides()).counts_tokens
+
+    def refuse_used_up(self, caller: Principal, model: str, *, prompt_tokens: int) -> None:
+        """Raises what ``reserve`` raises where it surely would for this many tokens and more. Takes nothing, is cheap.
+
+        For what costs something before its tokens are known. With a shared store only what this process has admitted
+        is looked at.
+        """
+        plan = self._plans.find(caller, model, self._overrides())
+        if plan.limits:
+            ask = Ask("", plan.payer, plan.limits, plan.amounts(prompt_tokens, 0))
+            if (refused := self._ledger.look(ask)) is not None:
+                raise self._counted(refused)
 
     async def reserve(
         self, caller: Principal, model: str, *, request_id: str, prompt_tokens: int, output_tokens: int
@@ -134,12 +147,15 @@ class QuotaKeeper:
             ask = Ask(ask.id, plan.payer, plan.limits, amounts, terms.first_declared)
             decision = await self._ledger.reserve(ask)
             if isinstance(decision, Refused):
-                self._refusals[decision.limit.scope, decision.limit.quota] += 1
-                raise error_of(decision)
+                raise self._counted(decision)
             standings = decision.standings
         lease = Lease(ask, standings, terms, self)
         self._live[ask.id] = lease
         return lease
+
+    def _counted(self, refused: Refused) -> RateLimited:
+        self._refusals[refused.limit.scope, refused.limit.quota] += 1
+        return error_of(refused)
 
     async def _renew_on(self) -> None:
         due = self._clock() + self._interval_seconds

@@ -72,6 +72,10 @@ class RedisLedger:
             decision = await self._ask(ask)
         return decision
 
+    def look(self, ask: Ask) -> Refused | None:
+        """See ``Ledger``: what this process has admitted is a part of what the store knows of."""
+        return self._own.look(ask)
+
     def renew(self, batch: Sequence[Progress]) -> None:
         """See ``Ledger``."""
         for progress in batch:

@@ -95,19 +95,31 @@ class AdmissionGate:
         cannot be met, later when the request gave its place in a full queue to one that was due before it.
         Cancellation leaves the queue; nothing is held or charged then.
         """
-        turn = Turn(
-            work,
-            arrival=next(self._arrivals),
-            permits=min(work.permits, self.permits),  # n larger than the batch takes the whole batch
-            tokens=work.tokens or self._rate.usual_tokens,
-        )
-        if turn.permits <= self._free and self._queue.leads(turn):
+        turn = self._turn_of(work)
+        if self._may_start(turn):
             self._queue.start(turn)
             self._start(turn)
             self._watch()
         else:
             await self._wait(turn)
         return Permit(self._end, turn)
+
+    def refuse_if_full(self, work: Work) -> None:
+        """Raises ``Overloaded`` where ``acquire`` would because of a full queue. Nothing is taken."""
+        turn = self._turn_of(work)
+        if not self._may_start(turn):
+            self._who_leaves_for(turn)
+
+    def _turn_of(self, work: Work) -> Turn:
+        return Turn(
+            work,
+            arrival=next(self._arrivals),
+            permits=min(work.permits, self.permits),  # n larger than the batch takes the whole batch
+            tokens=work.tokens or self._rate.usual_tokens,
+        )
+
+    def _may_start(self, turn: Turn) -> bool:
+        return turn.permits <= self._free and self._queue.leads(turn)
 
     async def _wait(self, turn: Turn) -> None:
         self._refuse_if_late(turn)
@@ -124,18 +136,22 @@ class AdmissionGate:
             raise refusal
 
     def _make_room(self, turn: Turn) -> None:
+        for other in self._who_leaves_for(turn):
+            self._queue.remove(other)
+            other.resolve(self._gave_way(other))
+
+    def _who_leaves_for(self, turn: Turn) -> list[Turn]:
+        """The turns that have to leave the queue so that there is room. Raises ``Overloaded`` when none may."""
         over_turns = self._queue.turns + 1 - self.queue_limit
         over_tokens = self._queue.tokens + turn.tokens - self.queue_tokens if self.queue_tokens else 0
         if over_turns <= 0 and over_tokens <= 0:
-            return
+            return []
         others: list[Turn] = []
         if self.queue_limit and (not self.queue_tokens or turn.tokens <= self.queue_tokens):
             others = self._queue.giving_way(turn, turns=over_turns, tokens=over_tokens)
         if not others:
             raise self._full(turn, of_requests=over_turns > 0)
-        for other in others:
-            self._queue.remove(other)
-            other.resolve(self._gave_way(other))
+        return others
 
     def _refuse_if_late(self, turn: Turn) -> None:
         deadline = turn.work.deadline

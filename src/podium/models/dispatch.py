@@ -210,6 +210,7 @@ class Dispatcher:
         request, facts, limit = asked.request, asked.ready.facts, asked.default_max_tokens
         counted = self._quotas.counts_tokens(request.caller, asked.model)
         if counted:
+            self._quotas.refuse_used_up(request.caller, asked.model, prompt_tokens=1)
             worst = await bound(asked.handle, request.prompt, request.sampling, facts, limit)
         else:
             worst = estimate(request.prompt, request.sampling, facts, limit)

@@ -128,6 +128,7 @@ class OneShots:
                     hold.callback(served.release)
                     refuse_other_task(self._models, request.caller, ready.facts, *tasks)
                     check(served.config, ready.facts)
+                    self._refuse_early(request, served.config.name, gate, ready.facts)
                     read = await handle.tokenize_inputs(request.inputs, param=request.param, spans=spans)
                     most = ready.facts.max_batch_sequences
                     asked = _Asked(request, served.config.name, handle, gate, read.inputs, ready.facts, most, deadline)
@@ -157,6 +158,13 @@ class OneShots:
         finally:
             served.release()
         return dict(zip(ids, tokens.strings, strict=True))
+
+    def _refuse_early(self, request: OneShotRequest, model: str, gate: AdmissionGate, facts: EngineFacts) -> None:
+        """What is refused whatever the inputs' tokens are costs no tokenizing: each of them has at least one."""
+        at_least = len(request.inputs)
+        gate.refuse_if_full(_work(request, min(at_least, facts.max_batch_sequences), at_least, None))
+        tokens = at_least if self._quotas.counts_tokens(request.caller, model) else 0
+        self._quotas.refuse_used_up(request.caller, model, prompt_tokens=tokens)
 
     async def _reserve(self, asked: _Asked) -> Lease:
         caller = asked.request.caller
@@ -204,7 +212,7 @@ async def _compute(asked: _Asked, lease: Lease) -> Vectors:
             inputs = tuple(asked.inputs[position] for position in positions)
             tokens = sum(len(ids.token_ids) for ids in inputs)
             enter("queue")
-            permit = await asked.gate.acquire(_work(asked, len(inputs), tokens))
+            permit = await asked.gate.acquire(_work(asked.request, len(inputs), tokens, asked.deadline))
             enter("run")
             computed_tokens = 0
             try:
@@ -221,14 +229,14 @@ async def _compute(asked: _Asked, lease: Lease) -> Vectors:
     return np.concatenate([rows[position] for position in range(len(rows))])
 
 
-def _work(asked: _Asked, permits: int, tokens: int) -> Work:
-    caller = asked.request.caller
+def _work(request: OneShotRequest, permits: int, tokens: int, deadline: float | None) -> Work:
+    caller = request.caller
     return Work(
         permits=permits,
         tenant=caller.tenant,
         weight=caller.weight,
         priority_class=caller.priority,
-        priority=asked.request.priority,
+        priority=request.priority,
         tokens=tokens,
-        deadline=asked.deadline,
+        deadline=deadline,
     )

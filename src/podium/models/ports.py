@@ -32,6 +32,9 @@ class Quotas(Protocol):
     def counts_tokens(self, caller: Principal, model: str) -> bool:
         """Whether a reservation needs to know tokens."""
 
+    def refuse_used_up(self, caller: Principal, model: str, *, prompt_tokens: int) -> None:
+        """Raises ``RateLimited`` where ``reserve`` surely would for this many tokens and more. Takes nothing."""
+
     async def reserve(
         self, caller: Principal, model: str, *, request_id: str, prompt_tokens: int, output_tokens: int
     ) -> Lease:

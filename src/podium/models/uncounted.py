@@ -26,6 +26,9 @@ class Uncounted:
         """Nothing is counted."""
         return False
 
+    def refuse_used_up(self, caller: Principal, model: str, *, prompt_tokens: int) -> None:
+        """There is always room."""
+
     async def reserve(
         self,
         caller: Principal,  # noqa: ARG002 - the port's signature
@@ -53,6 +56,10 @@ class CopiesUncounted:
     def counts_tokens(self, caller: Principal, model: str) -> bool:
         """See ``Quotas``."""
         return self._of(caller).counts_tokens(caller, model)
+
+    def refuse_used_up(self, caller: Principal, model: str, *, prompt_tokens: int) -> None:
+        """See ``Quotas``."""
+        self._of(caller).refuse_used_up(caller, model, prompt_tokens=prompt_tokens)
 
     async def reserve(
         self, caller: Principal, model: str, *, request_id: str, prompt_tokens: int, output_tokens: int

@@ -33,6 +33,22 @@ def test_a_refusal_takes_nothing_of_any_limit(subject: LedgerSubject) -> None:
     uvloop.run(main())
 
 
+def test_a_look_refuses_what_surely_has_no_room_and_takes_nothing(subject: LedgerSubject) -> None:
+    async def main() -> None:
+        async with subject.opened() as ledger:
+            assert ledger.look(ask((REQUESTS, 1), (TOKENS, 1000))) is None
+            await admitted(ledger, ask((REQUESTS, 1), (TOKENS, 999)))
+            assert ledger.look(ask((REQUESTS, 1), (TOKENS, 1))) is None
+            too_much = ask((REQUESTS, 1), (TOKENS, 2))
+            certain = ledger.look(too_much)
+            assert certain is not None
+            assert certain.limit == (await refused(ledger, too_much)).limit == TOKENS
+            assert await used_of(ledger, TOKENS) == 999
+            assert await used_of(ledger, REQUESTS) == 1
+
+    uvloop.run(main())
+
+
 def test_requests_are_charged_at_once_and_leave_after_the_minute(subject: LedgerSubject) -> None:
     async def main() -> None:
         async with subject.opened() as ledger:

@@ -11,6 +11,7 @@ import pytest
 
 from podium.config.engine import RemoteEngine, VLLMEngine
 from podium.config.models import Model
+from podium.config.server import Server
 from podium.core.errors import (
     ContextLengthExceeded,
     DeadlineExceeded,
@@ -18,6 +19,7 @@ from podium.core.errors import (
     EngineError,
     InvalidRequest,
     ModelNotFound,
+    Overloaded,
     RateLimited,
     UnsupportedArchitecture,
     UnsupportedParameter,
@@ -26,6 +28,8 @@ from podium.core.errors import (
 from podium.core.generation import GenerationRequest, SamplingParams, TextPrompt, TokensPrompt
 from podium.core.identity import LOCAL, Principal
 from podium.core.one_shot import Input, OneShotRequest
+from podium.engine.handle import EngineHandle
+from podium.engine.turns import Work
 from podium.models.embedding import Embedder
 from podium.models.one_shot import Computed, OneShots
 from podium.models.registry import Models
@@ -141,6 +145,37 @@ async def test_prompt_tokens_are_reserved_and_settled_and_nothing_else() -> None
             await embedder(models, quotas).embed(request("four"))
     (entry,) = quotas.entries
     assert (entry.kind, entry.prompt_tokens, entry.output_tokens, entry.settled) == ("computed", 11, 0, [(11, 0)])
+
+
+@on_loop
+@pytest.mark.parametrize("counting", [True, False])
+async def test_who_has_no_room_is_refused_before_anything_is_read(
+    counting: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tokenizing a large body costs a second of a processor: it is not done for who is refused anyway."""
+    read: list[object] = []
+    quotas = Notebook(counting=bool(counting), refused={LOCAL.key_id})
+    server = Server(max_queue=0, heartbeat_seconds=0.1)
+    async with serving(embedding_model("minilm"), echo_model("writer"), quotas=quotas, server=server) as (
+        models,
+        dispatcher,
+    ):
+        monkeypatch.setattr(EngineHandle, "tokenize_inputs", lambda *_args, **_options: read.append(1))
+        monkeypatch.setattr(EngineHandle, "tokenize", lambda *_args, **_options: read.append(1))
+        with pytest.raises(RateLimited):
+            await embedder(models, quotas).embed(request("a"))
+        with pytest.raises(RateLimited):
+            await dispatcher.generate(GenerationRequest("g", "writer", TextPrompt("a"), SamplingParams(max_tokens=1)))
+        quotas.refused.clear()
+        _, gate, _ = models.find("minilm").use()
+        held = [await gate.acquire(Work(1, "other")) for _ in range(gate.permits)]
+        with pytest.raises(Overloaded):
+            await embedder(models, quotas).embed(request("a"))
+        for permit in held:
+            permit.release(1)
+        models.find("minilm").release()
+    assert not read
+    assert not quotas.entries
 
 
 @on_loop

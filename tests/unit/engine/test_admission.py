@@ -80,6 +80,24 @@ def test_permits_are_bounded_and_the_queue_refuses_at_once_when_full() -> None:
     at_gate(scene, queue=1)
 
 
+def test_a_look_at_a_full_queue_refuses_whom_acquiring_would_refuse_and_nobody_leaves() -> None:
+    async def scene(callers: Callers) -> None:
+        gate = callers.gate
+        gate.refuse_if_full(work())
+        await callers.ask("first", work())
+        gate.refuse_if_full(work())
+        await callers.ask("second", work())
+        with pytest.raises(Overloaded, match="1 requests are waiting"):
+            gate.refuse_if_full(work())
+        gate.refuse_if_full(work("b", priority_class=1))
+        assert (gate.running, gate.waiting) == (1, 1)
+        await callers.end("first")
+        await callers.end("second")
+        assert callers.admitted == ["first", "second"]
+
+    at_gate(scene, queue=1)
+
+
 def test_a_gate_without_a_queue_refuses_what_it_cannot_run_at_once() -> None:
     async def scene(callers: Callers) -> None:
         await callers.ask("first", work())
