@@ -18,6 +18,7 @@ import httpx
 from podium.config.engine import RemoteEngine
 from podium.core.errors import ModelLoadError, PodiumError
 from podium.engine.adapters import remote_failures, sse
+from podium.engine.adapters.remote_connecting import Connecting
 from podium.engine.adapters.remote_discovery import Discovered, discover, read_api_key
 from podium.engine.adapters.remote_failures import Broken
 from podium.engine.adapters.remote_request import OutgoingRequest, build
@@ -94,8 +95,9 @@ class Remote:
 
     async def _exchange(self, answer: AnswerReader, request: OutgoingRequest) -> None:
         patience = self._config.timeout_seconds
-        outgoing = self._client.build_request("POST", request.path, json=request.body)
-        async with asyncio.timeout(patience):
+        connecting = Connecting()
+        outgoing = self._client.build_request("POST", request.path, json=request.body, extensions=connecting.extensions)
+        async with connecting, asyncio.timeout(patience):
             response = await self._client.send(outgoing, stream=True)
         try:
             async with asyncio.timeout(patience):

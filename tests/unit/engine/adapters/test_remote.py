@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import threading
 import time
@@ -356,6 +357,25 @@ def test_aborting_closes_the_connection_at_once() -> None:
             assert not engine.has_unfinished()
             assert server.hung_up.wait(2)
             assert engine.gauges().running == 0
+
+
+def test_aborting_amid_a_tls_handshake_closes_the_connection_too() -> None:
+    """A server that accepts and never greets: every client that gives up would leave a descriptor behind."""
+    with ScriptedServer(WHOLE) as server, remote(server) as engine, socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(5)
+        engine._client.base_url = f"https://127.0.0.1:{silent.getsockname()[1]}/v1"
+        for number in range(3):
+            engine.submit(sequence(number))
+            _step_until_readable(engine, silent)
+            with silent.accept()[0] as connection:
+                connection.settimeout(5)
+                _step_until_readable(engine, connection)
+                engine.abort(number)
+                assert connection.makefile("rb").read().startswith(b"\x16"), "a TLS greeting, and then the end"
+
+
+def _step_until_readable(engine: Remote, readable: socket.socket) -> None:
+    until("something arrives", lambda: engine.step() == [] and select.select([readable], [], [], 0)[0])
 
 
 def test_aborting_a_waiting_request_never_sends_it() -> None:
