@@ -241,7 +241,7 @@ def _inference_port(app: ASGIApp, server: Server) -> InferencePort | None:
     from podium.api.inference.grpc_service import InferencePort  # noqa: PLC0415 - gRPC costs 10 MB; most have no use for it
 
     name = next(iter(server.allowed_hosts), "localhost")
-    return InferencePort(app, server.host, server.grpc_port, host_name=name, message_bytes=server.limits.body_bytes)
+    return InferencePort(app, server.host, server.grpc_port, host_name=name, limits=server.limits)
 
 
 def _bind(host: str, port: int) -> socket.socket:

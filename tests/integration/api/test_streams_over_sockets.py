@@ -157,14 +157,14 @@ def test_the_end_of_a_stream_that_is_not_read_is_dropped_too(stage: Stage, serve
     """More than the kernel takes, and less than what makes the server wait: of some of these sizes."""
     sizes = range(8, 60, 3)
     stage.dispatcher.script = lambda request: [
-        *(Chunk(0, "x" * 16384, token_count=1) for _ in range(int(request.prompt.text))),
+        *(Chunk(0, "x" * 16384, token_count=1) for _ in range(request.sampling.max_tokens or 0)),
         *story(request),
     ]
     with contextlib.ExitStack() as connections:
         for size in sizes:
             connection = connections.enter_context(server.connect(receive_buffer_bytes=4096))
             connection.sendall(
-                post("/generate", json.dumps({"prompt": str(size), "stream": True}).encode(), "connection: close")
+                post("/generate", json.dumps({"prompt": "hi", "max_new_tokens": size, "stream": True}).encode(), "connection: close")
             )
         until("the records", lambda: len(stage.observer.records) == len(sizes))
         assert {record.outcome for record in stage.observer.records} == {"ok", "cancelled"}

@@ -6,6 +6,7 @@ to be written twice.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from types import TracebackType
 from typing import Any, Self
@@ -20,7 +21,9 @@ from podium.api.inference.body import JSON_LENGTH
 from podium.api.inference.grpc_messages import MESSAGES, PACKAGE
 from podium.api.inference.grpc_stream import answer_stream
 from podium.api.inference.grpc_translate import infer_body, infer_message, model_path, repository_body
-from podium.core.errors import ConfigurationError, InvalidRequest
+from podium.api.refusals import StalledReader
+from podium.config.server import RequestLimits
+from podium.core.errors import ClientDisconnected, ConfigurationError, InvalidRequest
 
 SERVICE = f"{PACKAGE}.GRPCInferenceService"
 _PASSED_ON = frozenset({"authorization", "x-api-key", "x-request-id", "cache-control", "idempotency-key"})
@@ -40,6 +43,8 @@ _CODES = {
     503: grpc.StatusCode.UNAVAILABLE,
     504: grpc.StatusCode.DEADLINE_EXCEEDED,
 }
+MOST_CALLS = 100
+"""Of one connection at a time, as at the gateway over HTTP/2; more wait at the client."""
 _OK = 200
 _UNAVAILABLE = 503
 Context = Any
@@ -49,19 +54,27 @@ Method = Callable[[Any, Context], Awaitable[Any]]
 class InferencePort:
     """The gRPC service on a port of its own. ``address`` is there once it is started; leaving ends it.
 
-    ``host_name`` is what calls count as addressed to. Raises ``ConfigurationError`` when the port is taken.
+    ``host_name`` is what calls count as addressed to. ``limits`` are those of requests over HTTP. Raises
+    ``ConfigurationError`` when the port is taken.
     """
 
-    def __init__(self, app: ASGIApp, host: str, port: int, *, host_name: str, message_bytes: int) -> None:
-        self._methods = _Methods(app, host_name)
+    def __init__(self, app: ASGIApp, host: str, port: int, *, host_name: str, limits: RequestLimits) -> None:
+        self._methods = _Methods(app, host_name, limits.stalled_reader_seconds)
         self._wanted = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self._host = host
-        self._message_bytes = message_bytes
+        self._limits = limits
         self.address = ""
 
     async def __aenter__(self) -> Self:
         # Made here, because it belongs to the loop that runs.
-        options = [("grpc.max_receive_message_length", self._message_bytes), ("grpc.so_reuseport", 0)]
+        options = [
+            ("grpc.so_reuseport", 0),
+            ("grpc.max_receive_message_length", self._limits.body_bytes),
+            ("grpc.max_metadata_size", self._limits.header_bytes),
+            ("grpc.absolute_max_metadata_size", self._limits.header_bytes),
+            ("grpc.max_concurrent_streams", MOST_CALLS),
+            ("grpc.http.overload_protection", 0),  # it refuses calls below that limit
+        ]
         self._server = grpc.aio.server(options=options)
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, self._methods.table()),))
         try:
@@ -85,8 +98,9 @@ class InferencePort:
 class _Methods:
     """One method for each of the service's."""
 
-    def __init__(self, app: ASGIApp, host_name: str) -> None:
+    def __init__(self, app: ASGIApp, host_name: str, stall_seconds: float) -> None:
         self._app = app
+        self._stall_seconds = stall_seconds
         self._host = (b"host", host_name.encode("ascii"))
 
     def table(self) -> dict[str, grpc.RpcMethodHandler]:
@@ -153,7 +167,19 @@ class _Methods:
             headers = [self._host, *_headers_of(context), *lengths]
             return await ask(self._app, "POST", path, headers, head + (raw or b""), piece=piece)
 
-        await answer_stream(messages, ask_app, context.write)
+        async def write(message: Any) -> None:
+            try:
+                async with asyncio.timeout(self._stall_seconds):
+                    await context.write(message)
+            except TimeoutError:
+                raise StalledReader("The client read nothing for too long.") from None
+            except grpc.aio.BaseError as error:
+                raise ClientDisconnected("The client hung up.") from error
+
+        try:
+            await answer_stream(messages, ask_app, write)
+        except ClientDisconnected as error:
+            await context.abort(grpc.StatusCode.ABORTED, error.message)
 
     async def _index(self, message: Any, context: Context) -> Any:
         body = msgspec.json.encode({"ready": message.ready})

@@ -12,11 +12,12 @@ from typing import Any
 
 import msgspec
 
+from podium.api.answering import first_error
 from podium.api.in_process import LocalAnswer, Piece
 from podium.api.inference.asked import parameters_of
 from podium.api.inference.grpc_messages import MESSAGES
 from podium.api.inference.grpc_translate import infer_body, infer_message, model_path, parameters_in
-from podium.core.errors import PodiumError
+from podium.core.errors import ClientDisconnected, PodiumError
 from podium.core.tensors import Tensor, texts_of_raw
 
 MOST_AT_ONCE = 64
@@ -33,27 +34,38 @@ Write = Callable[[Any], Awaitable[None]]
 async def answer_stream(messages: AsyncIterator[Any], ask: Ask, write: Write) -> None:
     """Answer every message. A failure is an answer with its words, and the stream goes on.
 
-    Returns when the caller has sent its last message and all are answered. Cancelling aborts those that run.
+    Returns when the caller has sent its last message and all are answered. Cancelling aborts those that run, and so
+    does ``write`` when it raises ``ClientDisconnected``, which is raised then.
     """
     room = asyncio.Semaphore(MOST_AT_ONCE)
     writing = asyncio.Lock()
+    gone: list[ClientDisconnected] = []
 
     async def tell(message: Any) -> None:
         async with writing:
-            await write(message)
+            if gone:
+                raise gone[0]
+            try:
+                await write(message)
+            except ClientDisconnected as error:
+                gone.append(error)
+                raise
 
     async def answer(message: Any) -> None:
         try:
             await _answer(message, ask, tell)
         finally:
             room.release()
+        if gone:  # the route that was asked has ended as for any client that is gone
+            raise gone[0]
 
-    async with asyncio.TaskGroup() as group:
-        number = 0
-        async for message in messages:
-            await room.acquire()
-            group.create_task(answer(message), name=f"stream-infer-{number}")
-            number += 1
+    with first_error():
+        async with asyncio.TaskGroup() as group:
+            number = 0
+            async for message in messages:
+                await room.acquire()
+                group.create_task(answer(message), name=f"stream-infer-{number}")
+                number += 1
 
 
 async def _answer(message: Any, ask: Ask, tell: Write) -> None:
@@ -65,6 +77,8 @@ async def _answer(message: Any, ask: Ask, tell: Write) -> None:
             await _whole(message, ask, tell)
         else:
             await _Pieces(message, tell, wants_end=wants_end).answer(prompt, ask)
+    except ClientDisconnected:
+        raise
     except PodiumError as error:
         await tell(_failed(message, error.message))
 
