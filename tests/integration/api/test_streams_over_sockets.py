@@ -163,9 +163,8 @@ def test_the_end_of_a_stream_that_is_not_read_is_dropped_too(stage: Stage, serve
     with contextlib.ExitStack() as connections:
         for size in sizes:
             connection = connections.enter_context(server.connect(receive_buffer_bytes=4096))
-            connection.sendall(
-                post("/generate", json.dumps({"prompt": "hi", "max_new_tokens": size, "stream": True}).encode(), "connection: close")
-            )
+            body = json.dumps({"prompt": "hi", "max_new_tokens": size, "stream": True}).encode()
+            connection.sendall(post("/generate", body, "connection: close"))
         until("the records", lambda: len(stage.observer.records) == len(sizes))
         assert {record.outcome for record in stage.observer.records} == {"ok", "cancelled"}
         until("those are gone whose end waits in the server", lambda: server.connections == 0, seconds=10)
