@@ -134,4 +134,5 @@ class Monitor:
         if abs(jump) > CLOCK_JUMP_SECONDS:
             self._jump = (now, jump)
             self._offset = wall - now
+            self.alerts.shift(jump)
             log.warning("the time of day jumped", seconds=round(jump, 1))

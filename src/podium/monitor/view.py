@@ -163,10 +163,13 @@ def _budget(windows: Windows, objective: float) -> BudgetBody:
 
 
 def _budget_window(windows: Windows, seconds: int, allowed: float) -> BudgetWindow:
-    ratio, count = windows.share(everything("bad"), [everything("good")], seconds)
+    good, bad = everything("good"), everything("bad")
+    ratio, count = windows.share(bad, [good], seconds)
+    known = windows.known_seconds(good, seconds)
     return BudgetWindow(
         seconds=seconds,
-        requests=round(count, _DIGITS),
+        known_seconds=round(known, 1),
+        requests=round(count, _DIGITS) if known else None,
         bad_ratio=None if ratio is None else round(ratio, 6),
         burn_rate=None if ratio is None else round(ratio / allowed, _DIGITS),
     )
