@@ -34,6 +34,7 @@ from podium.protocols.monitoring import (
     ReplicaBody,
     RequestsBody,
     RequestSource,
+    ScrapeTargets,
     SeenRequest,
     Span,
 )
@@ -84,6 +85,14 @@ class MonitorView:
             firing=[_episode(episode) for episode in book.firing],
             past=[_episode(episode) for episode in book.past],
         )
+
+    def scrape_targets(self) -> list[ScrapeTargets]:
+        """The servers whose metrics it reads, by environment; gateways are not among them."""
+        found: dict[str, list[str]] = {}
+        for target in self._monitor.targets:
+            if target.environment:
+                found.setdefault(target.environment, []).append(target.address.partition("://")[2])
+        return [ScrapeTargets(targets=listed, labels={"environment": name}) for name, listed in found.items()]
 
     def metrics(self) -> bytes:
         """The monitor's own figures, in Prometheus's text format."""

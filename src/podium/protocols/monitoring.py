@@ -188,6 +188,16 @@ class RequestsBody(msgspec.Struct, frozen=True, kw_only=True):
     sources: list[RequestSource]
 
 
+class ScrapeTargets(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry of ``GET /monitoring/targets``: admin ports as ``host:port``, and the labels that their series get.
+
+    The shape is Prometheus's (https://prometheus.io/docs/prometheus/latest/http_sd/).
+    """
+
+    targets: list[str]
+    labels: dict[str, str]
+
+
 class DashboardAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Answer of ``GET /monitoring/dashboard?span=5m|1h|24h``.
 

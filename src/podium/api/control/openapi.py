@@ -32,6 +32,7 @@ _ANSWERS: tuple[type[msgspec.Struct], ...] = (
     monitoring.DashboardAnswer,
     monitoring.AlertsAnswer,
     monitoring.MonitoringHealth,
+    monitoring.ScrapeTargets,
 )
 _ERRORS = {
     400: "The request can never succeed as sent; `param` names the member at fault.",
@@ -51,13 +52,16 @@ def told(
     summary: str,
     *,
     answer: type[msgspec.Struct] | None,
+    many: bool = False,
     request: type[WireModel] | None = None,
     example: dict[str, Any] | None = None,
     query: dict[str, str] | None = None,
     status: int = 200,
 ) -> dict[str, Any]:
-    """Arguments for a route's decorator that describe it. ``answer`` None: plain text."""
+    """Arguments for a route's decorator that describe it. ``answer`` None: plain text; ``many``: a list of it."""
     schema = {"text/plain": {"schema": {"type": "string"}}} if answer is None else {_JSON: {"schema": _schema(answer)}}
+    if answer is not None and many:
+        schema = {_JSON: {"schema": {"type": "array", "items": _schema(answer)}}}
     extra: dict[str, Any] = {
         "parameters": [
             {"name": name, "in": "query", "required": False, "description": text, "schema": {"type": "string"}}
