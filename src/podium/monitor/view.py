@@ -130,7 +130,7 @@ class MonitorView:
 
     def _status(self) -> HealthStatus:
         monitor = self._monitor
-        if monitor.age_seconds > UNKNOWN_AFTER_SECONDS:
+        if not monitor.has_looked or monitor.age_seconds > UNKNOWN_AFTER_SECONDS:
             return "unknown"
         gravest = worst(monitor.alerts.firing)
         if gravest == "page":

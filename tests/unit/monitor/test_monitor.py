@@ -173,6 +173,7 @@ def test_a_budget_says_how_much_of_its_window_is_known() -> None:
 
 def test_a_monitor_that_stands_still_does_not_call_anything_healthy() -> None:
     rounds = Rounds()
+    assert MonitorView(rounds.monitor).health().status == "unknown"
     rounds.round()
     assert MonitorView(rounds.monitor).health().status == "healthy"
     rounds.clock.now += 6

@@ -12,7 +12,7 @@ const nothing = (text) => element("p", { class: "nothing" }, text);
 
 export function replicas(node, dashboard) {
   const columns = [
-    { title: "Process" }, { title: "State" }, { title: "Running", kind: "num", label: "running" }, { title: "Waiting", kind: "num", label: "waiting" },
+    { title: "Process", kind: "name" }, { title: "State" }, { title: "Running", kind: "num", label: "running" }, { title: "Waiting", kind: "num", label: "waiting" },
     { title: "Memory", kind: "num", label: "memory" }, { title: "Models ready", kind: "num", label: "models ready" }, { title: "Answered", label: "answered" }, { title: "What is wrong", kind: "long" },
   ];
   const rows = dashboard.replicas.map((one) => [
@@ -28,7 +28,7 @@ export function replicas(node, dashboard) {
 /** What each model does now, and how often its workers were replaced in the span that was chosen. */
 export function models(node, dashboard, shortest) {
   const columns = [
-    { title: "Model" }, { title: "Replicas" }, { title: "Running", kind: "num", label: "running" }, { title: "Waiting", kind: "num", label: "waiting" },
+    { title: "Model", kind: "name" }, { title: "Replicas" }, { title: "Running", kind: "num", label: "running" }, { title: "Waiting", kind: "num", label: "waiting" },
     { title: "KV in use", kind: "num", label: "KV in use" }, { title: "Memory", kind: "num", label: "memory" }, { title: "Tokens a second", kind: "num", label: "tokens/s" }, { title: "Workers replaced", kind: "num", label: "workers replaced" },
   ];
   const of = (value, limit) => (limit === null ? number(value) : `${number(value)} of ${number(limit)}`);
@@ -64,7 +64,7 @@ export function budget(node, { budget: told }) {
 }
 
 export function alerts(node, told) {
-  const columns = [{ title: "Alert" }, { title: "About" }, { title: "State" }, { title: "For", kind: "num", label: "for" }, { title: "Urgency" }, { title: "What is known", kind: "long" }];
+  const columns = [{ title: "Alert" }, { title: "About", kind: "name" }, { title: "State" }, { title: "For", kind: "num", label: "for" }, { title: "Urgency" }, { title: "What is known", kind: "long" }];
   const now = present(told);
   const sorted = [...told.alerts].sort((one, two) => ORDER.indexOf(one.state) - ORDER.indexOf(two.state));
   const rows = sorted.map((one) => [one.rule, one.subject, state(one.state, ALERT_TONES[one.state]), duration(now - one.since), SEVERITIES[one.severity], one.sentence]);
@@ -72,7 +72,7 @@ export function alerts(node, told) {
 }
 
 export function past(node, told) {
-  const columns = [{ title: "Alert" }, { title: "About" }, { title: "Fired", label: "fired" }, { title: "Lasted", kind: "num", label: "lasted" }, { title: "Ended" }, { title: "Then", kind: "long" }];
+  const columns = [{ title: "Alert" }, { title: "About", kind: "name" }, { title: "Fired", label: "fired" }, { title: "Lasted", kind: "num", label: "lasted" }, { title: "Ended" }, { title: "Then", kind: "long" }];
   const rows = told.past.slice(0, 30).map((one) => [one.rule, one.subject, clock(one.fired_at), duration(one.ended_at - one.fired_at), one.end === "resolved" ? "resolved" : "its data ended", one.sentence]);
   show(node, rows.length ? table("Alerts that have ended", columns, rows) : nothing("No alert has fired and ended yet."));
 }
