@@ -237,6 +237,13 @@ def test_an_answer_that_cannot_be_shown_is_told_and_the_page_goes_on(page: Page,
     page.wait_for("it goes on", "!document.querySelector('main').classList.contains('stale')")
 
 
+def test_a_value_that_stands_alone_is_drawn_as_a_dash(page: Page) -> None:
+    """As the only one of a day's steps is, soon after a start."""
+    page.wait_for("figures are there", "document.querySelectorAll('#replicas tbody tr').length > 0")
+    drawn = "import('/page/axes.js').then(({line}) => line([null, 3, null, 4, 5], (at) => at, (value) => value))"
+    assert page.run(drawn) == "M-0.5 3.0h3M3.0 4.0L4.0 5.0"
+
+
 def test_over_a_day_the_figures_above_are_still_those_of_now(page: Page) -> None:
     """A step of its axis is ten minutes long."""
     page.wait_for("the page is there", "!!document.querySelector('#spans input')")
