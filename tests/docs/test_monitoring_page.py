@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 
 import pytest
 
+from podium.api.middleware import access_log
 from podium.api.roles import CONTROL_ROLES
 from support.source import ROOT
 
@@ -32,3 +34,10 @@ def test_every_metric_of_the_prototype_is_led_to_one_of_today(name: str) -> None
 
 def test_every_monitoring_route_is_told() -> None:
     assert [path for path, _ in CONTROL_ROLES if f"GET {path}" not in PAGE] == []
+
+
+def test_every_field_of_a_requests_log_line_is_told_and_no_other() -> None:
+    table = PAGE.partition("## Follow one request\n")[2].partition("No text of a prompt")[0]
+    named = set(re.findall(r"`(\w+)`", "".join(line.split("|")[1] for line in table.splitlines() if "|" in line)))
+    written = set(re.findall(r"^        (\w+)=", inspect.getsource(access_log._write), re.MULTILINE))
+    assert named == written | {"ts", "level", "event", "request_id", "trace_id", "span_id"}
