@@ -73,7 +73,7 @@ def _head(answer: DashboardAnswer, now: DashboardAnswer, address: str) -> Render
     if now.age_seconds > _OLD_SECONDS:
         first.append(f", {duration_text(now.age_seconds)} ago", style="bold magenta")
     grid = Table.grid(padding=(0, 2))
-    grid.add_row("requests/s", rate(newest(_ended_at_all(now))), line(_ended_at_all(answer), _LINE_COLUMNS))
+    grid.add_row("requests/s", rate(newest(_all_ended(now))), line(_all_ended(answer), _LINE_COLUMNS))
     grid.add_row("bad/s", rate(newest(now.bad)), Text(line(answer.bad, _LINE_COLUMNS), style="red"))
     grid.add_row("budget left", share(now.budget.left), _budget(now.budget))
     grid.add_row("in flight", count(newest(now.in_flight)), line(answer.in_flight, _LINE_COLUMNS))
@@ -85,7 +85,7 @@ def _budget(budget: BudgetBody) -> str:
     return f"of a day{f' ({known[0]} of it known)' if known else ''}, at {budget.objective:.4g} good"
 
 
-def _ended_at_all(told: DashboardAnswer | ModelBody) -> list[float | None]:
+def _all_ended(told: DashboardAnswer | ModelBody) -> list[float | None]:
     """Requests that ended, a second, whoever's doing it was."""
     return [total(*each) for each in zip(told.good, told.bad, told.excluded, strict=True)]
 
@@ -103,7 +103,7 @@ def _models(models: Sequence[ModelBody], *, narrow: bool) -> Table:
     for model in models:
         cells: tuple[str | Text, ...] = (
             model.name,
-            rate(newest(_ended_at_all(model))),
+            rate(newest(_all_ended(model))),
             _alarming(rate(newest(model.bad)), newest(model.bad)),
             seconds(newest(model.ttft_p50)),
             seconds(newest(model.ttft_p95)),

@@ -51,13 +51,13 @@ function ready({ replicas_ready: ready, replicas_failed: failed }) {
 const newest = (values) => values.at(-1) ?? null;
 
 /** How long a window is, and how much of it is known where that is not all of it. */
-function window({ seconds, known_seconds: known }) {
+function stretch({ seconds, known_seconds: known }) {
   return known < 0.99 * seconds ? `${duration(seconds)}, of which ${duration(known)} are known` : duration(seconds);
 }
 
 export function budget(node, { budget: told }) {
   const columns = [{ title: "In the last" }, { title: "Requests", kind: "num", label: "requests" }, { title: "Bad", kind: "num", label: "bad" }, { title: "Burns", label: "burns", kind: "long" }];
-  const rows = told.windows.map((one) => [window(one), number(one.requests), percent(one.bad_ratio),
+  const rows = told.windows.map((one) => [stretch(one), number(one.requests), percent(one.bad_ratio),
     one.burn_rate === null ? state(one.requests === null ? "not known" : "nobody asked", "none") : state(`${number(one.burn_rate)} times as fast as it may`, one.burn_rate > 1 ? "bad" : "good")]);
   const left = told.left === null ? "Nothing is known of a day's budget." : told.left <= 0 ? `More than a day's budget is spent: ${number(1 - told.left)} times as much.` : `${percent(told.left)} of a day's budget is left.`;
   show(node, element("p", {}, `${percent(told.objective)} of the requests should be good. ${left}`), table("How fast the error budget burns", columns, rows));
