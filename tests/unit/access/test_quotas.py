@@ -14,7 +14,7 @@ import pytest
 import uvloop
 
 from podium.access.embedded_ledger import EmbeddedLedger
-from podium.access.ledger import Admitted, Ask, Decision, LedgerFacts, Progress, Settlement, Used
+from podium.access.ledger import Admitted, Ask, Decision, LedgerFacts, Progress, Refused, Settlement, Used
 from podium.access.overrides import QuotaOverrides
 from podium.access.quotas import QuotaKeeper
 from podium.access.usage import UsageRow
@@ -47,6 +47,9 @@ class NotebookLedger:
     async def reserve(self, ask: Ask) -> Decision:
         self.asks.append(ask)
         return Admitted(())
+
+    def look(self, ask: Ask) -> Refused | None:  # noqa: ARG002 - admits everything
+        return None
 
     def renew(self, batch: Sequence[Progress]) -> None:
         self.renewals.append(list(batch))
