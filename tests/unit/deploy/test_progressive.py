@@ -51,7 +51,7 @@ def test_every_object_fits_its_schema_and_the_check_finds_nothing(
 
 
 @pytest.mark.parametrize("way", ["argo", "flagger"])
-def test_a_loss_of_safety_is_refused_until_each_isaccepted(way: Way) -> None:
+def test_a_loss_of_safety_is_refused_until_each_is_accepted(way: Way) -> None:
     *most, last = accepted(way)
     with pytest.raises(ConfigurationError, match=f"(?s){last}: .*--accept-loss {last}.*splitter") as refused:
         render_progressive(settings_of(ONE, **UNSCALED), "cpu", way, most)
@@ -74,6 +74,24 @@ def test_the_rollouts_pods_are_the_deployments_and_each_step_waits_for_the_verdi
     assert all(step["analysis"]["templates"] == [{"templateName": "podium-verdict"}] for step in steps[1::2])
     assert rollout.at("spec", "strategy", "canary", "scaleDownDelaySeconds") >= 300
     assert rollout.at("spec", "replicas") == 2
+
+
+def test_a_rollback_is_asked_for_at_all_times_and_not_only_where_a_step_waits(tmp_path: Path) -> None:
+    """Between two steps the next one's pods load, for minutes, while the canary serves."""
+    graph = _set(tmp_path, "argo", **UNSCALED)
+    (rollout,) = graph.of("Rollout")
+    (template,) = rollout.entries("spec", "strategy", "canary", "analysis", "templates")
+    (metric,) = graph.find("AnalysisTemplate", template["templateName"], "podium").entries("spec", "metrics")
+    assert (metric["failureCondition"], metric["failureLimit"]) == ('result == "ROLLBACK"', 0)
+    assert "count" not in metric
+    assert metric["consecutiveErrorLimit"] > 10_000  # a verdict that cannot be had is none against the canary
+
+
+@pytest.mark.parametrize(("way", "asker"), [("argo", "argo-rollouts"), ("flagger", "flagger-system")])
+def test_who_asks_for_the_verdict_is_let_in_where_its_project_installs_it(way: Way, asker: str, tmp_path: Path) -> None:
+    policy = _set(tmp_path, way, **UNSCALED).find("NetworkPolicy", "podium-verdict", "podium")
+    (rule,) = policy.entries("spec", "ingress")
+    assert rule["from"][0]["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": asker}
 
 
 def test_one_owner_says_how_many_pods_the_rollout_has(tmp_path: Path) -> None:

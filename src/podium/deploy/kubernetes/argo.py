@@ -12,6 +12,7 @@ from podium.deploy.plan import Plan
 
 API = "argoproj.io/v1alpha1"
 TEMPLATE = "podium-verdict"
+GUARD = "podium-rollback"
 PLUGIN = "argoproj-labs/gatewayAPI"
 _WHOLE = 100
 _PATIENCE = 1_000_000
@@ -30,6 +31,7 @@ def rollout(plan: Plan, *, canary: str, route: str) -> Manifest:
         "trafficRouting": {"plugins": {PLUGIN: {"httpRoute": route, "namespace": plan.namespace}}},
         "scaleDownDelaySeconds": stay,
         "abortScaleDownDelaySeconds": stay,
+        "analysis": {"templates": [{"templateName": GUARD}]},
         "steps": _steps(plan),
         **deployment["spec"]["strategy"]["rollingUpdate"],
     }
@@ -42,21 +44,31 @@ def rollout(plan: Plan, *, canary: str, route: str) -> Manifest:
     }
 
 
-def analysis_template(plan: Plan) -> Manifest:
-    """Asks again and again: ADVANCE ends it well, ROLLBACK badly, HOLD not at all."""
-    metric = {
-        "name": "verdict",
-        "count": _PATIENCE,  # without one, a step's analysis is refused
+def analysis_templates(plan: Plan) -> list[Manifest]:
+    """What a step waits for, and what aborts at any time: also while the next step's pods load, which takes minutes."""
+    asked = {
         "interval": f"{max(1, round(plan.settings.rollout.interval_seconds))}s",
-        "successCondition": 'result == "ADVANCE"',
         "failureCondition": 'result == "ROLLBACK"',
-        "consecutiveSuccessLimit": 1,
         "failureLimit": 0,
-        "inconclusiveLimit": _PATIENCE,
         "consecutiveErrorLimit": _PATIENCE,
         "provider": {"web": {"url": url(plan, "/verdict"), "timeoutSeconds": 5, "jsonPath": "{$.verdict}"}},
     }
-    return manifest(API, "AnalysisTemplate", TEMPLATE, plan.namespace, spec={"metrics": [metric]})
+    until_advance = {
+        "name": "verdict",
+        **asked,
+        "count": _PATIENCE,  # without one, a step's analysis is refused
+        "successCondition": 'result == "ADVANCE"',
+        "consecutiveSuccessLimit": 1,
+        "inconclusiveLimit": _PATIENCE,
+    }
+    return [
+        _template(plan, TEMPLATE, until_advance),  # ADVANCE ends it well, ROLLBACK badly, HOLD not at all
+        _template(plan, GUARD, {"name": "rollback", **asked}),  # without a count it lasts for as long as the rollout
+    ]
+
+
+def _template(plan: Plan, name: str, metric: dict[str, Any]) -> Manifest:
+    return manifest(API, "AnalysisTemplate", name, plan.namespace, spec={"metrics": [metric]})
 
 
 def _steps(plan: Plan) -> list[dict[str, Any]]:
