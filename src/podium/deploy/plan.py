@@ -22,7 +22,7 @@ from podium.deploy.gateway_settings import gateway_file, gateway_inequalities, g
 from podium.deploy.inequality import Inequality, refuse
 from podium.deploy.otlp_collector import Collector, collector_of, collector_problems
 from podium.deploy.pod_settings import has_own_redis, receiver_files, run_key_files, secret_files
-from podium.deploy.reach import credential_problems, reach_problems
+from podium.deploy.reach import credential_problems, loopback_problems, reach_problems
 from podium.deploy.sources import hub_ids, needs_weights, source_problem
 from podium.deploy.spreading import spread, spread_inequalities, spread_problems
 from podium.deploy.timing import Timings, timing_inequalities, timings_of
@@ -179,14 +179,11 @@ def _problems(settings: Settings, environments: list[PlannedEnvironment]) -> Ite
     yield from _of_environments(settings)
     yield from _of_access(settings)
     yield from reach_problems(settings)
+    yield from loopback_problems(settings)
     yield from credential_problems(settings)
     yield from collector_problems(settings)
     yield from _of_route(settings)
-    if settings.batches.folder:
-        yield (
-            "batches.folder is a folder of one machine, and pods share none that can hold files and batches: leave it "
-            "out, or render with --set batches.folder=; /v1/files and /v1/batches then answer 501 in the cluster"
-        )
+    yield from unshared_problems(settings)
     if settings.deploy.splitter == "gateway":
         yield from gateway_problems(settings)
     elif settings.monitor.webhooks:
@@ -248,11 +245,16 @@ def _of_ports(settings: Settings) -> Iterator[str]:
             f"server.port and server.admin_port must be two different ports of {LEAST_PORT} or more in a pod, whose "
             "user may not open others, and which others must know"
         )
-    yield from grpc_problems(settings)
 
 
-def grpc_problems(settings: Settings) -> Iterator[str]:
-    """Nothing that is rendered leads to the port of gRPC."""
+def unshared_problems(settings: Settings) -> Iterator[str]:
+    """What a server of one machine has and rendered ones do not: a way to the port of gRPC, a folder for batches."""
+    if settings.batches.folder:
+        yield (
+            "batches.folder is a folder of one machine, and what is rendered shares none that can hold files and "
+            "batches: leave it out, or render with --set batches.folder=; /v1/files and /v1/batches then answer 501 "
+            "there"
+        )
     if settings.server.grpc_port is not None:
         yield (
             "server.grpc_port is set, and no Service, route or gateway that is rendered leads to it; render with "

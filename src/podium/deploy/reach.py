@@ -37,17 +37,21 @@ def credential_problems(settings: Settings) -> Iterator[str]:
             )
 
 
+def loopback_problems(settings: Settings) -> Iterator[str]:
+    """An address of the machine that the settings were written on is that of the pod or container itself."""
+    for setting, address in {**called_outside(settings), **_receivers(settings)}.items():
+        if is_loopback(address):
+            yield f"{setting} is {address}, where a pod or container finds only itself; name it as it is known there"
+
+
 def reach_problems(settings: Settings) -> Iterator[str]:
-    """Why network policies, or the pod itself, would keep servers and controller from what they call."""
+    """Why network policies would keep servers and controller from what they call."""
     wanted = {**called_outside(settings), **_receivers(settings)}
     if settings.redis.url.startswith("unix:"):
         yield "redis.url is a socket file, which no pod has; use redis:// or rediss://"
         wanted.pop("redis.url", None)
     split = {setting: urlsplit(address) for setting, address in wanted.items()}
-    own = [setting for setting, parts in split.items() if _is_loopback(parts)]
-    for setting in own:
-        yield f"{setting} is {wanted[setting]}, where a pod finds only itself; name it as the cluster knows it"
-    closed = [setting for setting, parts in split.items() if setting not in own and not _is_open(settings, parts)]
+    closed = [setting for setting, parts in split.items() if not (_is_loopback(parts) or _is_open(settings, parts))]
     if closed:
         places = ", ".join(f"{split[setting].hostname}:{_port(split[setting])}" for setting in closed)
         yield (
@@ -58,6 +62,11 @@ def reach_problems(settings: Settings) -> Iterator[str]:
 
 def _receivers(settings: Settings) -> dict[str, str]:
     return {f"monitor.webhooks.{at}.url": hook.url for at, hook in enumerate(settings.monitor.webhooks)}
+
+
+def is_loopback(url: str) -> bool:
+    """Whether an address means the machine, pod or container itself that asks it."""
+    return _is_loopback(urlsplit(url))
 
 
 def _is_loopback(parts: SplitResult) -> bool:

@@ -210,7 +210,7 @@ REASONS: list[tuple[str, Document, Document, str]] = [
      "redis.url has a password in its address"),
     ("an engine on this machine", OUTSIDE,
      {"models": [{"name": "far", "source": "none", "engine": {"kind": "remote", "base_url": "http://localhost:9000/v1"}}]},
-     "the engine of model far is http://localhost:9000/v1, where a pod finds only itself"),
+     "the engine of model far is http://localhost:9000/v1, where a pod or container finds only itself"),
     ("a gate for another port", OUTSIDE, {"redis": {"url": "rediss://10.1.0.5:6381/0"}},
      "would keep pods from redis.url, and know no names; add the addresses of 10.1.0.5:6381"),
     ("a gate for another address", OUTSIDE, {"redis": {"url": "rediss://10.1.0.6:6380/0"}}, "10.1.0.6:6380"),
