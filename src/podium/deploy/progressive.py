@@ -31,7 +31,9 @@ def render_progressive(settings: Settings, profile: Profile, way: Way, accepted:
     more = production(plan)
     objects = {file: [*found, *more.pop(file, [])] for file, found in base(plan).items()} | more
     changed, watched = _with_argo(plan, objects) if way == "argo" else _with_flagger(plan, objects)
-    changed["configmap"] = [*configuration.config_maps(plan, judged=True), *dashboards.dashboards(plan)]
+    configs = configuration.config_maps(plan, judged=True)
+    configs = argo.config_maps(plan, configs) if way == "argo" else configs
+    changed["configmap"] = [*configs, *dashboards.dashboards(plan)]
     changed["networkpolicy"] += network.verdict_policies(plan, way)
     for file, found in verdict_objects(plan, watched).items():
         changed[file] = [*changed.get(file, []), *found]

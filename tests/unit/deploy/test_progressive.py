@@ -12,8 +12,10 @@ import pytest
 from podium.core.errors import ConfigurationError
 from podium.deploy.lint.checking import check
 from podium.deploy.lint.graph import Graph, Workload
+from podium.deploy.lint.reading import read_sets
 from podium.deploy.losses import LOSSES, Way
 from podium.deploy.progressive import render_progressive
+from podium.deploy.render import write
 from support.command import Command
 from support.crd_models import CUSTOM, check_custom
 from support.deployments import (
@@ -76,6 +78,24 @@ def test_the_rollouts_pods_are_the_deployments_and_each_step_waits_for_the_verdi
     assert rollout.at("spec", "replicas") == 2
 
 
+def test_pods_of_the_old_version_keep_their_configuration(tmp_path: Path) -> None:
+    """One that starts during a rollout, or after it was given up, would be the new version otherwise."""
+    known: dict[str, str] = {}
+    for source in ("openai-community/gpt2", "openai-community/gpt2-medium"):
+        document = {**ONE, "models": [{"name": "gpt2", "source": source}]}
+        write(progressive_files("argo", document=document, **UNSCALED), tmp_path)
+        graph = read_sets(tmp_path)["rollout"]
+        workload = Workload(graph.of("Rollout")[0])
+        name = workload.volumes["config"]["configMap"]["name"]
+        config = graph.find("ConfigMap", name, "podium")
+        assert config is not None
+        assert config.at("immutable") is True
+        assert source in config.at("data", "podium.yaml")
+        assert graph.find("ConfigMap", "podium-config", "podium") is None
+        known[name] = source
+    assert len(known) == 2
+
+
 def test_a_rollback_is_asked_for_at_all_times_and_not_only_where_a_step_waits(tmp_path: Path) -> None:
     """Between two steps the next one's pods load, for minutes, while the canary serves."""
     graph = _set(tmp_path, "argo", **UNSCALED)
@@ -105,6 +125,7 @@ def test_policies_and_monitor_mean_the_pods_that_flagger_makes(tmp_path: Path) -
     graph = _set(tmp_path, "flagger", **UNSCALED)
     target = Workload(next(item for item in graph.of("Deployment") if item.name == "podium-blue"))
     assert target.labels["app"] == "podium-blue"
+    assert target.item.at("spec", "selector", "matchLabels") == {"app": "podium-blue"}  # it demands one label
     for kind in ("NetworkPolicy", "PodMonitor", "PodDisruptionBudget"):
         for item in graph.of(kind):
             assert "app" not in item.mapping("spec", "podSelector", "matchLabels")
