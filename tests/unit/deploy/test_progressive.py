@@ -101,7 +101,9 @@ def test_a_rollback_is_asked_for_at_all_times_and_not_only_where_a_step_waits(tm
     graph = _set(tmp_path, "argo", **UNSCALED)
     (rollout,) = graph.of("Rollout")
     (template,) = rollout.entries("spec", "strategy", "canary", "analysis", "templates")
-    (metric,) = graph.find("AnalysisTemplate", template["templateName"], "podium").entries("spec", "metrics")
+    guard = graph.find("AnalysisTemplate", template["templateName"], "podium")
+    assert guard is not None
+    (metric,) = guard.entries("spec", "metrics")
     assert (metric["failureCondition"], metric["failureLimit"]) == ('result == "ROLLBACK"', 0)
     assert "count" not in metric
     assert metric["consecutiveErrorLimit"] > 10_000  # a verdict that cannot be had is none against the canary
@@ -110,6 +112,7 @@ def test_a_rollback_is_asked_for_at_all_times_and_not_only_where_a_step_waits(tm
 @pytest.mark.parametrize(("way", "asker"), [("argo", "argo-rollouts"), ("flagger", "flagger-system")])
 def test_who_asks_for_the_verdict_is_let_in_where_its_project_installs_it(way: Way, asker: str, tmp_path: Path) -> None:
     policy = _set(tmp_path, way, **UNSCALED).find("NetworkPolicy", "podium-verdict", "podium")
+    assert policy is not None
     (rule,) = policy.entries("spec", "ingress")
     assert rule["from"][0]["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": asker}
 

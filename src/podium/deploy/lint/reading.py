@@ -107,7 +107,7 @@ def _unfolded(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 class _Loader(yaml.SafeLoader):
     """Refuses a key that is given twice, of which others keep the first or the last."""
 
-    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         node = super().compose_mapping_node(anchor)
         seen: set[str] = set()
         for key, _ in node.value:
