@@ -117,7 +117,13 @@ async def control(settings: Settings, folder: RunFolder, stop: asyncio.Event, pl
         fleet = site.fleet(lambda: traffic.topology)
         world = World(GatewaySplitter(traffic), fleet, comparer, deployer, past, time.time)
         overruled = is_overruled(history.state, settings.gateway)
-        reconciler = Reconciler(history, world, watching_since=site.began, overruled=overruled)
+        reconciler = Reconciler(
+            history,
+            world,
+            watching_since=site.began,
+            loading_seconds=site.loading_seconds,
+            overruled=overruled,
+        )
         recent = RecentAttempts()
         rollouts = Rollouts(
             history,

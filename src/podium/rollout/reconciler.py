@@ -15,11 +15,12 @@ from podium.rollout.analysis.interval import Interval
 from podium.rollout.analysis.verdict import Advance, Hold, Rollback, Verdict
 from podium.rollout.collector import Collector
 from podium.rollout.course import Observed
-from podium.rollout.events import Aborted, CanaryUnready, DeadlinePassed, Event, Judged, ShadowAgreed
+from podium.rollout.events import Aborted, DeadlinePassed, Event, Judged, ShadowAgreed
 from podium.rollout.history_on_demand import HistoryOnDemand
 from podium.rollout.looking import at_the_end_of_baking, look, served_everything
 from podium.rollout.outcome import Outcome
 from podium.rollout.phases import ACTIONS, World
+from podium.rollout.readiness_guard import LOADING_SECONDS, UNGUARDED, ReadinessGuard
 from podium.rollout.state import ENDED, LEAVING, Phase, RolloutState
 
 log = structlog.get_logger(__name__)
@@ -28,21 +29,18 @@ ACTOR = "controller"
 PAUSE_SECONDS = 0.25
 RETRY_SECONDS = 1.0
 """After a gateway refused or was not there."""
-UNREADY_SECONDS = 5.0
-"""A canary without a ready server for so long is rolled back; a shorter time may be one check that came too late."""
 VERSION_SECONDS = 5.0
 """How often servers are asked whether they still serve the version that was deployed."""
-LOADING_SECONDS = 1800.0
-"""How long servers of a run that has just begun may take; until they were ready once, their absence says nothing."""
 _MOVING = frozenset({Phase.APPLYING, Phase.ABORTING})
-_UNGUARDED = LEAVING | ENDED | {Phase.PREPARING}
+_NEEDS_SERVERS = frozenset({Phase.SHADOWING, Phase.APPLYING, Phase.BAKING, Phase.DRAINING})
 
 
 class Reconciler:
     """Drives the rollout of ``history``. One task runs ``run``; everything else is called on the same event loop.
 
     ``watching_since``: when the present run of all processes began, seconds since 1970: no interval before is counted,
-    and servers may still be loading. ``overruled``: the last rollout's outcome does not count any more.
+    and servers may take ``loading_seconds`` from then. ``overruled``: the last rollout's outcome does not count any
+    more.
 
     ``trouble`` is the last thing that stood in the way, in the words of what refused; empty when nothing does.
     ``verdict`` is the newest one, None before there is any.
@@ -53,11 +51,17 @@ class Reconciler:
     """
 
     def __init__(
-        self, history: HistoryOnDemand, world: World, *, watching_since: float, overruled: bool = False
+        self,
+        history: HistoryOnDemand,
+        world: World,
+        *,
+        watching_since: float,
+        loading_seconds: float = LOADING_SECONDS,
+        overruled: bool = False,
     ) -> None:
         self._history = history
         self._world = world
-        self._watching_since = watching_since
+        self._guard = ReadinessGuard(world.fleet, world.clock, began=watching_since, loading_seconds=loading_seconds)
         self._collector: Collector | None = None
         self._collected_since: float | None = None
         self._users: set[int] = set()
@@ -66,9 +70,6 @@ class Reconciler:
         self._alarmed: RolloutState | None = None
         self._unwritten: tuple[Event, str] | None = None
         self._stands_still = False
-        self._is_seen = False
-        self._ready_since: float | None = None
-        self._unready_since: float | None = None
         self._seen_until = 0.0
         self._paired_at = 0.0
         self._looked_at = 0.0
@@ -177,9 +178,10 @@ class Reconciler:
         return None
 
     async def _running(self, state: RolloutState) -> Event | None:
-        unready = await self._guard(state) or self._crash_loop(state)
+        unready = await self._guard.look(self._history.course) or self._crash_loop(state)
         if unready is not None:
             return unready
+        self._follow()
         judged = self._judge_shadow() if state.phase is Phase.SHADOWING else self._judge()
         if judged is not None:
             return judged
@@ -187,31 +189,20 @@ class Reconciler:
         if self.state is state and state.phase not in _MOVING:
             await self._keep(state)
         await self._keep_version(state)
+        if self._lacks_servers(state):
+            return None
         return await self._act(state) or self._late(state)
 
-    async def _guard(self, state: RolloutState) -> Event | None:
-        """A canary without any ready server loses its traffic, whatever else is known."""
-        if state.phase in _UNGUARDED or not state.canary_ready:
-            return None
-        readiness = await self._world.fleet.readiness(state.terms.environment)
-        now = self._world.clock()
-        self._is_seen = readiness is not None
-        if readiness is not None and readiness.ready and self._ready_since is None:
-            self._ready_since = now
-            self._follow()
-        if readiness is None:
-            return None
-        may_load = self._ready_since is None and now < self._watching_since + LOADING_SECONDS
-        if readiness.ready or may_load:
-            self._unready_since = None
-            return None
-        if self._unready_since is None or self._unready_since > now:  # a clock that was set back
-            self._unready_since = now
-        return CanaryUnready(at=now) if now >= self._unready_since + UNREADY_SECONDS else None
+    def _lacks_servers(self, state: RolloutState) -> bool:
+        """Whether nothing may go on, because no server of the canary is seen to be ready."""
+        if self._guard.is_awaited and state.phase in _NEEDS_SERVERS:
+            self.trouble = f"no server of {state.terms.environment} is ready since everything was started again"
+            return True
+        return state.phase is Phase.DRAINING and not self._guard.is_seen
 
     def _crash_loop(self, state: RolloutState) -> Event | None:
         """A canary whose servers end over and over, whatever its requests say: the shield hides that from clients."""
-        if state.phase in _UNGUARDED:
+        if state.phase in UNGUARDED:
             return None
         terms = state.terms
         restarts = self._world.fleet.restarts(terms.environment, since=state.started_at)
@@ -284,7 +275,7 @@ class Reconciler:
     def _baked(self, now: float) -> Event | None:
         """Its time is over; but no traffic is no proof, and neither is a canary that nobody sees."""
         course = self._history.course
-        if not self._is_seen or not served_everything(course):
+        if not self._guard.is_seen or not served_everything(course):
             return None
         worse = at_the_end_of_baking(course)
         if worse is not None:
@@ -364,25 +355,21 @@ class Reconciler:
 
     def _follow(self) -> None:
         """Count attempts from where the present weights were confirmed, or where counting had come to."""
-        state = self.state
+        state, course = self.state, self._history.course
         if state.number != self._number:
             self._number, self._users = state.number, set()
+            self._guard.forget()
         if state.observed_since == self._collected_since:
             return
         self._collector = self._collected_since = None
-        if state.observed_since is None:
+        origin = self._guard.counts_from(course)
+        if origin is None:
             return
-        origin = state.observed_since
-        if origin < self._watching_since:  # of another run: from when its servers are there again
-            if self._ready_since is None:
-                return
-            origin = self._ready_since
-        course, terms = self._history.course, state.terms
         self._collected_since = state.observed_since
         self._collector = Collector(
             max(origin, course.seen_until),
-            terms.policy.interval_seconds,
-            terms.settle_seconds,
+            state.terms.policy.interval_seconds,
+            state.terms.settle_seconds,
             users=self._users,
             users_since=course.seen_since,
         )
