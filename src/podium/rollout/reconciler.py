@@ -22,6 +22,7 @@ from podium.rollout.outcome import Outcome
 from podium.rollout.phases import ACTIONS, World
 from podium.rollout.readiness_guard import LOADING_SECONDS, UNGUARDED, ReadinessGuard
 from podium.rollout.state import ENDED, LEAVING, Phase, RolloutState
+from podium.rollout.unwritten import Unwritten
 
 log = structlog.get_logger(__name__)
 
@@ -46,7 +47,7 @@ class Reconciler:
     ``verdict`` is the newest one, None before there is any.
 
     A process that dies at any moment loses nothing: started again, the history says what is wanted, and telling it to
-    a gateway again changes nothing. While the history cannot be written nothing is counted and no step is taken; a
+    a gateway again changes nothing. While the history cannot be written no step is taken, and what is counted waits; a
     decision that takes the canary's traffic away is carried out all the same, and written as soon as that is possible.
     """
 
@@ -68,7 +69,8 @@ class Reconciler:
         self._number = -1
         self._settled = self._overruled = history.state.number if overruled else 0
         self._alarmed: RolloutState | None = None
-        self._unwritten: tuple[Event, str] | None = None
+        self._intervals = Unwritten(history)
+        self._unwritten_decision: tuple[Event, str] | None = None
         self._stands_still = False
         self._seen_until = 0.0
         self._paired_at = 0.0
@@ -90,8 +92,8 @@ class Reconciler:
         return 0 if self._collector is None else self._collector.late
 
     def take(self, outcomes: list[Outcome]) -> None:
-        """What became known of attempts."""
-        if self._collector is not None:
+        """What became known of attempts. Once it is decided that the canary leaves they tell nothing more."""
+        if self._collector is not None and self._unwritten_decision is None:
             for outcome in outcomes:
                 self._collector.add(outcome)
 
@@ -108,6 +110,7 @@ class Reconciler:
         """
         before = self.state
         try:
+            self._intervals.write()
             state = self._history.append(event, actor=actor)
         except Unavailable as error:
             if self._remember(event, actor):
@@ -137,8 +140,8 @@ class Reconciler:
         """One look at everything: at most one thing is done and written down."""
         state = self.state
         try:
-            if self._unwritten is not None:
-                await self._leave(*self._unwritten)
+            if self._unwritten_decision is not None:
+                await self._leave(*self._unwritten_decision)
                 return
             event = await self._ended(state) if state.phase in ENDED else await self._running(state)
             if event is not None and self.state is state:  # nobody decided otherwise while this waited
@@ -151,8 +154,8 @@ class Reconciler:
     def _remember(self, event: Event, actor: str) -> bool:
         """Whether what could not be written is a decision against the canary, which is carried out then."""
         leaves = self._history.course.after(event).state.phase in LEAVING and self.state.phase not in LEAVING
-        if leaves and self._unwritten is None:
-            self._unwritten = event, actor
+        if leaves and self._unwritten_decision is None:
+            self._unwritten_decision = event, actor
             self._woken.set()
         return leaves
 
@@ -163,7 +166,7 @@ class Reconciler:
             await self._tell(lambda: splitter.split(terms.environment, terms.stable, 0))
         if self._is_possible(event):
             self.write(event, actor=actor)
-        self._unwritten = None
+        self._unwritten_decision = None
 
     async def _ended(self, state: RolloutState) -> Event | None:
         await self._end_shadow(state)
@@ -301,15 +304,16 @@ class Reconciler:
         self._paired_at, pairs = now, self._world.shadow.take()
         if pairs:
             number = self.state.number
-            self._history.observe(
+            self._intervals.add(
                 Observed(rollout=number, units=0, began=now, ended=now, interval=Interval(), pairs=pairs)
             )
-        self.verdict = look(self._history.course)
+        self.verdict = look(self._intervals.course)
         match self.verdict:
             case Rollback():
                 return Judged(at=now, verdict="ROLLBACK", reason=self.verdict.sentence)
             case Advance():
                 return ShadowAgreed(at=now)
+        self._intervals.write()
         return None
 
     def _judge(self) -> Event | None:
@@ -317,7 +321,7 @@ class Reconciler:
         if self._collector is None or self.state.phase in _MOVING:
             return None
         while (closed := self._collector.close(self._seen_until)) is not None:
-            self._history.observe(
+            self._intervals.add(
                 Observed(
                     rollout=self.state.number,
                     units=self.state.acknowledged_units,
@@ -328,10 +332,11 @@ class Reconciler:
                     cut=closed.cut,
                 )
             )
-            self.verdict = look(self._history.course)
+            self.verdict = look(self._intervals.course)
             event = self._deciding(self.verdict)
             if event is not None:
                 return event
+        self._intervals.write()
         return None
 
     def _deciding(self, verdict: Verdict) -> Event | None:
@@ -340,7 +345,7 @@ class Reconciler:
             return None
         if isinstance(verdict, Advance):
             waits_for_proof = state.phase is Phase.OBSERVING or state.held_from is Phase.OBSERVING
-            if not waits_for_proof or not self._history.course.stands:
+            if not waits_for_proof or not self._intervals.course.stands:
                 return None
         word: Literal["ADVANCE", "ROLLBACK"] = "ROLLBACK" if isinstance(verdict, Rollback) else "ADVANCE"
         event = Judged(at=self._world.clock(), verdict=word, reason=verdict.sentence)

@@ -14,9 +14,11 @@ import pytest
 from podium.aio import tasks
 from podium.core.errors import GatewayRejected, GatewayUnavailable, Unavailable
 from podium.rollout import events as e
+from podium.rollout.analysis.interval import Interval
 from podium.rollout.analysis.policy import Policy
 from podium.rollout.analysis.shadow_evidence import Pair, ShadowTerms
 from podium.rollout.analysis.verdict import Hold
+from podium.rollout.course import Observed
 from podium.rollout.history import verify
 from podium.rollout.history_on_demand import HistoryOnDemand
 from podium.rollout.outcome import Arm, Outcome
@@ -26,6 +28,7 @@ from podium.rollout.reconciler import Reconciler
 from podium.rollout.recorded import recorded
 from podium.rollout.state import LEAVING, Phase
 from podium.rollout.terms import Terms
+from podium.rollout.unwritten import Unwritten
 from support.rollout_ways import TRANSITIONS, WAYS
 from support.rollout_world import FakeWorld
 
@@ -298,6 +301,54 @@ def test_while_nothing_can_be_written_no_step_is_taken(file: Path) -> None:
             one.serve(30)
             assert (one.fake.units, one.phase) == (5000, Phase.ACKED)
         one.serve_until(Phase.BAKING)
+
+
+def test_what_happens_while_nothing_can_be_written_counts_afterwards_and_once(file: Path) -> None:
+    with driven(file) as one:
+        one.reconciler.write(msgspec.structs.replace(START, terms=patient()), actor="alice")
+        one.turn(3)
+        one.serve(5)
+        with unwritable(file, one):
+            one.serve(6, bad=1)
+            assert "cannot be written" in one.reconciler.trouble
+        one.serve(5)
+        course = one.history.course
+    counted = course.passed.counts["errors"]
+    assert counted.canary_attempts == counted.stable_attempts == 10 * course.passed.intervals
+    assert course.seen_since is not None
+    assert course.seen_until - course.seen_since == course.passed.intervals
+    assert counted.canary_bad == 6
+    assert verify(file) == []
+
+
+def test_a_canary_that_fails_while_nothing_can_be_written_loses_its_traffic_by_evidence(file: Path) -> None:
+    with driven(file) as one:
+        one.reconciler.write(msgspec.structs.replace(START, terms=patient()), actor="alice")
+        one.turn(3)
+        one.serve(5)
+        with unwritable(file, one):
+            one.serve(10, bad=9)
+            one.turn(2)
+            assert (one.fake.units, one.phase) == (0, Phase.OBSERVING)
+        assert one.turn(4) is Phase.ROLLED_BACK
+        assert "worse in errors" in one.history.state.reason
+        evidence = one.history.course.evidence
+    assert evidence is not None
+    assert evidence.log_e > POLICY.log_alarm
+    assert verify(file) == []
+
+
+def test_an_hour_and_more_without_a_disk_fills_no_memory(file: Path) -> None:
+    with driven(file) as one:
+        one.reconciler.write(START, actor="alice")
+        waiting = Unwritten(one.history, most_waiting=4)
+        with unwritable(file, one):
+            for began in range(10):
+                waiting.add(Observed(rollout=1, units=5000, began=began, ended=began + 1, interval=Interval()))
+            with pytest.raises(Unavailable):
+                waiting.write()
+        waiting.write()
+        assert (one.history.course.passed.intervals, one.history.course.seen_since) == (4, 6.0)
 
 
 def test_a_clock_that_is_set_back_keeps_no_abort_waiting(file: Path) -> None:
@@ -645,6 +696,18 @@ def test_pairs_are_kept_and_a_controller_that_begins_anew_copies_again_and_knows
         assert again.turn() is Phase.SHADOWING
         assert again.fake.shadow.begun
     assert verify(file) == []
+
+
+def test_pairs_that_cannot_be_written_down_count_afterwards(file: Path) -> None:
+    with driven(file) as one:
+        shadowing(one)
+        with unwritable(file, one):
+            assert compare(one, Pair(True, False), Pair(False, False)) is Phase.SHADOWING
+            compare(one, Pair(True, True))
+        compare(one)
+        shadow = one.history.course.shadow
+        assert shadow is not None
+        assert (shadow.pairs, shadow.both_bad) == (3, 1)
 
 
 def test_a_shadow_that_cannot_be_compared_is_held_with_the_reason_and_copies_nothing(file: Path) -> None:
