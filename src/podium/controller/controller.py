@@ -110,7 +110,7 @@ async def control(settings: Settings, folder: RunFolder, stop: asyncio.Event, pl
         watch = await stack.enter_async_context(watch_of(settings, folder, admin, PlaneFacts(discovery, history)))
         traffic = Traffic(topology, discovery, kept)
         copies = CopiesPort()
-        past = StableSamples()
+        past = StableSamples(history.started)
         comparer = Comparer(traffic, copies, site.client, shadow_key)
         deploy_key = read_run_key(settings.access.deploy_key_file, "access.deploy_key_file")
         deployer = await stack.enter_async_context(Deployer(site.client, lambda: traffic.topology, deploy_key))
