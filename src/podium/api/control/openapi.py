@@ -21,7 +21,7 @@ router = direct_router(in_schema=False)
 DESCRIPTION = "Traffic, rollouts and monitoring of one gateway. On loopback; where there are keys, they take one."
 _REFERENCE = "#/components/schemas/"
 _JSON = "application/json"
-_REQUESTS: tuple[type[WireModel], ...] = (control.TrafficChange, rollouts.RolloutRequest, rollouts.ReasonRequest)
+_REQUESTS: tuple[type[WireModel], ...] = (control.TrafficChange, rollouts.RolloutRequest, rollouts.DecisionRequest)
 _ANSWERS: tuple[type[msgspec.Struct], ...] = (
     control.TrafficAnswer,
     control.ReadyAnswer,
