@@ -11,7 +11,7 @@ _BUT_COLOURS = re.compile(f"({_COLOUR})|{_OBEYED}")
 
 
 def visible(text: str) -> str:
-    """``text`` with every control character written out (``\\x1b``), but tabs and line ends."""
+    """``text`` with every control character written out as an escape, but tabs and line ends."""
     return _ANY.sub(_escaped, text)
 
 

@@ -8,7 +8,7 @@ from podium.rollout.course import Course, Observed
 from podium.rollout.history_on_demand import HistoryOnDemand
 
 MOST_WAITING = 720
-"""An hour of intervals of five seconds; of more the oldest are not counted, so that memory does not fill like a disk."""
+"""An hour of intervals of five seconds; of more the oldest are not counted, or memory would fill like the disk."""
 
 
 class Unwritten:

@@ -21,4 +21,3 @@ class MergedLog:
         """One line of the process ``name``."""
         self._stream.write(f"{name:<{self._width}} | {visible_but_colours(line)}\n")
         self._stream.flush()
-

@@ -35,7 +35,7 @@ async def _delete(old: Replica, traffic: Traffic, *, hook_seconds: float, grace_
 
     async def tell_routing() -> None:
         await asyncio.sleep(NEWS_SECONDS)
-        if not hook_seconds:  # whether somebody begins within that second would be chance: routing is as late as it takes
+        if not hook_seconds:  # whether somebody begins within that second would be chance
             await soon("somebody was sent there", lambda: bool(traffic.refused), seconds=60)
         traffic.endpoints.remove(old.url)
 

@@ -517,7 +517,7 @@ def test_servers_of_another_run_that_never_come_are_given_up_in_the_end(file: Pa
         assert again.turn() is Phase.ABORTING
 
 
-def observed(file: Path, one: Driven) -> FakeWorld:
+def observed(one: Driven) -> FakeWorld:
     """A rollout that has been observed for some seconds, and the world as it is then."""
     one.reconciler.write(msgspec.structs.replace(START, terms=patient()), actor="alice")
     one.turn(3)
@@ -529,7 +529,7 @@ def observed(file: Path, one: Driven) -> FakeWorld:
 def test_a_controller_that_is_started_again_amid_a_run_takes_a_dead_canary_back(file: Path) -> None:
     """Its servers were ready in this run: they are not loading."""
     with driven(file, since=900.0) as one:
-        fake = observed(file, one)
+        fake = observed(one)
     fake.ready = Readiness(0, 2)
     with driven(file, fake, since=900.0) as again:
         assert again.turn() is Phase.OBSERVING
@@ -539,7 +539,7 @@ def test_a_controller_that_is_started_again_amid_a_run_takes_a_dead_canary_back(
 
 def test_the_same_holds_in_a_rollout_that_is_older_than_the_run_once_it_was_counted_there(file: Path) -> None:
     with driven(file) as one:
-        fake = observed(file, one)
+        fake = observed(one)
     fake.seconds = 2000.0
     with driven(file, fake, since=2000.0) as again:
         again.turn()
@@ -554,7 +554,7 @@ def test_the_same_holds_in_a_rollout_that_is_older_than_the_run_once_it_was_coun
 def test_where_servers_do_not_begin_with_the_controller_a_dead_canary_is_taken_back_at_once(file: Path) -> None:
     """In a cluster the controller's pod may be new, and the servers are as old as they are."""
     with driven(file) as one:
-        fake = observed(file, one)
+        fake = observed(one)
     fake.seconds, fake.ready = 2000.0, Readiness(0, 2)
     with driven(file, fake, since=2000.0, loading_seconds=0) as again:
         again.turn()
@@ -565,7 +565,7 @@ def test_where_servers_do_not_begin_with_the_controller_a_dead_canary_is_taken_b
 
 def test_there_its_attempts_count_from_the_controllers_start_whatever_is_known_of_servers(file: Path) -> None:
     with driven(file) as one:
-        fake = observed(file, one)
+        fake = observed(one)
     fake.seconds, fake.ready = 2000.0, None
     with driven(file, fake, since=2000.0, loading_seconds=0) as again:
         again.serve_until(Phase.ROLLED_BACK, bad=5)
@@ -613,7 +613,7 @@ def test_a_canary_whose_servers_have_just_gone_does_not_become_the_stable_one(fi
 
 def test_how_long_one_canary_had_no_server_is_not_held_against_the_next(file: Path) -> None:
     with driven(file) as one:
-        observed(file, one)
+        observed(one)
         one.fake.ready = Readiness(0, 2)
         one.turn()
         one.reconciler.write(e.Aborted(at=one.fake.seconds, reason="stop"), actor="bob")

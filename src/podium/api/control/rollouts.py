@@ -14,9 +14,9 @@ from podium.api.principal import principal_of
 from podium.core.errors import InvalidRequest
 from podium.core.identity import ANONYMOUS_TENANT
 from podium.protocols.rollouts import (
+    DecisionRequest,
     EventsAnswer,
     PlanAnswer,
-    DecisionRequest,
     RolloutAnswer,
     RolloutRequest,
     RolloutsAnswer,
