@@ -153,7 +153,8 @@ class SliceWatch:
             found = msgspec.json.decode(written, type=EndpointSlice)
         except msgspec.DecodeError as error:
             if name not in self._unreadable:
-                log.error("a slice of endpoints is left out as it is now", slice=name, reason=str(error))  # noqa: TRY400 - told
+                told = "a slice of endpoints cannot be read; what was known of it stays"
+                log.error(told, slice=name, reason=str(error))  # noqa: TRY400 - the cause is told
             self._unreadable.add(name)
             return (name, self._slices[name]) if name in self._slices else None
         self._unreadable.discard(name)
