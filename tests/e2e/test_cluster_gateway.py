@@ -74,6 +74,28 @@ def test_servers_come_and_go_and_a_rollout_ends_over_two_gateways(tmp_path: Path
 
 @pytest.mark.slow
 @pytest.mark.timeout(120)
+def test_a_canary_that_died_while_no_controller_was_there_is_taken_back_by_the_next_one(tmp_path: Path) -> None:
+    with (
+        upstream("blue") as blue,
+        upstream("green") as green,
+        cluster(tmp_path, gateways=1, rollout=QUICK) as one,
+    ):
+        one.tell_servers("blue", blue.port)
+        one.tell_servers("green", green.port)
+        _healthy(one, "blue", blue)
+        _healthy(one, "green", green)
+        body = {"environment": "green"}
+        assert httpx.post(f"{one.control}/control/rollouts", json=body, timeout=30).status_code == 201
+        until("green has its share", lambda: _rollout(one)["phase"] == "acked", seconds=LONG_SECONDS)
+        one.kill_controller()
+        green.ready = False
+        one.start_controller()
+        until("it is taken back", lambda: _rollout(one)["phase"] == "rolled-back", seconds=LONG_SECONDS)
+        assert _rollout(one)["reason"] == "the canary has no ready replica"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
 def test_an_environment_that_loses_all_servers_is_shielded_and_comes_back(tmp_path: Path) -> None:
     with upstream("blue") as blue, upstream("green") as green, cluster(tmp_path, gateways=1) as one:
         one.tell_servers("blue", blue.port)

@@ -184,14 +184,28 @@ def test_a_chart_is_walked_with_the_keyboard(page: Page) -> None:
     page.wait_for("it tells of now again", f"{chart}.ariaLabel.includes('Now: ')")
 
 
+def _another_takes_its_place(stack: RunningStack) -> None:
+    """What a page shows may be over by the time somebody decides."""
+    wish = {"environment": "green", "revision": "v3", "supersede": True}
+    assert httpx.post(f"{stack.control}/control/rollouts", json=wish, timeout=30).status_code == 201
+    current = f"{stack.control}/control/rollouts/current"
+    until("the second one runs", lambda: httpx.get(current, timeout=10).json()["number"] == 2, seconds=60)
+
+
 def test_a_rollout_is_aborted_by_its_button(page: Page, stack: RunningStack) -> None:
-    assert "No rollout has run" in page.text("#rollout-body")
+    page.wait_for("it is told", "document.querySelector('#rollout-body').innerText.includes('No rollout has run')")
     started = httpx.post(
         f"{stack.control}/control/rollouts", json={"environment": "green", "revision": "v2"}, timeout=30
     )
     assert started.status_code == 201, started.text
     page.wait_for("evidence is drawn", "document.querySelector('.rollout-grid .plot path.s1')?.getAttribute('d')")
     assert "v2" in page.text("#rollout-body")
+    page.run("document.querySelector('[data-decision=promote]').click()")
+    _another_takes_its_place(stack)
+    page.run("document.querySelector('#decide-go').click()")
+    page.wait_for("it is refused", "document.querySelector('#decide-said').innerText.includes('Rollout 1 was meant')")
+    page.run("document.querySelector('#decide-close').click()")
+    page.wait_for("the other one is shown", "document.querySelector('#rollout-body').innerText.includes('v3')")
     page.run("document.querySelector('[data-decision=abort]').click()")
     page.run("document.querySelector('#decide-reason').value = 'seen enough'")
     page.run("document.querySelector('#decide-go').click()")

@@ -47,6 +47,7 @@ HOLD = VerdictBody(
 )
 ROLLOUT = RolloutAnswer(
     number=3,
+    last_seq=17,
     environment="green",
     stable="blue",
     revision="green-7",

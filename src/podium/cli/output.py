@@ -1,4 +1,8 @@
-"""Everything a command prints: results on standard output, everything else on standard error."""
+"""Everything a command prints: results on standard output, everything else on standard error.
+
+Names, reasons and answers come from elsewhere, so nothing in them is sent to a terminal that it would obey. What goes
+to a file or a program as plain text goes as it is.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +13,20 @@ from contextlib import contextmanager
 from typing import Any
 
 import msgspec
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.live import Live
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.segment import Segment
 from rich.table import Table
+
+from podium.core.terminal_text import visible, without_controls
 
 _PIPE_COLUMNS = 200  # a pipe has no width; wide enough that rows stay on one line
 
 
 def text(piece: str) -> None:
     """A piece of a result, as it is, at once and without a line end."""
-    sys.stdout.write(piece)
-    sys.stdout.flush()
+    _write(visible(piece) if sys.stdout.isatty() else piece)
 
 
 def line(words: str) -> None:
@@ -152,7 +158,7 @@ def _print(grid: RenderableType) -> None:
     with console.capture() as captured:
         console.print(grid, markup=False, highlight=False)
     for row in captured.get().splitlines():
-        line(row.rstrip())
+        _write(row.rstrip() + "\n")
 
 
 def _cell(value: object) -> str:
@@ -165,6 +171,19 @@ def _cell(value: object) -> str:
     return str(value)
 
 
+def _write(piece: str) -> None:
+    sys.stdout.write(piece)
+    sys.stdout.flush()
+
+
+class _SafeConsole(Console):
+    """Draws colours of its own, and no control characters of what it is given."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(without_controls(segment.text), segment.style)
+
+
 def _console(*, stderr: bool = False) -> Console:
     stream = sys.stderr if stderr else sys.stdout
-    return Console(stderr=stderr, width=None if stream.isatty() else _PIPE_COLUMNS)
+    return _SafeConsole(stderr=stderr, width=None if stream.isatty() else _PIPE_COLUMNS)

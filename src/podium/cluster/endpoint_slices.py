@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
 SERVICE_LABEL = "kubernetes.io/service-name"
+_IPV4, _IPV6 = "IPv4", "IPv6"
 
 
 class Server(NamedTuple):
@@ -49,11 +50,17 @@ class Metadata(msgspec.Struct, frozen=True):
     next_page: str = msgspec.field(default="", name="continue")
 
 
-class EndpointSlice(msgspec.Struct, frozen=True):
-    """A part of the endpoints of one Service, all in one family of addresses."""
+class SliceHead(msgspec.Struct, frozen=True):
+    """A slice of which only the name and the version are read."""
 
     metadata: Metadata
-    addressType: Literal["IPv4", "IPv6", "FQDN"] = "IPv4"  # noqa: N815
+
+
+class EndpointSlice(msgspec.Struct, frozen=True):
+    """A part of the endpoints of one Service, all in one family of addresses, which may be none that we know."""
+
+    metadata: Metadata
+    addressType: str = _IPV4  # noqa: N815
     endpoints: tuple[SliceEndpoint, ...] | None = None
     ports: tuple[Port, ...] | None = None
 
@@ -67,26 +74,33 @@ class EndpointSliceList(msgspec.Struct, frozen=True):
     """One page of a list."""
 
     metadata: Metadata
-    items: tuple[EndpointSlice, ...] | None = None
+    items: tuple[msgspec.Raw, ...] | None = None
 
 
 def servers_of(slices: Iterable[EndpointSlice], service: str, port_name: str) -> tuple[Server, ...]:
     """The pods of a Service that stay, each once, in a fixed order.
 
-    One that is not ready yet is among them: whoever sends traffic checks for himself. One that leaves is not. Where a
-    Service has both families, IPv4 is taken: two addresses of one pod would look like two pods.
+    One that is not ready yet is among them: whoever sends traffic checks for himself. One that leaves is not, unless no
+    other is ready: then those that leave and still serve are better than nobody, as for Kubernetes' own proxies
+    (KEP-1669). Where a Service has both families, IPv4 is taken: two addresses of one pod would look like two pods.
     """
-    mine = [each for each in slices if each.service == service and each.addressType != "FQDN"]
-    families = {each.addressType for each in mine}
-    family = "IPv4" if "IPv4" in families else "IPv6"
+    mine = [each for each in slices if each.service == service]
+    family = _IPV4 if any(each.addressType == _IPV4 for each in mine) else _IPV6
     found = {
-        Server(endpoint.addresses[0], port.port, endpoint.conditions.ready is not False)
+        (Server(endpoint.addresses[0], port.port, _is_ready(endpoint.conditions)), endpoint.conditions)
         for each in mine
         if each.addressType == family
         for port in each.ports or ()
         if port.name == port_name and port.port
         for endpoint in each.endpoints or ()
-        if endpoint.addresses and not endpoint.conditions.terminating
+        if endpoint.addresses
     }
-    ready = {(server.host, server.port) for server in found if server.ready}  # in two slices while it moves
-    return tuple(sorted(each for each in found if each.ready or (each.host, each.port) not in ready))
+    staying = {server for server, conditions in found if not conditions.terminating}
+    if not any(server.ready for server in staying):
+        staying |= {server for server, conditions in found if conditions.terminating and conditions.serving}
+    ready = {(server.host, server.port) for server in staying if server.ready}  # in two slices while it moves
+    return tuple(sorted(each for each in staying if each.ready or (each.host, each.port) not in ready))
+
+
+def _is_ready(conditions: Conditions) -> bool:
+    return conditions.ready is not False and not conditions.terminating

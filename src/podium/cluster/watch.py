@@ -12,7 +12,14 @@ import structlog
 
 from podium.aio.backoff import Backoff
 from podium.cluster.account import ServiceAccount
-from podium.cluster.endpoint_slices import SERVICE_LABEL, EndpointSlice, EndpointSliceList, Server, servers_of
+from podium.cluster.endpoint_slices import (
+    SERVICE_LABEL,
+    EndpointSlice,
+    EndpointSliceList,
+    Server,
+    SliceHead,
+    servers_of,
+)
 from podium.core.errors import ConfigurationError, GatewayUnavailable
 
 log = structlog.get_logger(__name__)
@@ -46,7 +53,7 @@ class SliceWatch:
     """The slices of ``services`` in the pod's own namespace. A context manager; the account needs `list` and `watch`.
 
     ``changed`` is called after every change, once everything was listed. What was known last stays while the API
-    server is away. ``address`` is its URL.
+    server is away, and of a slice that cannot be read. ``address`` is its URL.
     """
 
     def __init__(
@@ -57,6 +64,7 @@ class SliceWatch:
         self._selector = f"{SERVICE_LABEL} in ({','.join(services)})"
         self._changed = changed
         self._slices: dict[str, EndpointSlice] = {}
+        self._unreadable: set[str] = set()
         self._version = ""
         timeout = httpx.Timeout(10.0, read=_SILENCE_SECONDS)
         self._client = httpx.AsyncClient(base_url=address, verify=account.trust(), timeout=timeout, trust_env=False)
@@ -106,7 +114,7 @@ class SliceWatch:
         while True:
             answer = await self._client.get(self._path, params=query, headers=self._headers)
             page = msgspec.json.decode(answer.raise_for_status().content, type=EndpointSliceList)
-            found |= {each.metadata.name: each for each in page.items or ()}
+            found |= dict(filter(None, map(self._read, page.items or ())))
             if not page.metadata.next_page:
                 break
             query["continue"] = page.metadata.next_page
@@ -119,17 +127,38 @@ class SliceWatch:
                 if status.code == _GONE:
                     raise _Gone
                 raise msgspec.DecodeError(f"the watch ended: {status.message}")
-            self._take(event.type, msgspec.json.decode(event.object, type=EndpointSlice))
+            self._take(event)
 
-    def _take(self, kind: str, found: EndpointSlice) -> None:
-        self._version = found.metadata.resourceVersion
-        if kind == "BOOKMARK":
+    def _take(self, event: _Event) -> None:
+        try:
+            head = msgspec.json.decode(event.object, type=SliceHead).metadata
+        except msgspec.DecodeError:
+            self._version = ""  # where to go on is not known: everything is listed again
+            raise
+        self._version = head.resourceVersion
+        if event.type == "BOOKMARK":
             return
-        if kind == "DELETED":
-            self._slices.pop(found.metadata.name, None)
-        else:
-            self._slices[found.metadata.name] = found
+        if event.type == "DELETED":
+            self._slices.pop(head.name, None)
+            self._unreadable.discard(head.name)
+        elif (found := self._read(event.object)) is not None:
+            self._slices |= dict([found])
         self._changed()
+
+    def _read(self, written: msgspec.Raw) -> tuple[str, EndpointSlice] | None:
+        """A slice by its name. Of one that cannot be read, which is told once, what was known before."""
+        name = "?"
+        try:
+            name = msgspec.json.decode(written, type=SliceHead).metadata.name
+            found = msgspec.json.decode(written, type=EndpointSlice)
+        except msgspec.DecodeError as error:
+            if name not in self._unreadable:
+                told = "a slice of endpoints cannot be read; what was known of it stays"
+                log.error(told, slice=name, reason=str(error))  # noqa: TRY400 - the cause is told
+            self._unreadable.add(name)
+            return (name, self._slices[name]) if name in self._slices else None
+        self._unreadable.discard(name)
+        return name, found
 
     async def _events(self) -> AsyncIterator[_Event]:
         query: dict[str, Any] = {

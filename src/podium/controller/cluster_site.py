@@ -79,6 +79,7 @@ class ClusterPlace:
                 admin=envoys,
                 discovery=self.discovery,
                 began=time.time(),
+                loading_seconds=0.0,
                 revisions=_revisions(settings),
                 log=self.gateway_log,
                 fleet=lambda topology: _PodFleet(envoys, client, topology, restarts),

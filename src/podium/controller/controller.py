@@ -110,14 +110,20 @@ async def control(settings: Settings, folder: RunFolder, stop: asyncio.Event, pl
         watch = await stack.enter_async_context(watch_of(settings, folder, admin, PlaneFacts(discovery, history)))
         traffic = Traffic(topology, discovery, kept)
         copies = CopiesPort()
-        past = StableSamples()
+        past = StableSamples(history.started)
         comparer = Comparer(traffic, copies, site.client, shadow_key)
         deploy_key = read_run_key(settings.access.deploy_key_file, "access.deploy_key_file")
         deployer = await stack.enter_async_context(Deployer(site.client, lambda: traffic.topology, deploy_key))
         fleet = site.fleet(lambda: traffic.topology)
         world = World(GatewaySplitter(traffic), fleet, comparer, deployer, past, time.time)
         overruled = is_overruled(history.state, settings.gateway)
-        reconciler = Reconciler(history, world, watching_since=site.began, overruled=overruled)
+        reconciler = Reconciler(
+            history,
+            world,
+            watching_since=site.began,
+            loading_seconds=site.loading_seconds,
+            overruled=overruled,
+        )
         recent = RecentAttempts()
         rollouts = Rollouts(
             history,

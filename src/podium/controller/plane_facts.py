@@ -19,6 +19,7 @@ class PlaneFacts:
         self._discovery = discovery
         self._history = history
         self._clock = clock
+        self._began = clock()
 
     @property
     def gateway_rejections(self) -> int:
@@ -27,7 +28,12 @@ class PlaneFacts:
 
     @property
     def rollout_waiting_since(self) -> float | None:
-        """When the rollout was held, or when the time was over in which its traffic should have been taken away."""
+        """When the rollout was held, or when the time was over in which its traffic should have been taken away.
+
+        A history that cannot be read waits for somebody too: a rollout may run that nobody looks after.
+        """
+        if self._history.problem is not None:
+            return self._began
         state = self._history.state
         if state.phase is Phase.HELD:
             return state.phase_since

@@ -32,11 +32,12 @@ _PER_CENT = WHOLE / 100
 _MOST_LOG = 700.0  # beyond, a float ends
 
 
-def rollout_answer(course: Course, reconciler: Reconciler, *, now: float) -> RolloutAnswer:
-    """The rollout that runs, or the last one."""
+def rollout_answer(course: Course, reconciler: Reconciler, *, last_seq: int, now: float) -> RolloutAnswer:
+    """The rollout that runs, or the last one. ``last_seq``: number of the newest event."""
     state, terms = course.state, course.state.terms
     return RolloutAnswer(
         number=state.number,
+        last_seq=last_seq,
         environment=terms.environment,
         stable=terms.stable,
         revision=state.revision or "",

@@ -13,6 +13,7 @@ from podium.controller.rollout_answers import event_body, rollout_answer, summar
 from podium.core.errors import Conflict, NotFound
 from podium.gateway.traffic import Traffic
 from podium.protocols.rollouts import (
+    DecisionRequest,
     EventsAnswer,
     PlanAnswer,
     RolloutAnswer,
@@ -80,7 +81,7 @@ class Rollouts:
         self._check()
         if self._history.state.phase is Phase.IDLE:
             raise NotFound("There has been no rollout yet. Start one with `podium rollout start ENVIRONMENT`.")
-        return rollout_answer(self._history.course, self._reconciler, now=self._clock())
+        return self._answer()
 
     async def overview(self) -> RolloutsAnswer:
         """All rollouts, newest first."""
@@ -94,17 +95,20 @@ class Rollouts:
         found = [event_body(told) for told in log[max(0, after) :][:_MOST_EVENTS]]
         return EventsAnswer(events=found, last_seq=len(log))
 
-    async def approve(self, reason: str, *, actor: str) -> RolloutAnswer:
+    async def approve(self, decision: DecisionRequest, *, actor: str) -> RolloutAnswer:
         """Let a held rollout go on."""
-        return self._written(Approved(at=self._clock(), reason=reason), actor)
+        self._check_meant(decision)
+        return self._written(Approved(at=self._clock(), reason=decision.reason), actor)
 
-    async def abort(self, reason: str, *, actor: str) -> RolloutAnswer:
+    async def abort(self, decision: DecisionRequest, *, actor: str) -> RolloutAnswer:
         """Take the canary's traffic away, at any time."""
-        return self._written(Aborted(at=self._clock(), reason=reason or f"aborted by {actor}"), actor)
+        self._check_meant(decision)
+        return self._written(Aborted(at=self._clock(), reason=decision.reason or f"aborted by {actor}"), actor)
 
-    async def promote(self, reason: str, *, actor: str) -> RolloutAnswer:
+    async def promote(self, decision: DecisionRequest, *, actor: str) -> RolloutAnswer:
         """Give the canary all traffic without waiting for proof."""
-        return self._written(Skipped(at=self._clock(), reason=reason), actor)
+        self._check_meant(decision)
+        return self._written(Skipped(at=self._clock(), reason=decision.reason), actor)
 
     def moves_traffic(self) -> str | None:
         """Why weights cannot be set by hand now; None when they can."""
@@ -121,7 +125,26 @@ class Rollouts:
             self._reconciler.write(event, actor=actor)
         except Conflict as error:
             raise Conflict(f"{error.message[:1].upper()}{error.message[1:]}.".replace("..", ".")) from error
-        return rollout_answer(self._history.course, self._reconciler, now=self._clock())
+        return self._answer()
+
+    def _answer(self) -> RolloutAnswer:
+        last_seq = len(self._history.log)
+        return rollout_answer(self._history.course, self._reconciler, last_seq=last_seq, now=self._clock())
+
+    def _check_meant(self, decision: DecisionRequest) -> None:
+        """Who decides has looked at a rollout before, and it may have gone on, or have made room for another one."""
+        state, last_seq = self._history.state, len(self._history.log)
+        present = f"the rollout of {state.revision} to {state.terms.environment} (number {state.number})"
+        if decision.number not in {None, state.number}:
+            raise Conflict(
+                f"Rollout {decision.number} was meant, and the present one is {present}, which is {state.phase}. "
+                "Nothing was done: look at it, and decide again."
+            )
+        if decision.last_seq not in {None, last_seq}:
+            raise Conflict(
+                f"More has happened since event {decision.last_seq}: {present} is {state.phase} now. "
+                "Nothing was done: look at it, and decide again."
+            )
 
     async def _proposed(self, wish: RolloutRequest) -> tuple[Started, list[str]]:
         self._check()

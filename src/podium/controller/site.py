@@ -21,6 +21,7 @@ from podium.gateway.own_ports import own_ports_client
 from podium.gateway.topology import Topology
 from podium.gateway.traffic import Traffic
 from podium.rollout.ports import Fleet
+from podium.rollout.readiness_guard import LOADING_SECONDS
 
 PROBE_SECONDS = 5.0
 
@@ -33,6 +34,7 @@ class Site:
         admin: asks the gateways.
         discovery: the address on which gateways are fed, and ``handlers`` what else they may call there.
         began: when all that is watched here began, in seconds since 1970: no attempt before is in the log.
+        loading_seconds: how long servers may load after that; 0 where they do not begin with the controller.
         revisions: usual names of what runs, by environment.
         log: the path of the attempts log as the gateways know it.
         fleet: sees the servers.
@@ -51,6 +53,7 @@ class Site:
     log: str
     fleet: Callable[[Callable[[], Topology]], Fleet]
     client: httpx.AsyncClient
+    loading_seconds: float = LOADING_SECONDS
     copies: Path | None = None
     scraped: str = ""
     handlers: tuple[Any, ...] = ()

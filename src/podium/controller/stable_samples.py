@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from podium.controller.outcomes import outcome_of
 from podium.gateway.attempts import Attempt
@@ -13,10 +13,15 @@ from podium.rollout.analysis.policy import TimedMetric
 
 
 class StableSamples:
-    """``Past`` of ``podium.rollout.ports``: the newest 2,000 of each environment and metric."""
+    """``Past`` of ``podium.rollout.ports``: the newest 2,000 of each environment and metric.
 
-    def __init__(self) -> None:
-        self._samples: dict[tuple[str, TimedMetric], deque[float]] = {}
+    ``since``: when an environment may have begun to run what it runs, in seconds since 1970. Answers of another
+    version, from before that, are none of the present one's.
+    """
+
+    def __init__(self, since: Callable[[str], float]) -> None:
+        self._since = since
+        self._samples: dict[tuple[str, TimedMetric], deque[tuple[float, float]]] = {}
 
     def take(self, attempts: Iterable[Attempt]) -> None:
         """Note the first attempts that have ended well and were computed for their request."""
@@ -27,19 +32,23 @@ class StableSamples:
             if outcome.failed or outcome.kept:
                 continue
             environment = environment_of(attempt.cluster or "")
-            self._note(environment, "ttft", outcome.first_byte_seconds)
-            self._note(environment, "itl", outcome.seconds_per_token)
+            self._note(environment, "ttft", outcome.began, outcome.first_byte_seconds)
+            self._note(environment, "itl", outcome.began, outcome.seconds_per_token)
 
     def slow_above(self, environment: str) -> dict[TimedMetric, Thresholds]:
         """See ``Past``."""
         found: dict[TimedMetric, Thresholds] = {}
+        since = self._since(environment)
         for (name, metric), samples in self._samples.items():
-            thresholds = LatencyProcess(baseline=tuple(samples)).frozen().thresholds
-            if name == environment and thresholds is not None:
+            if name != environment:
+                continue
+            own = tuple(seconds for began, seconds in samples if began >= since)
+            thresholds = LatencyProcess(baseline=own).frozen().thresholds
+            if thresholds is not None:
                 found[metric] = thresholds
         return found
 
-    def _note(self, environment: str, metric: TimedMetric, seconds: float | None) -> None:
+    def _note(self, environment: str, metric: TimedMetric, began: float, seconds: float | None) -> None:
         if seconds is not None:
             samples = self._samples.setdefault((environment, metric), deque(maxlen=BASELINE_SAMPLES))
-            samples.append(round(seconds, 6))
+            samples.append((began, round(seconds, 6)))

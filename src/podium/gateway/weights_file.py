@@ -28,10 +28,21 @@ class WeightsFile:
         return {name: kept[name] for name in names}
 
     def write(self, weights: Mapping[str, int]) -> None:
-        """Keep ``weights``, past a crash of the program at any moment."""
+        """Keep ``weights``, past a crash of the program at any moment.
+
+        Raises ``OSError`` when that cannot be done; then none are kept, rather than those of before, which would send
+        traffic to where it was taken away from.
+        """
+        try:
+            self._replace(msgspec.json.encode(dict(weights)))
+        except OSError:
+            self._path.unlink(missing_ok=True)
+            raise
+
+    def _replace(self, content: bytes) -> None:
         unfinished = self._path.with_suffix(".new")
         with unfinished.open("wb") as file:
-            file.write(msgspec.json.encode(dict(weights)))
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(self._path)

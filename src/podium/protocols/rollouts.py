@@ -45,10 +45,19 @@ class RolloutRequest(WireModel):
     supersede: bool = False
 
 
-class ReasonRequest(WireModel):
-    """Body of the routes that decide: ``/control/rollouts/current/approve``, ``…/abort`` and ``…/promote``."""
+class DecisionRequest(WireModel):
+    """Body of the routes that decide: ``/control/rollouts/current/approve``, ``…/abort`` and ``…/promote``.
+
+    Attributes:
+        reason: goes to the log.
+        number: the rollout that is meant. While another one is the current one, this is a conflict.
+        last_seq: the newest event that was seen. When more has happened since, this is a conflict: what was waited for
+            may not be what is waited for now. For ``abort`` leave it out: that is meant whatever has happened.
+    """
 
     reason: str = ""
+    number: int | None = None
+    last_seq: int | None = None
 
 
 class PlannedStep(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,6 +152,7 @@ class RolloutAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         number: 1 for the first rollout of the history, and so on.
+        last_seq: number of the newest event of the log.
         phase: the state machine's word (``observing``, ``held``, ``done``, ``rolled-back``, …).
         ended: whether nothing more will happen.
         step: index in ``steps``, which are shares of the canary.
@@ -153,6 +163,7 @@ class RolloutAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     number: int
+    last_seq: int
     environment: str
     stable: str
     revision: str

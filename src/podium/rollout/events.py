@@ -36,7 +36,7 @@ class CanaryUnready(_Event, frozen=True, kw_only=True, tag="canary-unready"):
 
 
 class Warmed(_Event, frozen=True, kw_only=True, tag="warmed"):
-    """Caches are filled and the time to the first token has stopped drifting."""
+    """The environment answers through the gateway: of its warmth that is what is known (Podium sends no prompts)."""
 
 
 class ShadowAgreed(_Event, frozen=True, kw_only=True, tag="shadow-agreed"):

@@ -11,7 +11,7 @@ import structlog
 
 from podium.core.errors import Conflict
 from podium.rollout.course import Course, Observed
-from podium.rollout.events import Event
+from podium.rollout.events import Event, Started
 from podium.rollout.history import History, Told
 from podium.rollout.state import RolloutState
 
@@ -60,6 +60,12 @@ class HistoryOnDemand:
     def log(self) -> list[Told]:
         """See ``History``."""
         return [] if self._history is None else self._history.log
+
+    def started(self, environment: str) -> float:
+        """When the newest rollout of ``environment`` began, in seconds since 1970; 0 without one."""
+        events = (told.entry.event for told in reversed(self.log))
+        starts = (event for event in events if isinstance(event, Started))
+        return next((event.at for event in starts if event.terms.environment == environment), 0.0)
 
     def append(self, event: Event, *, actor: str) -> RolloutState:
         """See ``History``; raises ``Conflict`` with ``problem`` too."""

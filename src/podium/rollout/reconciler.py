@@ -15,12 +15,14 @@ from podium.rollout.analysis.interval import Interval
 from podium.rollout.analysis.verdict import Advance, Hold, Rollback, Verdict
 from podium.rollout.collector import Collector
 from podium.rollout.course import Observed
-from podium.rollout.events import Aborted, CanaryUnready, DeadlinePassed, Event, Judged, ShadowAgreed
+from podium.rollout.events import Aborted, DeadlinePassed, Event, Judged, ShadowAgreed
 from podium.rollout.history_on_demand import HistoryOnDemand
 from podium.rollout.looking import at_the_end_of_baking, look, served_everything
 from podium.rollout.outcome import Outcome
 from podium.rollout.phases import ACTIONS, World
+from podium.rollout.readiness_guard import LOADING_SECONDS, UNGUARDED, ReadinessGuard
 from podium.rollout.state import ENDED, LEAVING, Phase, RolloutState
+from podium.rollout.unwritten import Unwritten
 
 log = structlog.get_logger(__name__)
 
@@ -28,47 +30,48 @@ ACTOR = "controller"
 PAUSE_SECONDS = 0.25
 RETRY_SECONDS = 1.0
 """After a gateway refused or was not there."""
-UNREADY_SECONDS = 5.0
-"""A canary without a ready server for so long is rolled back; a shorter time may be one check that came too late."""
 VERSION_SECONDS = 5.0
 """How often servers are asked whether they still serve the version that was deployed."""
-LOADING_SECONDS = 1800.0
-"""How long servers of a run that has just begun may take; until they were ready once, their absence says nothing."""
 _MOVING = frozenset({Phase.APPLYING, Phase.ABORTING})
-_UNGUARDED = LEAVING | ENDED | {Phase.PREPARING}
+_NEEDS_SERVERS = frozenset({Phase.SHADOWING, Phase.APPLYING, Phase.BAKING, Phase.DRAINING})
 
 
 class Reconciler:
     """Drives the rollout of ``history``. One task runs ``run``; everything else is called on the same event loop.
 
     ``watching_since``: when the present run of all processes began, seconds since 1970: no interval before is counted,
-    and servers may still be loading. ``overruled``: the last rollout's outcome does not count any more.
+    and servers may take ``loading_seconds`` from then. ``overruled``: the last rollout's outcome does not count any
+    more.
 
     ``trouble`` is the last thing that stood in the way, in the words of what refused; empty when nothing does.
     ``verdict`` is the newest one, None before there is any.
 
     A process that dies at any moment loses nothing: started again, the history says what is wanted, and telling it to
-    a gateway again changes nothing. While the history cannot be written nothing is counted and no step is taken; a
+    a gateway again changes nothing. While the history cannot be written no step is taken, and what is counted waits; a
     decision that takes the canary's traffic away is carried out all the same, and written as soon as that is possible.
     """
 
     def __init__(
-        self, history: HistoryOnDemand, world: World, *, watching_since: float, overruled: bool = False
+        self,
+        history: HistoryOnDemand,
+        world: World,
+        *,
+        watching_since: float,
+        loading_seconds: float = LOADING_SECONDS,
+        overruled: bool = False,
     ) -> None:
         self._history = history
         self._world = world
-        self._watching_since = watching_since
+        self._guard = ReadinessGuard(world.fleet, world.clock, began=watching_since, loading_seconds=loading_seconds)
         self._collector: Collector | None = None
         self._collected_since: float | None = None
         self._users: set[int] = set()
         self._number = -1
         self._settled = self._overruled = history.state.number if overruled else 0
         self._alarmed: RolloutState | None = None
-        self._unwritten: tuple[Event, str] | None = None
+        self._intervals = Unwritten(history)
+        self._unwritten_decision: tuple[Event, str] | None = None
         self._stands_still = False
-        self._is_seen = False
-        self._ready_since: float | None = None
-        self._unready_since: float | None = None
         self._seen_until = 0.0
         self._paired_at = 0.0
         self._looked_at = 0.0
@@ -89,8 +92,8 @@ class Reconciler:
         return 0 if self._collector is None else self._collector.late
 
     def take(self, outcomes: list[Outcome]) -> None:
-        """What became known of attempts."""
-        if self._collector is not None:
+        """What became known of attempts. Once it is decided that the canary leaves they tell nothing more."""
+        if self._collector is not None and self._unwritten_decision is None:
             for outcome in outcomes:
                 self._collector.add(outcome)
 
@@ -107,6 +110,7 @@ class Reconciler:
         """
         before = self.state
         try:
+            self._intervals.write()
             state = self._history.append(event, actor=actor)
         except Unavailable as error:
             if self._remember(event, actor):
@@ -136,8 +140,8 @@ class Reconciler:
         """One look at everything: at most one thing is done and written down."""
         state = self.state
         try:
-            if self._unwritten is not None:
-                await self._leave(*self._unwritten)
+            if self._unwritten_decision is not None:
+                await self._leave(*self._unwritten_decision)
                 return
             event = await self._ended(state) if state.phase in ENDED else await self._running(state)
             if event is not None and self.state is state:  # nobody decided otherwise while this waited
@@ -150,8 +154,8 @@ class Reconciler:
     def _remember(self, event: Event, actor: str) -> bool:
         """Whether what could not be written is a decision against the canary, which is carried out then."""
         leaves = self._history.course.after(event).state.phase in LEAVING and self.state.phase not in LEAVING
-        if leaves and self._unwritten is None:
-            self._unwritten = event, actor
+        if leaves and self._unwritten_decision is None:
+            self._unwritten_decision = event, actor
             self._woken.set()
         return leaves
 
@@ -162,7 +166,7 @@ class Reconciler:
             await self._tell(lambda: splitter.split(terms.environment, terms.stable, 0))
         if self._is_possible(event):
             self.write(event, actor=actor)
-        self._unwritten = None
+        self._unwritten_decision = None
 
     async def _ended(self, state: RolloutState) -> Event | None:
         await self._end_shadow(state)
@@ -177,9 +181,10 @@ class Reconciler:
         return None
 
     async def _running(self, state: RolloutState) -> Event | None:
-        unready = await self._guard(state) or self._crash_loop(state)
+        unready = await self._guard.look(self._history.course) or self._crash_loop(state)
         if unready is not None:
             return unready
+        self._follow()
         judged = self._judge_shadow() if state.phase is Phase.SHADOWING else self._judge()
         if judged is not None:
             return judged
@@ -187,31 +192,20 @@ class Reconciler:
         if self.state is state and state.phase not in _MOVING:
             await self._keep(state)
         await self._keep_version(state)
+        if self._lacks_servers(state):
+            return None
         return await self._act(state) or self._late(state)
 
-    async def _guard(self, state: RolloutState) -> Event | None:
-        """A canary without any ready server loses its traffic, whatever else is known."""
-        if state.phase in _UNGUARDED or not state.canary_ready:
-            return None
-        readiness = await self._world.fleet.readiness(state.terms.environment)
-        now = self._world.clock()
-        self._is_seen = readiness is not None
-        if readiness is not None and readiness.ready and self._ready_since is None:
-            self._ready_since = now
-            self._follow()
-        if readiness is None:
-            return None
-        may_load = self._ready_since is None and now < self._watching_since + LOADING_SECONDS
-        if readiness.ready or may_load:
-            self._unready_since = None
-            return None
-        if self._unready_since is None or self._unready_since > now:  # a clock that was set back
-            self._unready_since = now
-        return CanaryUnready(at=now) if now >= self._unready_since + UNREADY_SECONDS else None
+    def _lacks_servers(self, state: RolloutState) -> bool:
+        """Whether nothing may go on, because no server of the canary is seen to be ready."""
+        if self._guard.is_awaited and state.phase in _NEEDS_SERVERS:
+            self.trouble = f"no server of {state.terms.environment} is ready since everything was started again"
+            return True
+        return state.phase is Phase.DRAINING and not self._guard.is_seen
 
     def _crash_loop(self, state: RolloutState) -> Event | None:
         """A canary whose servers end over and over, whatever its requests say: the shield hides that from clients."""
-        if state.phase in _UNGUARDED:
+        if state.phase in UNGUARDED:
             return None
         terms = state.terms
         restarts = self._world.fleet.restarts(terms.environment, since=state.started_at)
@@ -284,7 +278,7 @@ class Reconciler:
     def _baked(self, now: float) -> Event | None:
         """Its time is over; but no traffic is no proof, and neither is a canary that nobody sees."""
         course = self._history.course
-        if not self._is_seen or not served_everything(course):
+        if not self._guard.is_seen or not served_everything(course):
             return None
         worse = at_the_end_of_baking(course)
         if worse is not None:
@@ -310,15 +304,16 @@ class Reconciler:
         self._paired_at, pairs = now, self._world.shadow.take()
         if pairs:
             number = self.state.number
-            self._history.observe(
+            self._intervals.add(
                 Observed(rollout=number, units=0, began=now, ended=now, interval=Interval(), pairs=pairs)
             )
-        self.verdict = look(self._history.course)
+        self.verdict = look(self._intervals.course)
         match self.verdict:
             case Rollback():
                 return Judged(at=now, verdict="ROLLBACK", reason=self.verdict.sentence)
             case Advance():
                 return ShadowAgreed(at=now)
+        self._intervals.write()
         return None
 
     def _judge(self) -> Event | None:
@@ -326,7 +321,7 @@ class Reconciler:
         if self._collector is None or self.state.phase in _MOVING:
             return None
         while (closed := self._collector.close(self._seen_until)) is not None:
-            self._history.observe(
+            self._intervals.add(
                 Observed(
                     rollout=self.state.number,
                     units=self.state.acknowledged_units,
@@ -337,10 +332,11 @@ class Reconciler:
                     cut=closed.cut,
                 )
             )
-            self.verdict = look(self._history.course)
+            self.verdict = look(self._intervals.course)
             event = self._deciding(self.verdict)
             if event is not None:
                 return event
+        self._intervals.write()
         return None
 
     def _deciding(self, verdict: Verdict) -> Event | None:
@@ -349,7 +345,7 @@ class Reconciler:
             return None
         if isinstance(verdict, Advance):
             waits_for_proof = state.phase is Phase.OBSERVING or state.held_from is Phase.OBSERVING
-            if not waits_for_proof or not self._history.course.stands:
+            if not waits_for_proof or not self._intervals.course.stands:
                 return None
         word: Literal["ADVANCE", "ROLLBACK"] = "ROLLBACK" if isinstance(verdict, Rollback) else "ADVANCE"
         event = Judged(at=self._world.clock(), verdict=word, reason=verdict.sentence)
@@ -364,25 +360,21 @@ class Reconciler:
 
     def _follow(self) -> None:
         """Count attempts from where the present weights were confirmed, or where counting had come to."""
-        state = self.state
+        state, course = self.state, self._history.course
         if state.number != self._number:
             self._number, self._users = state.number, set()
+            self._guard.forget()
         if state.observed_since == self._collected_since:
             return
         self._collector = self._collected_since = None
-        if state.observed_since is None:
+        origin = self._guard.counts_from(course)
+        if origin is None:
             return
-        origin = state.observed_since
-        if origin < self._watching_since:  # of another run: from when its servers are there again
-            if self._ready_since is None:
-                return
-            origin = self._ready_since
-        course, terms = self._history.course, state.terms
         self._collected_since = state.observed_since
         self._collector = Collector(
             max(origin, course.seen_until),
-            terms.policy.interval_seconds,
-            terms.settle_seconds,
+            state.terms.policy.interval_seconds,
+            state.terms.settle_seconds,
             users=self._users,
             users_since=course.seen_since,
         )

@@ -217,7 +217,7 @@ _TABLE: dict[tuple[Phase, type[Event]], _Move] = {
     (Phase.PREPARING, CanaryUnready): lambda state, _: state,
     (Phase.PREPARING, DeadlinePassed): _not_ready,
     (Phase.WARMING, Warmed): _warmed,
-    (Phase.WARMING, DeadlinePassed): _hold("not warm in time"),
+    (Phase.WARMING, DeadlinePassed): _hold("no answers through the gateway in time"),
     (Phase.SHADOWING, ShadowAgreed): lambda state, event: _apply(state, event.at, 0),
     (Phase.SHADOWING, Judged): _rollback_only,
     (Phase.SHADOWING, DeadlinePassed): _not_compared,

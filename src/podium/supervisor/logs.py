@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import TextIO
 
-_COLOUR = "\x1b\\[[0-9;]*m"
-_CONTROL = re.compile(f"({_COLOUR})|[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")  # all but the tab
+from podium.core.terminal_text import visible_but_colours
 
 
 class MergedLog:
@@ -21,9 +19,5 @@ class MergedLog:
 
     def write(self, name: str, line: str) -> None:
         """One line of the process ``name``."""
-        self._stream.write(f"{name:<{self._width}} | {_CONTROL.sub(_shown, line)}\n")
+        self._stream.write(f"{name:<{self._width}} | {visible_but_colours(line)}\n")
         self._stream.flush()
-
-
-def _shown(found: re.Match[str]) -> str:
-    return found[1] or found[0].encode("unicode_escape").decode()

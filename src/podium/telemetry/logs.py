@@ -11,6 +11,7 @@ from typing import Any, Literal, TextIO
 import msgspec
 import structlog
 
+from podium.core.terminal_text import visible_but_colours
 from podium.telemetry.log_writer import writer_for
 
 
@@ -24,7 +25,7 @@ def configure(*, style: Literal["auto", "human", "json"], level: str) -> TextIO:
     human = style == "human" or (style == "auto" and sys.stderr.isatty())
     # The console's default formatter is rich's, which prints the values of local variables: keys, prompts.
     console = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
-    renderer: Any = console if human else structlog.processors.JSONRenderer(serializer=_as_json)
+    renderer: Any = _Shown(console) if human else structlog.processors.JSONRenderer(serializer=_as_json)
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -48,6 +49,16 @@ def configure(*, style: Literal["auto", "human", "json"], level: str) -> TextIO:
     )
     logging.basicConfig(handlers=[handler], level=max(number, logging.WARNING), force=True)
     return written_to
+
+
+class _Shown:
+    """A renderer for a terminal, in which a record may hold what a client sent."""
+
+    def __init__(self, console: Any) -> None:
+        self._console = console
+
+    def __call__(self, logger: Any, name: str, event: Any) -> str:
+        return visible_but_colours(self._console(logger, name, event))
 
 
 def _as_json(record: Any, default: Callable[[Any], Any]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -63,6 +64,45 @@ def test_a_pod_that_leaves_is_not_a_server_any_more(tmp_path: Path) -> None:
         await _knows(watch, B)
 
     followed(tmp_path, act)
+
+
+def test_pods_that_all_leave_get_requests_for_as_long_as_they_serve_and_no_other_is_ready(tmp_path: Path) -> None:
+    """Better than refusing everybody; the gateway checks each of them all the same."""
+
+    async def act(api: ApiServer, watch: SliceWatch) -> None:
+        leaving = [endpoint(A.host, terminating=True), endpoint(B.host, ready=False, terminating=True)]
+        api.put("blue-1", "blue", leaving, 8000)
+        await _knows(watch, A._replace(ready=False))
+        api.put("blue-1", "blue", [*leaving, endpoint(C.host, ready=False)], 8000)
+        await _knows(watch, A._replace(ready=False), C._replace(ready=False))
+        api.put("blue-1", "blue", [*leaving, endpoint(C.host)], 8000)
+        await _knows(watch, C)
+
+    followed(tmp_path, act)
+
+
+@pytest.mark.parametrize("odd", [{"addressType": "IPv9"}, {"ports": [{"port": "http"}]}, {"ports": {}}])
+def test_a_slice_of_another_time_is_left_out_and_freezes_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], odd: dict[str, Any]
+) -> None:
+    async def act(api: ApiServer, watch: SliceWatch) -> None:
+        api.put("blue-2", "blue", [endpoint(B.host)], 8000, of_today=False, **odd)
+        api.put("blue-3", "blue", [endpoint(C.host)], 8000)
+        await _knows(watch, A, C)
+        api.forget()  # and in a list
+        api.delete("blue-3")
+        await _knows(watch, A)
+        api.put("blue-1", "blue", [endpoint(A.host)], 8000, of_today=False, ports="?")
+        api.put("blue-2", "blue", [endpoint(B.host)], 8000)
+        await _knows(watch, A, B)  # of the first one what was known before
+        lists = _lists(api)
+        api.forget()
+        await soon("it is listed again", lambda: _lists(api) > lists)
+        api.put("blue-3", "blue", [endpoint(C.host)], 8000)
+        await _knows(watch, A, B, C)
+
+    followed(tmp_path, act)
+    assert capsys.readouterr().out.count("blue-2") == (odd.get("addressType") is None)
 
 
 def test_a_list_of_many_pages_is_read_to_its_end(tmp_path: Path) -> None:

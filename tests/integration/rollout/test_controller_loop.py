@@ -115,8 +115,17 @@ def test_without_traffic_nothing_is_promoted_and_nothing_fails_until_requests_co
 def test_the_abort_button_takes_the_traffic_away_at_once(folder: Path) -> None:
     with site(folder) as (one, _), crowd(one.gateway, per_second=20) as clients:
         one.start(min_soak_seconds=60)
-        assert one.reaches("observing")["possible"] == ["abort", "promote"]
-        assert one.post("/control/rollouts/current/abort", 200, reason="a doubt")["reason"] == "a doubt"
+        seen = one.reaches("observing")
+        assert seen["possible"] == ["abort", "promote"]
+        for path, meant, said in (
+            ("promote", {"number": 1, "last_seq": seen["last_seq"] - 1}, "More has happened since event 4"),
+            ("promote", {"number": 2}, "Rollout 2 was meant, and the present one is the rollout of"),
+            ("abort", {"number": 2}, "Rollout 2 was meant"),
+        ):
+            refused = one.post(f"/control/rollouts/current/{path}", 409, **meant)
+            assert said in refused["error"]["message"]
+        assert one.now["last_seq"] == seen["last_seq"] == 5
+        assert one.post("/control/rollouts/current/abort", 200, number=1, reason="a doubt")["reason"] == "a doubt"
         ended = one.reaches("rolled-back")
         assert (ended["wanted"], ended["reason"]) == (0, "a doubt")
         assert one.get("/control/rollouts/events?after=5")["events"][0]["actor"] == "local"

@@ -22,7 +22,7 @@ from podium.config.server import RequestLimits
 from podium.core.errors import GatewayRejected, NotFound
 from podium.core.identity import ROLES, Role
 from podium.protocols.control import EndpointBody, EnvironmentBody, TrafficAnswer
-from podium.protocols.rollouts import RolloutRequest
+from podium.protocols.rollouts import DecisionRequest, RolloutRequest
 from support.asgi import call
 from support.http_routes import METHODS
 from support.keys import NOW, new_key
@@ -82,14 +82,14 @@ class FakeRollouts:
     async def events(self, after: int) -> Any:
         return self._answer("events", after, "")
 
-    async def approve(self, reason: str, *, actor: str) -> Any:
-        return self._answer("approve", reason, actor)
+    async def approve(self, decision: DecisionRequest, *, actor: str) -> Any:
+        return self._answer("approve", decision, actor)
 
-    async def abort(self, reason: str, *, actor: str) -> Any:
-        return self._answer("abort", reason, actor)
+    async def abort(self, decision: DecisionRequest, *, actor: str) -> Any:
+        return self._answer("abort", decision, actor)
 
-    async def promote(self, reason: str, *, actor: str) -> Any:
-        return self._answer("promote", reason, actor)
+    async def promote(self, decision: DecisionRequest, *, actor: str) -> Any:
+        return self._answer("promote", decision, actor)
 
     def _answer(self, what: str, given: Any, actor: str) -> dict[str, str]:
         self.asked.append((what, given, actor))
@@ -162,7 +162,7 @@ def test_every_control_route_takes_an_admin(role: Role) -> None:
         ("POST", "/control/rollouts/plan", {"environment": "green"}, 200, "plan"),
         ("GET", "/control/rollouts", None, 200, "overview"),
         ("GET", "/control/rollouts/events", None, 200, "events"),
-        ("POST", "/control/rollouts/current/approve", {"reason": "r"}, 200, "approve"),
+        ("POST", "/control/rollouts/current/approve", {"reason": "r", "number": 2, "last_seq": 9}, 200, "approve"),
         ("POST", "/control/rollouts/current/abort", {"reason": "r"}, 200, "abort"),
         ("POST", "/control/rollouts/current/promote", None, 200, "promote"),
     ],
@@ -180,13 +180,14 @@ def test_each_rollout_route_asks_the_controller_and_names_who_asked(
     ((what, given, actor),) = rollouts.asked
     assert what == asked
     assert actor == ("" if asked in {"plan", "overview", "events"} else record.id)
-    assert given in {7, "r", ""} or given is None or given.environment == "green"
+    wishes = [DecisionRequest(), DecisionRequest(reason="r"), DecisionRequest(reason="r", number=2, last_seq=9)]
+    assert given in [7, None, *wishes] or given.environment == "green"
 
 
 def test_without_keys_the_actor_is_local() -> None:
     rollouts = FakeRollouts()
     call(app_of(FakeTraffic(), rollouts=rollouts), "POST", "/control/rollouts/current/abort", headers=LOCAL)
-    assert rollouts.asked == [("abort", "", "local")]
+    assert rollouts.asked == [("abort", DecisionRequest(), "local")]
 
 
 def test_where_there_never_was_a_rollout_the_answer_says_so() -> None:

@@ -285,9 +285,13 @@ def test_the_track_and_the_bar_tell_done_present_and_to_come(
 @pytest.mark.parametrize("decision", ["approve", "abort", "promote"])
 def test_a_decision_is_sent_with_its_reason_and_tells_what_follows(command: Command, decision: str) -> None:
     answer = canned(rollout("aborting", waits_for="every gateway to confirm 0 %"))
-    with fake_server({f"POST /control/rollouts/current/{decision}": answer}) as server:
+    route = f"POST /control/rollouts/current/{decision}"
+    with fake_server({CURRENT: canned(rollout("held")), route: answer}) as server:
         ended = command("rollout", decision, "--reason", "because", "--url", server.url)
-        assert server.requests == [(f"POST /control/rollouts/current/{decision}", {"reason": "because"})]
+        seen = {"number": 3} if decision == "abort" else {"number": 3, "last_seq": 17}
+        assert server.requests[-1] == (route, {"reason": "because", **seen})
+        command("rollout", decision, "--number", "2", "--url", server.url)
+        assert server.requests[-1][1]["number"] == 2
         as_json = command("rollout", decision, "--url", server.url, "--json")
     assert ended.out == "rollout 3 of green is aborting; every gateway to confirm 0 %\n"
     assert json.loads(as_json.out)["phase"] == "aborting"

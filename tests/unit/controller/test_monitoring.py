@@ -20,6 +20,7 @@ from podium.gateway.admin import EnvoyAdmin
 from podium.monitor.alerts import Alert, Episode
 from podium.monitor.own_metrics import ControlPlane, NoControlPlane
 from podium.monitor.windows import everything
+from podium.rollout.history_on_demand import HistoryOnDemand
 from podium.rollout.state import Phase, RolloutState
 from podium.supervisor.replicas import for_environment, plan_replicas, with_endpoints
 
@@ -124,7 +125,7 @@ def test_the_monitor_asks_its_own_controller_and_does_not_list_it(tmp_path: Path
 
 def test_a_rollout_waits_since_it_was_held_or_since_its_traffic_should_be_gone() -> None:
     def waiting_since(state: RolloutState) -> float | None:
-        history: Any = SimpleNamespace(state=state)
+        history: Any = SimpleNamespace(state=state, problem=None)
         discovery: Any = SimpleNamespace(rejections=2)
         return PlaneFacts(discovery, history, clock=lambda: 100.0).rollout_waiting_since
 
@@ -132,6 +133,16 @@ def test_a_rollout_waits_since_it_was_held_or_since_its_traffic_should_be_gone()
     assert waiting_since(RolloutState(phase=Phase.HELD, held_from=Phase.OBSERVING, phase_since=40.0)) == 40.0
     assert waiting_since(RolloutState(phase=Phase.ABORTING, deadline=130.0)) is None
     assert waiting_since(RolloutState(phase=Phase.ABORTING, deadline=70.0)) == 70.0
+
+
+def test_a_history_that_cannot_be_read_waits_for_somebody_since_the_controller_began(tmp_path: Path) -> None:
+    """Whether a rollout runs is not known then, so it is not told that none waits."""
+    (tmp_path / "rollouts.db").write_bytes(b"no history" * 1000)
+    discovery: Any = SimpleNamespace(rejections=0)
+    with HistoryOnDemand(tmp_path / "rollouts.db") as history:
+        seconds = iter((50.0, 90.0, 95.0))
+        plane = PlaneFacts(discovery, history, clock=lambda: next(seconds))
+        assert plane.rollout_waiting_since == 50.0
 
 
 def test_each_webhook_is_a_receiver(tmp_path: Path) -> None:

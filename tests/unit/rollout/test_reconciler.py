@@ -14,17 +14,21 @@ import pytest
 from podium.aio import tasks
 from podium.core.errors import GatewayRejected, GatewayUnavailable, Unavailable
 from podium.rollout import events as e
+from podium.rollout.analysis.interval import Interval
 from podium.rollout.analysis.policy import Policy
 from podium.rollout.analysis.shadow_evidence import Pair, ShadowTerms
 from podium.rollout.analysis.verdict import Hold
+from podium.rollout.course import Observed
 from podium.rollout.history import verify
 from podium.rollout.history_on_demand import HistoryOnDemand
 from podium.rollout.outcome import Arm, Outcome
 from podium.rollout.ports import Readiness
-from podium.rollout.reconciler import UNREADY_SECONDS, Reconciler
+from podium.rollout.readiness_guard import LOADING_SECONDS, UNREADY_SECONDS
+from podium.rollout.reconciler import Reconciler
 from podium.rollout.recorded import recorded
 from podium.rollout.state import LEAVING, Phase
 from podium.rollout.terms import Terms
+from podium.rollout.unwritten import Unwritten
 from support.rollout_ways import TRANSITIONS, WAYS
 from support.rollout_world import FakeWorld
 
@@ -37,9 +41,13 @@ START = e.Started(at=1000, revision="v2", steps=STEPS, terms=TERMS)
 class Driven:
     """A reconciler of a file, turned by hand."""
 
-    def __init__(self, fake: FakeWorld, history: HistoryOnDemand, *, since: float, overruled: bool) -> None:
+    def __init__(
+        self, fake: FakeWorld, history: HistoryOnDemand, *, since: float, overruled: bool, loading_seconds: float
+    ) -> None:
         self.fake, self.history = fake, history
-        self.reconciler = Reconciler(history, fake.world, watching_since=since, overruled=overruled)
+        self.reconciler = Reconciler(
+            history, fake.world, watching_since=since, loading_seconds=loading_seconds, overruled=overruled
+        )
         self._numbers = iter(range(1_000_000))
         self.copies: list[Outcome] = []
 
@@ -81,10 +89,16 @@ class Driven:
 
 @contextmanager
 def driven(
-    file: Path, fake: FakeWorld | None = None, *, since: float = 0.0, overruled: bool = False
+    file: Path,
+    fake: FakeWorld | None = None,
+    *,
+    since: float = 0.0,
+    overruled: bool = False,
+    loading_seconds: float = LOADING_SECONDS,
 ) -> Iterator[Driven]:
     with HistoryOnDemand(file) as history:
-        yield Driven(FakeWorld() if fake is None else fake, history, since=since, overruled=overruled)
+        world = FakeWorld() if fake is None else fake
+        yield Driven(world, history, since=since, overruled=overruled, loading_seconds=loading_seconds)
 
 
 @pytest.fixture
@@ -289,6 +303,54 @@ def test_while_nothing_can_be_written_no_step_is_taken(file: Path) -> None:
         one.serve_until(Phase.BAKING)
 
 
+def test_what_happens_while_nothing_can_be_written_counts_afterwards_and_once(file: Path) -> None:
+    with driven(file) as one:
+        one.reconciler.write(msgspec.structs.replace(START, terms=patient()), actor="alice")
+        one.turn(3)
+        one.serve(5)
+        with unwritable(file, one):
+            one.serve(6, bad=1)
+            assert "cannot be written" in one.reconciler.trouble
+        one.serve(5)
+        course = one.history.course
+    counted = course.passed.counts["errors"]
+    assert counted.canary_attempts == counted.stable_attempts == 10 * course.passed.intervals
+    assert course.seen_since is not None
+    assert course.seen_until - course.seen_since == course.passed.intervals
+    assert counted.canary_bad == 6
+    assert verify(file) == []
+
+
+def test_a_canary_that_fails_while_nothing_can_be_written_loses_its_traffic_by_evidence(file: Path) -> None:
+    with driven(file) as one:
+        one.reconciler.write(msgspec.structs.replace(START, terms=patient()), actor="alice")
+        one.turn(3)
+        one.serve(5)
+        with unwritable(file, one):
+            one.serve(10, bad=9)
+            one.turn(2)
+            assert (one.fake.units, one.phase) == (0, Phase.OBSERVING)
+        assert one.turn(4) is Phase.ROLLED_BACK
+        assert "worse in errors" in one.history.state.reason
+        evidence = one.history.course.evidence
+    assert evidence is not None
+    assert evidence.log_e > POLICY.log_alarm
+    assert verify(file) == []
+
+
+def test_an_hour_and_more_without_a_disk_fills_no_memory(file: Path) -> None:
+    with driven(file) as one:
+        one.reconciler.write(START, actor="alice")
+        waiting = Unwritten(one.history, most_waiting=4)
+        with unwritable(file, one):
+            for began in range(10):
+                waiting.add(Observed(rollout=1, units=5000, began=began, ended=began + 1, interval=Interval()))
+            with pytest.raises(Unavailable):
+                waiting.write()
+        waiting.write()
+        assert (one.history.course.passed.intervals, one.history.course.seen_since) == (4, 6.0)
+
+
 def test_a_clock_that_is_set_back_keeps_no_abort_waiting(file: Path) -> None:
     with driven(file) as one:
         one.reconciler.write(START, actor="alice")
@@ -455,6 +517,116 @@ def test_servers_of_another_run_that_never_come_are_given_up_in_the_end(file: Pa
         assert again.turn() is Phase.ABORTING
 
 
+def observed(one: Driven) -> FakeWorld:
+    """A rollout that has been observed for some seconds, and the world as it is then."""
+    one.reconciler.write(msgspec.structs.replace(START, terms=patient()), actor="alice")
+    one.turn(3)
+    one.serve(5)
+    assert one.phase is Phase.OBSERVING
+    return one.fake
+
+
+def test_a_controller_that_is_started_again_amid_a_run_takes_a_dead_canary_back(file: Path) -> None:
+    """Its servers were ready in this run: they are not loading."""
+    with driven(file, since=900.0) as one:
+        fake = observed(one)
+    fake.ready = Readiness(0, 2)
+    with driven(file, fake, since=900.0) as again:
+        assert again.turn() is Phase.OBSERVING
+        fake.seconds += UNREADY_SECONDS
+        assert again.turn() is Phase.ABORTING
+
+
+def test_the_same_holds_in_a_rollout_that_is_older_than_the_run_once_it_was_counted_there(file: Path) -> None:
+    with driven(file) as one:
+        fake = observed(one)
+    fake.seconds = 2000.0
+    with driven(file, fake, since=2000.0) as again:
+        again.turn()
+        again.serve(3)
+    fake.ready = Readiness(0, 2)
+    with driven(file, fake, since=2000.0) as last:
+        last.turn()
+        fake.seconds += UNREADY_SECONDS
+        assert last.turn() is Phase.ABORTING
+
+
+def test_where_servers_do_not_begin_with_the_controller_a_dead_canary_is_taken_back_at_once(file: Path) -> None:
+    """In a cluster the controller's pod may be new, and the servers are as old as they are."""
+    with driven(file) as one:
+        fake = observed(one)
+    fake.seconds, fake.ready = 2000.0, Readiness(0, 2)
+    with driven(file, fake, since=2000.0, loading_seconds=0) as again:
+        again.turn()
+        fake.seconds += UNREADY_SECONDS
+        assert again.turn() is Phase.ABORTING
+        assert again.history.state.reason == "the canary has no ready replica"
+
+
+def test_there_its_attempts_count_from_the_controllers_start_whatever_is_known_of_servers(file: Path) -> None:
+    with driven(file) as one:
+        fake = observed(one)
+    fake.seconds, fake.ready = 2000.0, None
+    with driven(file, fake, since=2000.0, loading_seconds=0) as again:
+        again.serve_until(Phase.ROLLED_BACK, bad=5)
+        assert "worse in errors" in again.history.state.reason
+
+
+@pytest.mark.parametrize("phase", [Phase.APPLYING, Phase.SHADOWING, Phase.BAKING, Phase.DRAINING])
+def test_in_another_run_nothing_moves_before_the_canary_is_ready_again(file: Path, phase: Phase) -> None:
+    """Neither a step, nor a comparison, nor the old version's leave, though the time for it is over."""
+    shadow = msgspec.structs.replace(TERMS, shadow=ShadowTerms(share=0.1, max_worse=0.2))
+    begun = msgspec.structs.replace(START, shadow=phase is Phase.SHADOWING, steps=(10_000,), terms=shadow)
+    with driven(file, FakeWorld(streams=1)) as one:
+        one.reconciler.write(begun, actor="alice")
+        one.turn(2)
+        if phase in {Phase.BAKING, Phase.DRAINING}:
+            one.serve_until(Phase.BAKING, stable=0)
+            one.serve(2, stable=0)
+        if phase is Phase.DRAINING:
+            one.serve_until(phase, stable=0)
+        assert one.phase is phase
+    units = 10_000 if phase in {Phase.BAKING, Phase.DRAINING} else 0
+    later = FakeWorld(seconds=1500.0, units=units, ready=Readiness(0, 2))
+    with driven(file, later, since=1500.0) as again:
+        for seen in (None, Readiness(0, 2)):
+            later.ready = seen
+            later.seconds += 30
+            again.turn(3)
+            assert (again.phase, later.told, later.shadow.begun) == (phase, [], False)
+        assert "no server of green is ready" in again.reconciler.trouble
+        later.ready = Readiness(1, 2)
+        again.turn(2)
+        assert later.told or later.shadow.begun or again.phase is not phase
+
+
+def test_a_canary_whose_servers_have_just_gone_does_not_become_the_stable_one(file: Path) -> None:
+    with driven(file, FakeWorld(streams=1)) as one:
+        one.reconciler.write(msgspec.structs.replace(START, steps=(10_000,)), actor="alice")
+        one.turn(3)
+        one.serve_until(Phase.DRAINING, stable=0)
+        one.fake.streams, one.fake.ready = 0, Readiness(0, 2)
+        assert one.turn() is Phase.DRAINING
+        one.fake.seconds += UNREADY_SECONDS
+        assert one.turn() is Phase.ABORTING
+
+
+def test_how_long_one_canary_had_no_server_is_not_held_against_the_next(file: Path) -> None:
+    with driven(file) as one:
+        observed(one)
+        one.fake.ready = Readiness(0, 2)
+        one.turn()
+        one.reconciler.write(e.Aborted(at=one.fake.seconds, reason="stop"), actor="bob")
+        assert one.turn(3) is Phase.ROLLED_BACK
+        one.fake.seconds += 60
+        one.fake.ready = Readiness(2, 2)
+        one.reconciler.write(msgspec.structs.replace(START, at=one.fake.seconds, revision="v3"), actor="alice")
+        assert one.turn() is Phase.WARMING
+        one.fake.ready = Readiness(0, 2)  # one check that came too late
+        one.turn()
+        assert one.phase not in LEAVING
+
+
 @pytest.mark.parametrize(("way", "number"), TRANSITIONS.values())
 def test_after_every_transition_the_next_process_stands_where_it_was_and_moves_nothing(
     file: Path, way: str, number: int
@@ -524,6 +696,18 @@ def test_pairs_are_kept_and_a_controller_that_begins_anew_copies_again_and_knows
         assert again.turn() is Phase.SHADOWING
         assert again.fake.shadow.begun
     assert verify(file) == []
+
+
+def test_pairs_that_cannot_be_written_down_count_afterwards(file: Path) -> None:
+    with driven(file) as one:
+        shadowing(one)
+        with unwritable(file, one):
+            assert compare(one, Pair(True, False), Pair(False, False)) is Phase.SHADOWING
+            compare(one, Pair(True, True))
+        compare(one)
+        shadow = one.history.course.shadow
+        assert shadow is not None
+        assert (shadow.pairs, shadow.both_bad) == (3, 1)
 
 
 def test_a_shadow_that_cannot_be_compared_is_held_with_the_reason_and_copies_nothing(file: Path) -> None:

@@ -43,3 +43,16 @@ def test_a_traceback_shows_no_values_of_variables(
     assert written.getvalue().count("unexpected error") == 2
     assert written.getvalue().count("ValueError") >= 2
     assert CANARY not in written.getvalue()
+
+
+def test_a_record_for_people_holds_nothing_that_a_terminal_obeys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path, a name or a reason in it may be what somebody sent."""
+    written = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", written)
+    logs.configure(style="human", level="info")
+    structlog.get_logger("ours").info("refused", path="/\x1b]0;title\x07\x9b2J")
+    logging.getLogger("theirs").error("no \x1b[2J file")
+    assert not set(written.getvalue()) & {"\x07", "\x9b"}
+    assert "\x1b]" not in written.getvalue()
+    assert "\x1b[2J" not in written.getvalue()
+    assert "/\\x1b]0;title" in written.getvalue()

@@ -12,7 +12,14 @@ from podium.api.gatekeeper import Gatekeeper
 from podium.config.server import RequestLimits
 from podium.protocols.control import TrafficAnswer
 from podium.protocols.monitoring import AlertsAnswer, DashboardAnswer, MonitoringHealth, ScrapeTargets, Span
-from podium.protocols.rollouts import EventsAnswer, PlanAnswer, RolloutAnswer, RolloutRequest, RolloutsAnswer
+from podium.protocols.rollouts import (
+    DecisionRequest,
+    EventsAnswer,
+    PlanAnswer,
+    RolloutAnswer,
+    RolloutRequest,
+    RolloutsAnswer,
+)
 
 
 class TrafficControl(Protocol):
@@ -66,13 +73,13 @@ class RolloutControl(Protocol):
     async def events(self, after: int) -> EventsAnswer:
         """The log after an event."""
 
-    async def approve(self, reason: str, *, actor: str) -> RolloutAnswer:
+    async def approve(self, decision: DecisionRequest, *, actor: str) -> RolloutAnswer:
         """Let a held rollout go on."""
 
-    async def abort(self, reason: str, *, actor: str) -> RolloutAnswer:
+    async def abort(self, decision: DecisionRequest, *, actor: str) -> RolloutAnswer:
         """Take the canary's traffic away."""
 
-    async def promote(self, reason: str, *, actor: str) -> RolloutAnswer:
+    async def promote(self, decision: DecisionRequest, *, actor: str) -> RolloutAnswer:
         """Give the canary all traffic without proof."""
 
 

@@ -22,7 +22,7 @@ DESCRIPTION = "Traffic, rollouts and monitoring of one gateway. On loopback; whe
 _REFERENCE = "#/components/schemas/"
 _JSON = "application/json"
 _TEXT: dict[str, Any] = {"text/plain": {"schema": {"type": "string"}}}
-_REQUESTS: tuple[type[WireModel], ...] = (control.TrafficChange, rollouts.RolloutRequest, rollouts.ReasonRequest)
+_REQUESTS: tuple[type[WireModel], ...] = (control.TrafficChange, rollouts.RolloutRequest, rollouts.DecisionRequest)
 _ANSWERS: tuple[type[msgspec.Struct], ...] = (
     control.TrafficAnswer,
     control.ReadyAnswer,

@@ -14,9 +14,9 @@ from podium.api.principal import principal_of
 from podium.core.errors import InvalidRequest
 from podium.core.identity import ANONYMOUS_TENANT
 from podium.protocols.rollouts import (
+    DecisionRequest,
     EventsAnswer,
     PlanAnswer,
-    ReasonRequest,
     RolloutAnswer,
     RolloutRequest,
     RolloutsAnswer,
@@ -27,7 +27,7 @@ LOCAL_ACTOR = "local"
 """Who decided, where nobody has a key."""
 _CREATED = 201
 _WISH = {"environment": "green", "steps": [5, 50, 100]}
-_REASON = {"reason": "no traffic at night is normal"}
+_DECISION = {"reason": "no traffic at night is normal"}
 _MOST_DIGITS = 12
 
 
@@ -79,32 +79,32 @@ async def events(request: Request) -> Response:
 
 @router.post(
     "/control/rollouts/current/approve",
-    **told("Let a held rollout go on", answer=RolloutAnswer, request=ReasonRequest, example=_REASON),
+    **told("Let a held rollout go on", answer=RolloutAnswer, request=DecisionRequest, example=_DECISION),
 )
 async def approve(request: Request) -> Response:
     """Lets a held rollout go on, as if what it waited for had happened."""
-    reason = await _reason(request)
-    return _decided(request, await control_of(request).rollouts.approve(reason, actor=actor_of(request)))
+    decision = await _decision(request)
+    return _decided(request, await control_of(request).rollouts.approve(decision, actor=actor_of(request)))
 
 
 @router.post(
     "/control/rollouts/current/abort",
-    **told("Take the canary's traffic away", answer=RolloutAnswer, request=ReasonRequest, example=_REASON),
+    **told("Take the canary's traffic away", answer=RolloutAnswer, request=DecisionRequest, example=_DECISION),
 )
 async def abort(request: Request) -> Response:
     """Takes the new version's traffic away. The revision is not started again under the same name."""
-    reason = await _reason(request)
-    return _decided(request, await control_of(request).rollouts.abort(reason, actor=actor_of(request)))
+    decision = await _decision(request)
+    return _decided(request, await control_of(request).rollouts.abort(decision, actor=actor_of(request)))
 
 
 @router.post(
     "/control/rollouts/current/promote",
-    **told("Promote without proof", answer=RolloutAnswer, request=ReasonRequest, example=_REASON),
+    **told("Promote without proof", answer=RolloutAnswer, request=DecisionRequest, example=_DECISION),
 )
 async def promote(request: Request) -> Response:
     """Gives the new version all traffic without waiting for proof."""
-    reason = await _reason(request)
-    return _decided(request, await control_of(request).rollouts.promote(reason, actor=actor_of(request)))
+    decision = await _decision(request)
+    return _decided(request, await control_of(request).rollouts.promote(decision, actor=actor_of(request)))
 
 
 def actor_of(request: Request) -> str:
@@ -121,6 +121,5 @@ async def _read(request: Request) -> RolloutRequest:
     return await read(request, RolloutRequest, max_depth=control_of(request).limits.json_depth)
 
 
-async def _reason(request: Request) -> str:
-    depth = control_of(request).limits.json_depth
-    return (await read_optional(request, ReasonRequest, max_depth=depth)).reason
+async def _decision(request: Request) -> DecisionRequest:
+    return await read_optional(request, DecisionRequest, max_depth=control_of(request).limits.json_depth)

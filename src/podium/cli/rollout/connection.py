@@ -45,9 +45,16 @@ class RolloutConnection(ControllerConnection):
             last = answer.events[-1].seq
         return EventsAnswer(events=found, last_seq=max(last, answer.last_seq))
 
-    def decide(self, decision: Decision, reason: str) -> RolloutAnswer:
-        """Approve, abort or promote the rollout that runs."""
-        return self.post(f"{_ROLLOUTS}/current/{decision}", RolloutAnswer, {"reason": reason})
+    def decide(self, decision: Decision, reason: str, number: int | None = None) -> RolloutAnswer:
+        """Approve, abort or promote the rollout that runs, if it is that ``number``.
+
+        Whatever happens while this is on its way makes it a refusal, but for an abort.
+        """
+        seen = self.current()
+        meant = {"number": seen.number if number is None else number}
+        if decision != "abort":
+            meant["last_seq"] = seen.last_seq
+        return self.post(f"{_ROLLOUTS}/current/{decision}", RolloutAnswer, {"reason": reason, **meant})
 
 
 def rollouts_at(url: str | None, key_file: Path | None, config: Path | None) -> RolloutConnection:

@@ -13,6 +13,11 @@ from podium.cli.rollout.connection import Decision, rollouts_at
 
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why; it is kept in the log.")]
 
+NumberOption = Annotated[
+    int | None,
+    typer.Option("--number", help="The rollout that is meant, as `status` shows it; another one is left as it is."),
+]
+
 
 def _command(decision: Decision, told: str) -> Callable[..., None]:
     """The command of a decision. ``told``: its help."""
@@ -20,13 +25,14 @@ def _command(decision: Decision, told: str) -> Callable[..., None]:
     def decide(
         *,
         reason: ReasonOption = "",
+        number: NumberOption = None,
         url: UrlOption = None,
         key_file: KeyFileOption = None,
         config: ConfigOption = None,
         as_json: JsonOption = False,
     ) -> None:
         with rollouts_at(url, key_file, config) as controller:
-            rollout = controller.decide(decision, reason)
+            rollout = controller.decide(decision, reason, number)
         if as_json:
             output.document(rollout)
             return
@@ -54,7 +60,7 @@ abort = _command(
     \b
     Examples:
       podium rollout abort
-      podium rollout abort --reason "wrong checkpoint"
+      podium rollout abort --number 3 --reason "wrong checkpoint"
     """,
 )
 promote = _command(

@@ -11,7 +11,7 @@ from podium.protocols.rollouts import EvidenceBody, RolloutAnswer, ShadowBody, V
 
 _PHASES = {
     "preparing": "It waits until the servers of {canary} are ready; {canary} gets no traffic before.",
-    "warming": "{canary} is ready and warms up; it gets no traffic yet.",
+    "warming": "{canary} is ready and is asked through the gateway; it gets no traffic yet.",
     "shadowing": "{canary} gets copies of requests, and its answers are compared; no user sees them.",
     "applying": "A new share was sent to the gateways; all of them have to confirm it before anything is counted.",
     "acked": "Every gateway has confirmed the share; attempts have to arrive on both versions now, as declared.",

@@ -54,6 +54,7 @@ export class Rollout {
     }
     show(this.head, element("h3", {}, `${told.ended ? "Last rollout" : "Rollout"} ${told.number}: ${told.revision} on ${told.environment} `, state(told.phase, TONES[told.phase] ?? "none")), steps(told));
     show(this.facts, ...facts(told, now));
+    this.told = told;
     show(this.buttons, ...told.possible.filter((word) => word in DECISIONS).map((word) =>
       element("button", { type: "button", class: word === "abort" ? "danger" : "plain", "data-decision": word }, DECISIONS[word].word)));
     for (const button of this.buttons.children) button.onclick = () => this.open(button.dataset.decision);
@@ -64,6 +65,7 @@ export class Rollout {
 
   open(word) {
     this.word = word;
+    this.meant = meant(word, this.told);
     say(document.getElementById("decide-title"), `${DECISIONS[word].word} this rollout?`);
     say(document.getElementById("decide-text"), DECISIONS[word].text);
     say(document.getElementById("decide-go"), DECISIONS[word].word);
@@ -75,7 +77,7 @@ export class Rollout {
     const reason = document.getElementById("decide-reason"), go = document.getElementById("decide-go");
     go.disabled = true;
     try {
-      await tell(`/control/rollouts/current/${this.word}`, { reason: reason.value || "from the dashboard" });
+      await tell(`/control/rollouts/current/${this.word}`, { reason: reason.value || "from the dashboard", ...this.meant });
       reason.value = "";
       this.dialog.close();
       this.decided();
@@ -86,6 +88,9 @@ export class Rollout {
     }
   }
 }
+
+/** What is decided is what was seen when the dialog opened; an abort is meant whatever has happened to that rollout since. */
+const meant = (word, { number, last_seq }) => (word === "abort" ? { number } : { number, last_seq });
 
 function steps(told) {
   const finished = told.ended && told.phase === "done";
