@@ -112,5 +112,5 @@ def _is_started(stack: RunningStack) -> bool:
 
 def logged(stack: RunningStack, process: str) -> list[dict[str, Any]]:
     """The records that a process of the stack has logged."""
-    lines = (line.partition(" | ") for line in stack.log.read_text().splitlines())
-    return [json.loads(text) for name, _, text in lines if name.strip() == process and text.startswith("{")]
+    records = [json.loads(line) for line in stack.log.read_text().splitlines() if line.startswith("{")]
+    return [record for record in records if record.get("process") == process]

@@ -80,7 +80,7 @@ class Stack:
         self._fronts = fronts or {}
         self._replicas = plan_replicas(settings.gateway.environments)
         names = ("gateway", "controller", *(replica.name for replica in self._replicas))
-        self._merged = MergedLog(written_to or sys.stderr, names)
+        self._merged = MergedLog(written_to or sys.stderr, names, as_json=settings.logs.format == "json")
 
     @property
     def replicas(self) -> tuple[Replica, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 
 import pytest
@@ -62,15 +63,29 @@ def test_a_taken_port_is_refused_with_the_setting_to_change() -> None:
 
 def test_every_line_says_whose_it_is() -> None:
     stream = io.StringIO()
-    log = MergedLog(stream, ("gateway", "blue-1"))
+    log = MergedLog(stream, ("gateway", "blue-1"), as_json=False)
     log.write("blue-1", "hello")
     log.write("gateway", "there")
     assert stream.getvalue() == "blue-1  | hello\ngateway | there\n"
 
 
+def test_a_log_for_programs_is_json_in_every_line() -> None:
+    stream = io.StringIO()
+    log = MergedLog(stream, ("gateway", "blue-1"), as_json=True)
+    log.write("blue-1", '{"event":"request","status":200}')
+    for line in ("[info] starting", "[1]", '{"torn', "\x1b[2J\u2028\udc80"):
+        log.write("gateway", line)
+    own, *others = [json.loads(line) for line in stream.getvalue().strip("\n").split("\n")]
+    assert own == {"process": "blue-1", "event": "request", "status": 200}
+    assert [(each["process"], each["event"]) for each in others] == [("gateway", "process output")] * 4
+    assert [each["line"] for each in others] == ["[info] starting", "[1]", '{"torn', "\x1b[2J\u2028?"]
+
+
 def test_a_line_can_neither_forge_another_nor_move_the_cursor_but_may_have_colours() -> None:
     stream = io.StringIO()
-    MergedLog(stream, ("a",)).write("a", "\x1b[31mred\x1b[0m\tx\rb | forged\x1b[2J\x1b]0;title\x07\u2028\x9b1A")
+    MergedLog(stream, ("a",), as_json=False).write(
+        "a", "\x1b[31mred\x1b[0m\tx\rb | forged\x1b[2J\x1b]0;title\x07\u2028\x9b1A"
+    )
     assert stream.getvalue() == ("a | \x1b[31mred\x1b[0m\tx\\rb | forged\\x1b[2J\\x1b]0;title\\x07\\u2028\\x9b1A\n")
 
 
