@@ -14,7 +14,8 @@ import psutil
 import pytest
 
 from podium.bench.record import Outcome
-from podium.bench.result import load, load_records
+from podium.bench.result import load, load_records, save
+from podium.cli.bench import run as bench_run
 from podium.testing.simulator.behaviour import Behaviour
 from podium.testing.simulator.process import simulator
 from support.command import PODIUM, Command, environment, podium
@@ -86,6 +87,22 @@ def test_ctrl_c_leaves_a_whole_report_of_what_was_measured(tmp_path: Path) -> No
     assert result.summary is None
     assert result.counts.offered + result.counts.warm_up == len(records) > 50
     assert sum(record.outcome is Outcome.OK for record in records) > 50
+
+
+def test_ctrl_c_while_the_report_is_written_costs_nothing_of_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*what: Any) -> None:
+        signal.raise_signal(signal.SIGINT)  # the moment is too short to be met from outside
+        save(*what)
+
+    monkeypatch.setattr(bench_run, "save", interrupted)
+    run = str(tmp_path / "a")
+    with simulator(Behaviour(ttft=0.01, itl=0.002)) as server:
+        words = ("--url", server.url, "--concurrency", "2", "--requests", "10", *QUICK, "--out", run)
+        assert Command(capsys)("bench", "run", *words).status in {0, 20, 130}
+    assert load(tmp_path / "a").counts.offered == 10
+    assert (tmp_path / "a/samples.jsonl").exists()
 
 
 def test_whole_answers_are_measured_from_end_to_end_and_nothing_else_is_claimed(tmp_path: Path) -> None:
