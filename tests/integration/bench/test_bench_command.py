@@ -163,6 +163,11 @@ def test_wrong_options_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[s
         ),
         (("--rate", "1", "--no-stream", "--cancel-share", "0.5"), "only answers that are streamed"),
         (("--rate", "1", "--inputs", "2"), "several inputs need one of"),
+        (("--rate", "1", "--think", "2"), "--think: only the users of --concurrency pause"),
+        (("--rate", "1", "--speed", "2"), "--speed goes with --trace"),
+        (("--rate", "1", "--burstiness", "0.5"), "--burstiness goes with --arrivals gamma"),
+        (("--concurrency", "1", "--arrivals", "gamma"), "--arrivals goes with --rate"),
+        (("--stages", "5x9", "--duration", "9s"), "--duration: --stages has a length of its own"),
     ):
         ended = Command(capsys)("bench", "run", *target, *arguments)
         assert ended.status in {1, 2}

@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import click
 import httpx
 import msgspec
+from click.core import ParameterSource
 
 from podium.bench.dialects import DIALECTS
 from podium.bench.plan import OBJECTIVES, Bounds, Length, Load, RunPlan, Target, Timeouts, Workload
@@ -122,6 +124,7 @@ def load_of(given: Mapping[str, Any]) -> Load:
     if len(kinds) != 1:
         named = " and ".join(f"--{name}" for name in kinds) or "none of them"
         raise Failure(f"one of --concurrency, --rate, --stages and --trace is needed; given: {named}", ExitCode.USAGE)
+    _nothing_for_others(given)
     seconds = seconds_in(given["duration"], "--duration")
     most = given["requests"]
     match kinds[0]:
@@ -144,6 +147,22 @@ def load_of(given: Mapping[str, Any]) -> Load:
         burstiness=given["burstiness"],
         most_requests=most,
     )
+
+
+def _nothing_for_others(given: Mapping[str, Any]) -> None:
+    """Raises ``Failure`` for an option that this load would not heed."""
+    own_length = next((name for name in ("stages", "trace") if given[name] is not None), None)
+    context = click.get_current_context(silent=True)
+    duration = context is not None and context.get_parameter_source("duration") is ParameterSource.COMMANDLINE
+    for wrong, words in (
+        (given["think"] and given["concurrency"] is None, "--think: only the users of --concurrency pause"),
+        (given["speed"] != 1 and given["trace"] is None, "--speed goes with --trace"),
+        (given["burstiness"] != 1 and given["arrivals"] != "gamma", "--burstiness goes with --arrivals gamma"),
+        (given["arrivals"] != "poisson" and given["rate"] is None, "--arrivals goes with --rate"),
+        (duration and own_length, f"--duration: --{own_length} has a length of its own; --requests ends it earlier"),
+    ):
+        if wrong:
+            raise Failure(words, ExitCode.USAGE)
 
 
 def workload_of(given: Mapping[str, Any]) -> Workload:
