@@ -153,6 +153,12 @@ def _failure(record: RequestRecord, exchange: Exchange, said: _Said, dialect: Di
         return Failure.RESET, exchange.detail
     if not 200 <= exchange.status < 300:
         return _by_status(exchange.status), body_words(exchange) or f"status {exchange.status}"
+    return _body_failure(record, exchange, said, dialect)
+
+
+def _body_failure(
+    record: RequestRecord, exchange: Exchange, said: _Said, dialect: Dialect
+) -> tuple[Failure, str] | None:
     if exchange.content_encoding.lower() not in {"", "identity"}:
         return Failure.MALFORMED, f"the body is encoded ({exchange.content_encoding}), which nobody asked for"
     if exchange.event_stream == dialect.streams:

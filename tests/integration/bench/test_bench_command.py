@@ -105,6 +105,14 @@ def test_ctrl_c_while_the_report_is_written_costs_nothing_of_it(
     assert (tmp_path / "a/samples.jsonl").exists()
 
 
+def test_prompts_with_a_shared_prefix_can_be_asked_for(tmp_path: Path) -> None:
+    words = ("--concurrency", "1", "--requests", "3", "--prompt-tokens", "20", "--prefix-tokens", "12")
+    with simulator(Behaviour(ttft=0.01, itl=0.002)) as server:
+        ended = podium("bench", "run", "--url", server.url, *words, *QUICK, "--out", "a", cwd=tmp_path)
+    assert ended.status in {0, 20}, ended.err
+    assert {record.prompt_tokens_reported for record in load_records(tmp_path / "a")} == {20}
+
+
 def test_whole_answers_are_measured_from_end_to_end_and_nothing_else_is_claimed(tmp_path: Path) -> None:
     with noop() as url:
         load_words = ("--concurrency", "2", "--requests", "40", "--api", "embeddings", "--inputs", "3")
@@ -163,10 +171,12 @@ def test_wrong_options_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[s
         ),
         (("--rate", "1", "--no-stream", "--cancel-share", "0.5"), "only answers that are streamed"),
         (("--rate", "1", "--inputs", "2"), "several inputs need one of"),
+        (("--rate", "1", "--prefix-tokens", "128"), "a shared prefix of 128 tokens needs longer prompts than 128"),
         (("--rate", "1", "--think", "2"), "--think: only the users of --concurrency pause"),
         (("--rate", "1", "--speed", "2"), "--speed goes with --trace"),
         (("--rate", "1", "--burstiness", "0.5"), "--burstiness goes with --arrivals gamma"),
         (("--concurrency", "1", "--arrivals", "gamma"), "--arrivals goes with --rate"),
+        (("--rate", "1", "--url", "http://me:secret@127.0.0.1:9"), "no user and password there"),
         (("--stages", "5x9", "--duration", "9s"), "--duration: --stages has a length of its own"),
     ):
         ended = Command(capsys)("bench", "run", *target, *arguments)

@@ -42,7 +42,7 @@ def run(
     stages: o.StagesOption = None,
     trace: o.TraceOption = None,
     speed: o.SpeedOption = 1.0,
-    duration: o.DurationOption = "60s",
+    duration: o.OwnDurationOption = None,
     warm_up: o.WarmUpOption = "5s",
     requests: o.RequestsOption = None,
     think: o.ThinkOption = 0.0,
