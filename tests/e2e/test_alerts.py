@@ -6,13 +6,17 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import yaml
 
+from support.command import podium
 from support.deadline import until
 from support.gateway_stack import ECHO, RunningStack, running_stack
+from support.prometheus import running_prometheus
 from support.scripted_server import Received, ScriptedServer, reply
 
 pytestmark = pytest.mark.slow
@@ -79,6 +83,17 @@ def test_prometheus_can_see_what_became_of_messages(stack: RunningStack, receive
     text = httpx.get(f"{stack.control}/monitoring/metrics", timeout=10).text
     delivered = 'podium_alert_webhook_deliveries_total{receiver="1 127.0.0.1",result="delivered"}'
     assert f"{delivered} {len(receiver.posted)}.0" in text
+
+
+def test_a_prometheus_with_the_exported_configuration_finds_the_servers_whatever_their_ports(
+    stack: RunningStack, tmp_path: Path
+) -> None:
+    exported = podium("monitor", "export", "--out", str(tmp_path), cwd=stack.folder)
+    assert exported.status == 0, exported.err
+    config = yaml.safe_load((tmp_path / "prometheus.yml").read_text())
+    with running_prometheus(config, tmp_path) as prometheus:
+        until("it reads both", lambda: prometheus.ask('up{job=~"podium.*"}') == [1.0, 1.0], seconds=60)
+        assert prometheus.ask('count by (environment) (podium_build_info{environment="blue"})') == [1.0]
 
 
 def test_a_frozen_replica_is_told_once_though_the_controller_is_killed_meanwhile(

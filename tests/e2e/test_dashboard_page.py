@@ -225,6 +225,44 @@ def test_the_browser_had_nothing_to_complain_about(page: Page) -> None:
     assert [text for text in page.complaints if "/control/rollouts/current" not in text] == []
 
 
+@pytest.mark.parametrize("body", ['{"at": 17', "{}", "<p>Who are you?</p>"], ids=["half", "other", "proxy"])
+def test_an_answer_that_cannot_be_shown_is_told_and_the_page_goes_on(page: Page, body: str) -> None:
+    """Such as one that breaks off in the middle, that of another version, or that of a proxy in between."""
+    page.wait_for("figures are there", "document.querySelectorAll('#replicas tbody tr').length > 0")
+    page.run("window.real ??= window.fetch")
+    page.run(f"window.fetch = () => Promise.resolve(new Response({json.dumps(body)})), null")
+    page.wait_for("it is told", "document.querySelector('main').classList.contains('stale')")
+    assert page.text("#status") == "unknown"
+    page.run("window.fetch = window.real, null")
+    page.wait_for("it goes on", "!document.querySelector('main').classList.contains('stale')")
+
+
+def test_a_value_that_stands_alone_is_drawn_as_a_dash(page: Page) -> None:
+    """As the only one of a day's steps is, soon after a start."""
+    page.wait_for("figures are there", "document.querySelectorAll('#replicas tbody tr').length > 0")
+    drawn = "import('/page/axes.js').then(({line}) => line([null, 3, null, 4, 5], (at) => at, (value) => value))"
+    assert page.run(drawn) == "M-0.5 3.0h3M3.0 4.0L4.0 5.0"
+
+
+def test_over_a_day_the_figures_above_are_still_those_of_now(page: Page) -> None:
+    """A step of its axis is ten minutes long."""
+    page.wait_for("the page is there", "!!document.querySelector('#spans input')")
+    page.run("document.querySelector('#spans input[value=\"24h\"]').click()")
+    page.wait_for("it shows a day", "document.querySelector('#panels').textContent.includes('24 h')")
+    page.run("window.real ??= window.fetch")
+    quiet = "({...one, running: one.running.map(() => null)})"
+    page.run(
+        "window.fetch = async (path, ...more) => { const answer = await window.real(path, ...more);"
+        " if (!path.endsWith('span=5m')) return answer; const told = await answer.json();"
+        f" told.models = told.models.map((one) => {quiet}); return new Response(JSON.stringify(told)); }}, null"
+    )
+    running = "[...document.querySelectorAll('.tile')].find((one) => one.innerText.startsWith('Running')).innerText"
+    page.wait_for("its tile knows nothing", f"{running}.includes('\u2013')")
+    assert "last 10 min: running" in described(page, "Batch and queue")
+    page.run("window.fetch = window.real, document.querySelector('#spans input[value=\"5m\"]').click()")
+    page.wait_for("it is as before", f"!{running}.includes('\u2013')")
+
+
 def test_a_controller_that_is_away_is_told_and_comes_back(page: Page, stack: RunningStack) -> None:
     controller = stack.child("podium.controller")
     controller.suspend()

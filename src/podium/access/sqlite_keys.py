@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -18,6 +18,7 @@ from podium.access.key_record import KeyRecord
 from podium.access.key_store import KeySnapshot, StoreVersion, id_taken, no_such_key, store_away
 from podium.access.overrides import OverrideKind
 from podium.core.identity import Quotas
+from podium.core.transaction import transaction
 
 T = TypeVar("T")
 
@@ -159,7 +160,7 @@ class SqliteKeyStore:
         if connection is None:
             raise FileNotFoundError  # taken away at this very moment
         connection.execute("PRAGMA journal_mode = WAL")
-        with _transaction(connection):
+        with transaction(connection):
             connection.execute(_TABLE)
             work(connection)
             connection.execute(_PUT_NEW, (EPOCH, key_fields.new_epoch().encode("ascii")))
@@ -171,18 +172,6 @@ class SqliteKeyStore:
         if self._connection is not None:
             self._connection.close()
         self._connection = self._opened = self._seen = None
-
-
-@contextlib.contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:  # SQLite ends it by itself when the disk is full
-            connection.execute("ROLLBACK")
-        raise
 
 
 def _fields(connection: sqlite3.Connection, where: str = "") -> Mapping[str, bytes]:

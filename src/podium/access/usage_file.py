@@ -18,6 +18,7 @@ from podium.access.ledger import Used
 from podium.access.usage import HOUR_SECONDS, KEPT_SECONDS, Payer, Tally
 from podium.access.windows import DAY, THIRTY_DAYS
 from podium.core.standing import QuotaName, ScopeKind
+from podium.core.transaction import transaction
 
 FILE_MODE = 0o600  # its owner alone; SQLite gives its side files the same mode
 BUSY_SECONDS = 2.0
@@ -125,7 +126,7 @@ class UsageFile:
     def write(self, batch: UsageBatch) -> None:
         """Add a batch, all of it or nothing."""
         store = self._store()
-        with _transaction(store):
+        with transaction(store):
             store.executemany(_ADD, (_row(*key, tally) for key, tally in batch.tallies.items()))
             at = self._wall()
             store.executemany(_RUNNING, (self._running_row(at, *item) for item in batch.running.items()))
@@ -163,7 +164,7 @@ class UsageFile:
         """End what processes that are gone left running; put old quarters together; forget what is too old."""
         store, now = self._store(), self._wall()
         fine = int((now - FINE_SECONDS) // HOUR_SECONDS) * QUARTERS_OF_AN_HOUR
-        with _transaction(store):
+        with transaction(store):
             self._end_orphans(store)
             store.execute(_COARSEN, (fine,))
             store.execute(_FINE_ONES, (fine,))
@@ -219,7 +220,7 @@ class UsageFile:
         """What was kept in memory while there was no file."""
         if self._memory is None:
             return
-        with _transaction(store):
+        with transaction(store):
             store.executemany(_ADD, self._memory.execute("SELECT * FROM usage_quarters"))
             store.executemany(_RUNNING, self._memory.execute("SELECT * FROM usage_running"))
         self._memory.close()
@@ -279,15 +280,3 @@ def _prepared(connection: sqlite3.Connection) -> sqlite3.Connection:
     connection.execute(_QUARTERS)
     connection.execute(_RUNNING_ONES)
     return connection
-
-
-@contextlib.contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:  # SQLite ends it by itself when the disk is full
-            connection.execute("ROLLBACK")
-        raise

@@ -96,6 +96,7 @@ CONTROL_ROLES: dict[tuple[str, str], Role] = {
     ("/monitoring/dashboard", "GET"): "metrics",
     ("/monitoring/alerts", "GET"): "metrics",
     ("/monitoring/health", "GET"): "metrics",
+    ("/monitoring/targets", "GET"): "metrics",
 }
 """The same for the control port, where everything else is for admins."""
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from podium.batches.folder import FILE_MODE, Folder
+from podium.core.transaction import transaction
 
 BUSY_SECONDS = 10.0
 _TABLES = """
@@ -44,14 +45,8 @@ class Database:
         """Changes that happen together or not at all; others' changes wait."""
         with self._lock:
             connection = self._open()
-            connection.execute("BEGIN IMMEDIATE")
-            try:
+            with transaction(connection):
                 yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:  # SQLite ends it by itself when the disk is full
-                    connection.execute("ROLLBACK")
-                raise
 
     def rows(self, query: str, values: Sequence[object] = ()) -> list[Any]:
         """What a query finds; nothing while there is no file."""

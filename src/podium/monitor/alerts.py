@@ -114,6 +114,11 @@ class AlertBook:
                 self._end(key, "no data", wall)
                 del self._tracks[key]
 
+    def shift(self, seconds: float) -> None:
+        """The time of day jumped: states are as old as before. Episodes keep the time that was told of them."""
+        for track in self._tracks.values():
+            track.alert = replace(track.alert, since=track.alert.since + seconds)
+
     def _resume(self, episode: Episode) -> None:
         alert = episode.alert
         key = (alert.rule, alert.subject)

@@ -83,11 +83,12 @@ def _alertmanager(episode: Episode) -> dict[str, Any]:
 
 
 def _posted(episode: Episode, now: float) -> dict[str, Any]:
-    """An entry of ``POST /api/v2/alerts``."""
+    """An entry of ``POST /api/v2/alerts``. Where the clock was set back, none ends before it begins: it takes none."""
+    latest = now if episode.ended_at is None else episode.ended_at
     return {
         "labels": _labels(episode),
         "annotations": {"summary": episode.alert.sentence},
-        "startsAt": _moment(episode.fired_at),
+        "startsAt": _moment(min(episode.fired_at, latest)),
         "endsAt": _moment(now + EXPIRES_SECONDS if episode.ended_at is None else episode.ended_at),
     }
 

@@ -94,6 +94,11 @@ class Monitor:
         self.alerts.evaluate(self.windows, self.targets, now=now, wall=wall)
 
     @property
+    def has_looked(self) -> bool:
+        """Whether anything was put down yet."""
+        return self._written is not None
+
+    @property
     def age_seconds(self) -> float:
         """How long ago the newest figures were put down; since the start, when none were."""
         return self._clock() - (self._started if self._written is None else self._written)
@@ -134,4 +139,5 @@ class Monitor:
         if abs(jump) > CLOCK_JUMP_SECONDS:
             self._jump = (now, jump)
             self._offset = wall - now
+            self.alerts.shift(jump)
             log.warning("the time of day jumped", seconds=round(jump, 1))

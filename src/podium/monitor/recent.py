@@ -38,7 +38,7 @@ class RecentSource:
         """Ask once. What was told before stays, with its age, when the answer is none. Raises on cancellation only."""
         try:
             told = _bounded(_decoder.decode(await self.fetch()))
-        except (Garbage, msgspec.DecodeError, UnicodeDecodeError):
+        except (Garbage, msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # the last: of endless brackets
             self.problem = "what it answers is no list of requests"
         except ScrapeRefused as refused:
             self.problem = str(refused)

@@ -28,7 +28,6 @@ class Rings:
         self._is_level = np.zeros(rows + 1, dtype=bool)
         self._is_level[list(levels)] = True
         self.covered = rows
-        self._oldest: int | None = None
         self.newest: int | None = None
 
     @property

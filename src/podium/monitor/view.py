@@ -34,6 +34,7 @@ from podium.protocols.monitoring import (
     ReplicaBody,
     RequestsBody,
     RequestSource,
+    ScrapeTargets,
     SeenRequest,
     Span,
 )
@@ -85,6 +86,14 @@ class MonitorView:
             past=[_episode(episode) for episode in book.past],
         )
 
+    def scrape_targets(self) -> list[ScrapeTargets]:
+        """The servers whose metrics it reads, by environment; gateways are not among them."""
+        found: dict[str, list[str]] = {}
+        for target in self._monitor.targets:
+            if target.environment:
+                found.setdefault(target.environment, []).append(target.address.partition("://")[2])
+        return [ScrapeTargets(targets=listed, labels={"environment": name}) for name, listed in found.items()]
+
     def metrics(self) -> bytes:
         """The monitor's own figures, in Prometheus's text format."""
         return exposition(self._monitor, self._deliveries, self._plane)
@@ -121,7 +130,7 @@ class MonitorView:
 
     def _status(self) -> HealthStatus:
         monitor = self._monitor
-        if monitor.age_seconds > UNKNOWN_AFTER_SECONDS:
+        if not monitor.has_looked or monitor.age_seconds > UNKNOWN_AFTER_SECONDS:
             return "unknown"
         gravest = worst(monitor.alerts.firing)
         if gravest == "page":
@@ -163,10 +172,13 @@ def _budget(windows: Windows, objective: float) -> BudgetBody:
 
 
 def _budget_window(windows: Windows, seconds: int, allowed: float) -> BudgetWindow:
-    ratio, count = windows.share(everything("bad"), [everything("good")], seconds)
+    good, bad = everything("good"), everything("bad")
+    ratio, count = windows.share(bad, [good], seconds)
+    known = windows.known_seconds(good, seconds)
     return BudgetWindow(
         seconds=seconds,
-        requests=round(count, _DIGITS),
+        known_seconds=round(known, 1),
+        requests=round(count, _DIGITS) if known else None,
         bad_ratio=None if ratio is None else round(ratio, 6),
         burn_rate=None if ratio is None else round(ratio / allowed, _DIGITS),
     )

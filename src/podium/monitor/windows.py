@@ -40,6 +40,11 @@ class Windows:
         """What was added to a counter in the newest ``seconds``; None where nothing was learnt in all of them."""
         return _sum(self._slots([key], seconds)[0])
 
+    def known_seconds(self, key: Key, seconds: int) -> float:
+        """How much of the newest ``seconds`` is covered by what was learnt of a counter."""
+        row, covered = self._rings.read([self.catalog.rows[key], self._rings.covered], seconds)[0]
+        return min(float(seconds), float(np.nansum(np.where(np.isnan(row), np.nan, covered))))
+
     def share(self, part: Key, others: Sequence[Key], seconds: int) -> tuple[float | None, float]:
         """``part`` of ``part`` and ``others`` together, 0 to 1, and how many that were."""
         sums = [_sum(row) for row in self._slots([part, *others], seconds)]

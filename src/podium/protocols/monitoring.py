@@ -123,13 +123,15 @@ class EnvironmentSeries(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BudgetWindow(msgspec.Struct, frozen=True, kw_only=True):
-    """The newest ``seconds``, as far as they are known. ``burn_rate`` 1 is as fast as the objective allows.
+    """The newest ``seconds``, of which ``known_seconds`` are known: after a start of the controller there are few.
 
-    ``requests`` are good and bad ones; with none the rates are null.
+    ``requests`` are good and bad ones, null where nothing is known; with none the rates are null. ``burn_rate`` 1 is as
+    fast as the objective allows.
     """
 
     seconds: int
-    requests: float
+    known_seconds: float
+    requests: float | None
     bad_ratio: float | None
     burn_rate: float | None
 
@@ -184,6 +186,16 @@ class RequestsBody(msgspec.Struct, frozen=True, kw_only=True):
     slowest: list[SeenRequest]
     newest: list[SeenRequest]
     sources: list[RequestSource]
+
+
+class ScrapeTargets(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry of ``GET /monitoring/targets``: admin ports as ``host:port``, and the labels that their series get.
+
+    The shape is Prometheus's (https://prometheus.io/docs/prometheus/latest/http_sd/).
+    """
+
+    targets: list[str]
+    labels: dict[str, str]
 
 
 class DashboardAnswer(msgspec.Struct, frozen=True, kw_only=True):

@@ -88,3 +88,15 @@ def test_it_is_told_again_before_it_forgets(alertmanager: Alertmanager, monkeypa
 
     asyncio.run(posted(alertmanager.url, [other], [has_been_renewed], repeat_seconds=0.5))
     assert [alert["labels"]["subject"] for alert in alertmanager.alerts()] == ["n"]
+
+
+def test_an_alert_from_before_the_clock_was_set_back_still_gets_through(alertmanager: Alertmanager) -> None:
+    """It refuses what ends before it begins."""
+    early = Episode(replace(FIRED.alert, subject="early"), fired_at=time.time() + 3600)
+    ended = replace(early, ended_at=time.time(), end="resolved")
+
+    def subjects() -> list[str]:
+        return [alert["labels"]["subject"] for alert in alertmanager.alerts()]
+
+    steps = [lambda: "early" in subjects(), lambda: "early" not in subjects()]
+    asyncio.run(posted(alertmanager.url, [early, ended], steps, repeat_seconds=60))

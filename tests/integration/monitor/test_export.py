@@ -46,6 +46,22 @@ def test_prometheus_takes_the_rules_and_the_configuration(folder: Path) -> None:
     assert config.returncode == 0, config.stdout + config.stderr
 
 
+def test_servers_elsewhere_are_named_and_local_ones_are_asked_for() -> None:
+    """A ``podium up`` draws the ports of its replicas at each start."""
+    far = {"endpoints": ["http://10.0.0.7:8000"], "metrics": ["http://10.0.0.7:8001"]}
+    local = {"replicas": 2}
+
+    def servers(**environments: Any) -> dict[str, Any]:
+        settings = Settings.model_validate({"gateway": {"environments": environments}})
+        job = yaml.safe_load(monitoring_files(settings, key_file="/k")["prometheus.yml"])["scrape_configs"][0]
+        return {name: value for name, value in job.items() if name.endswith("_configs")}
+
+    assert servers(far=far) == {"static_configs": [{"targets": ["10.0.0.7:8001"], "labels": {"environment": "far"}}]}
+    (asked,) = servers(blue=local, far=far)["http_sd_configs"]
+    assert asked["url"] == "http://127.0.0.1:8081/monitoring/targets"
+    assert asked["authorization"] == {"credentials_file": "/k"}
+
+
 def test_alertmanager_takes_its_configuration_with_receivers_and_without(tmp_path: Path) -> None:
     hook = {"url": "https://hooks.example/podium", "kind": "alertmanager"}
     for name, monitor in {"none": {}, "one": {"webhooks": [hook]}}.items():

@@ -31,7 +31,9 @@ from support.keys import NOW, new_key
 
 LOCAL = (("host", "localhost"),)
 CONTROL_PATHS = ("/control/traffic", "/control/rollouts", "/control/rollouts/current")
-ROUTES = ("/monitoring/metrics", "/monitoring/dashboard", "/monitoring/alerts", "/monitoring/health")
+ROUTES = (
+    "/monitoring/metrics", "/monitoring/dashboard", "/monitoring/alerts", "/monitoring/health", "/monitoring/targets",
+)  # fmt: skip
 MOST_PAGE_BYTES = 300_000
 MARKUP = re.compile(r"innerHTML\s*=[^=]|insertAdjacentHTML|document\.write|\beval\(|new Function")
 

@@ -12,6 +12,7 @@ from podium.cli.top import figures
 from podium.cli.top.picture import picture
 from podium.protocols.monitoring import (
     BudgetBody,
+    BudgetWindow,
     DashboardAnswer,
     EpisodeBody,
     GpuBody,
@@ -50,9 +51,9 @@ def answer(**known: object) -> DashboardAnswer:
     return DashboardAnswer(**{**usual, **known})  # type: ignore[arg-type]
 
 
-def drawn(told: DashboardAnswer, *, columns: int = 120) -> str:
+def drawn(told: DashboardAnswer, *, now: DashboardAnswer | None = None, columns: int = 120) -> str:
     console = Console(file=io.StringIO(), width=columns)
-    console.print(picture(told, "http://here", columns=columns))
+    console.print(picture(told, now or told, "http://here", columns=columns))
     return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
 
 
@@ -61,9 +62,11 @@ def row(text: str, first: str) -> list[str]:
 
 
 def test_figures_stand_under_their_names() -> None:
-    told = model(good=[1.0, 9.5], bad=[0.0, 0.5], ttft_p50=[0.1, 0.012], running=[1, 3], running_limit=8.0)
-    text = drawn(answer(models=[told], good=[1.0, 9.5], bad=[0.0, 0.5]))
-    assert row(text, "gpt2")[:3] == ["gpt2", "10.0", "0.50"]
+    ended = {"good": [1.0, 9.5], "bad": [0.0, 0.5], "excluded": [0.0, 2.0]}
+    told = model(**ended, ttft_p50=[0.1, 0.012], running=[1, 3], running_limit=8.0)
+    text = drawn(answer(models=[told], **ended))
+    assert row(text, "gpt2")[:3] == ["gpt2", "12.0", "0.50"]
+    assert row(text, "requests/s")[1] == "12.0"
     assert "12 ms" in text
     assert "3/8" in text
 
@@ -111,6 +114,24 @@ def test_a_gpu_has_a_row_and_no_gpu_has_none() -> None:
     gpus = GpusBody(memory_ratio=UNKNOWN, utilization_ratio=UNKNOWN, watts=UNKNOWN, now=[gpu])
     assert row(drawn(answer(gpus=gpus)), "blue-1 0")[-2:] == ["50%", "-"]
     assert "GPU" not in drawn(answer())
+
+
+def test_over_a_long_time_the_figures_are_still_those_of_now() -> None:
+    """A step of a day's axis is ten minutes long: its mean says nothing of a server that ended two minutes ago."""
+    ended = {"good": [8.0, 8.0], "bad": [0.0, 0.0], "excluded": [0.0, 0.0]}
+    day = answer(models=[model(**ended, running=[4, 4])], **ended, in_flight=[4.0, 4.0], step_seconds=600)
+    text = drawn(day, now=answer(models=[model()]))
+    assert set(row(text, "gpt2")[1:]) == {"-"}
+    assert row(text, "requests/s")[1:] == ["-", "██"]
+    assert row(text, "in flight")[2] == "-"
+
+
+def test_a_budget_of_which_little_is_known_says_so() -> None:
+    day = BudgetWindow(seconds=86400, known_seconds=180.0, requests=9.0, bad_ratio=0.0, burn_rate=0.0)
+    told = BudgetBody(objective=0.99, left=1.0, windows=[day])
+    assert "(3 min of it known)" in drawn(answer(budget=told))
+    whole = msgspec.structs.replace(day, known_seconds=86395.0)
+    assert "known" not in drawn(answer(budget=msgspec.structs.replace(told, windows=[whole])))
 
 
 def test_old_figures_are_called_old() -> None:

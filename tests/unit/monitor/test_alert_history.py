@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
@@ -105,6 +106,7 @@ def test_a_full_disk_is_told_until_a_line_is_written_again() -> None:
     history = AlertHistory(Path("/dev/full"))
     history.note(BEGUN)
     monitor = Monitor([], catalog_of(["blue"], ["m"]), AlertBook(()), kept=[history])
+    asyncio.run(monitor.round())
     assert [problem.subject for problem in monitor.problems] == ["disk"]
     assert "No space left" in monitor.problems[0].sentence
     assert MonitorView(monitor).health().status == "degraded"

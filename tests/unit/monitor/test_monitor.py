@@ -134,6 +134,8 @@ def test_a_jump_of_the_time_of_day_moves_no_figure_and_is_told() -> None:
     (problem,) = rounds.monitor.problems
     assert problem.subject == "clock"
     assert "-3600 s" in problem.sentence
+    alert = rounds.monitor.alerts.alerts[0]
+    assert rounds.wall.now - alert.since == pytest.approx(rounds.clock.now - 1002.5)
     rounds.round(seconds=601)
     assert rounds.monitor.problems == []
 
@@ -155,8 +157,23 @@ def test_the_error_budget_is_told_over_each_window_and_nothing_is_said_of_no_req
     assert budget.left == pytest.approx(1 - 2 / 202 / 0.02, abs=1e-4)
 
 
+def test_a_budget_says_how_much_of_its_window_is_known() -> None:
+    rounds = Rounds()
+    rounds.round()
+    assert {window.requests for window in MonitorView(rounds.monitor).dashboard("5m").budget.windows} == {None}
+    for _ in range(3):
+        rounds.round(good=5)
+    for replica in rounds.replicas:
+        replica.away = True
+    rounds.round()
+    windows = MonitorView(rounds.monitor).dashboard("5m").budget.windows
+    assert [window.known_seconds for window in windows] == [3.0, 4.0, 4.0]
+    assert {window.requests for window in windows} == {30.0}
+
+
 def test_a_monitor_that_stands_still_does_not_call_anything_healthy() -> None:
     rounds = Rounds()
+    assert MonitorView(rounds.monitor).health().status == "unknown"
     rounds.round()
     assert MonitorView(rounds.monitor).health().status == "healthy"
     rounds.clock.now += 6

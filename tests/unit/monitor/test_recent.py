@@ -81,7 +81,7 @@ def test_what_a_dead_replica_last_told_is_kept_with_its_age_and_why(watched: Wat
 
 @pytest.mark.parametrize(
     "answer",
-    [b"", b"<html>", b"{}", b"\xff", page(ended("x" * 300, seconds=1.0)),
+    [b"", b"<html>", b"{}", b"\xff", b'{"x":' + b"[" * 100_000, page(ended("x" * 300, seconds=1.0)),
      b'{"window_seconds": 1, "slowest": [7], "newest": []}',
      ScrapeRefused(404), ScrapeRefused(401), TimeoutError()],
 )  # fmt: skip

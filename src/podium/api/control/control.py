@@ -11,7 +11,7 @@ from starlette.requests import Request
 from podium.api.gatekeeper import Gatekeeper
 from podium.config.server import RequestLimits
 from podium.protocols.control import TrafficAnswer
-from podium.protocols.monitoring import AlertsAnswer, DashboardAnswer, MonitoringHealth, Span
+from podium.protocols.monitoring import AlertsAnswer, DashboardAnswer, MonitoringHealth, ScrapeTargets, Span
 from podium.protocols.rollouts import EventsAnswer, PlanAnswer, RolloutAnswer, RolloutRequest, RolloutsAnswer
 
 
@@ -40,6 +40,9 @@ class Monitoring(Protocol):
 
     def health(self) -> MonitoringHealth:
         """Whether all is well, and what is not."""
+
+    def scrape_targets(self) -> list[ScrapeTargets]:
+        """The servers whose metrics the monitor reads, by environment."""
 
     def metrics(self) -> bytes:
         """The monitor's own figures, in Prometheus's text format."""

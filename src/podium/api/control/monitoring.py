@@ -12,7 +12,7 @@ from podium.api.control.openapi import told
 from podium.api.direct_route import direct_router
 from podium.api.json_answer import PRIVATE, JsonAnswer
 from podium.core.errors import InvalidRequest, Unavailable
-from podium.protocols.monitoring import AlertsAnswer, DashboardAnswer, MonitoringHealth, Span
+from podium.protocols.monitoring import AlertsAnswer, DashboardAnswer, MonitoringHealth, ScrapeTargets, Span
 from podium.telemetry.exposition import TEXT
 
 router = direct_router(tags=["Monitoring"])
@@ -49,6 +49,12 @@ async def alerts(request: Request) -> Response:
 async def health(request: Request) -> Response:
     """Whether all is well, and what is not; 200 in any case."""
     return JsonAnswer(_monitoring(request).health(), headers=PRIVATE)
+
+
+@router.get("/monitoring/targets", **told("What a Prometheus should scrape", answer=ScrapeTargets, many=True))
+async def targets(request: Request) -> Response:
+    """The servers' admin ports, for Prometheus's service discovery by HTTP: `podium up` draws them at each start."""
+    return JsonAnswer(_monitoring(request).scrape_targets(), headers=PRIVATE)
 
 
 def _monitoring(request: Request) -> Monitoring:

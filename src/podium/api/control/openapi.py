@@ -21,6 +21,7 @@ router = direct_router(in_schema=False)
 DESCRIPTION = "Traffic, rollouts and monitoring of one gateway. On loopback; where there are keys, they take one."
 _REFERENCE = "#/components/schemas/"
 _JSON = "application/json"
+_TEXT: dict[str, Any] = {"text/plain": {"schema": {"type": "string"}}}
 _REQUESTS: tuple[type[WireModel], ...] = (control.TrafficChange, rollouts.RolloutRequest, rollouts.ReasonRequest)
 _ANSWERS: tuple[type[msgspec.Struct], ...] = (
     control.TrafficAnswer,
@@ -32,6 +33,7 @@ _ANSWERS: tuple[type[msgspec.Struct], ...] = (
     monitoring.DashboardAnswer,
     monitoring.AlertsAnswer,
     monitoring.MonitoringHealth,
+    monitoring.ScrapeTargets,
 )
 _ERRORS = {
     400: "The request can never succeed as sent; `param` names the member at fault.",
@@ -51,13 +53,14 @@ def told(
     summary: str,
     *,
     answer: type[msgspec.Struct] | None,
+    many: bool = False,
     request: type[WireModel] | None = None,
     example: dict[str, Any] | None = None,
     query: dict[str, str] | None = None,
     status: int = 200,
 ) -> dict[str, Any]:
-    """Arguments for a route's decorator that describe it. ``answer`` None: plain text."""
-    schema = {"text/plain": {"schema": {"type": "string"}}} if answer is None else {_JSON: {"schema": _schema(answer)}}
+    """Arguments for a route's decorator that describe it. ``answer`` None: plain text; ``many``: a list of it."""
+    content = _TEXT if answer is None else {_JSON: {"schema": _list_of(answer) if many else _schema(answer)}}
     extra: dict[str, Any] = {
         "parameters": [
             {"name": name, "in": "query", "required": False, "description": text, "schema": {"type": "string"}}
@@ -74,7 +77,7 @@ def told(
         "summary": summary,
         "status_code": status,
         "response_model": None,
-        "responses": {status: {"description": "Success.", "content": schema}},
+        "responses": {status: {"description": "Success.", "content": content}},
         "openapi_extra": extra,
     }
 
@@ -100,6 +103,10 @@ def describe(app: FastAPI) -> dict[str, Any]:
 
 def _schema(kind: type) -> dict[str, str]:
     return {"$ref": _REFERENCE + kind.__name__}
+
+
+def _list_of(kind: type) -> dict[str, Any]:
+    return {"type": "array", "items": _schema(kind)}
 
 
 def _schemas() -> dict[str, Any]:

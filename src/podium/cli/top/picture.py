@@ -12,7 +12,15 @@ from rich.text import Text
 from podium.cli import output
 from podium.cli.durations import duration_text
 from podium.cli.top.figures import UNKNOWN, count, line, newest, rate, seconds, share, total
-from podium.protocols.monitoring import DashboardAnswer, EpisodeBody, GpuBody, ModelBody, ReplicaBody, RequestsBody
+from podium.protocols.monitoring import (
+    BudgetBody,
+    DashboardAnswer,
+    EpisodeBody,
+    GpuBody,
+    ModelBody,
+    ReplicaBody,
+    RequestsBody,
+)
 
 _STATUS = {"healthy": "bold green", "degraded": "bold yellow", "unhealthy": "bold red", "unknown": "bold magenta"}
 _STATE = {"up": "green", "stale": "yellow", "unknown": "magenta"}
@@ -25,56 +33,65 @@ _MODEL_COLUMNS = (
     "ready",
 )  # fmt: skip
 _MOST_PAST = 5
+_OLD_SECONDS = 3.0
 _MOST_SLOWEST = 5
 
 
-def picture(answer: DashboardAnswer, address: str, *, columns: int = WIDE_COLUMNS) -> RenderableType:
+def picture(
+    answer: DashboardAnswer, now: DashboardAnswer, address: str, *, columns: int = WIDE_COLUMNS
+) -> RenderableType:
     """The whole picture, top to bottom: is all well, what fires, models, environments, servers, what has ended.
 
-    With fewer ``columns`` than ``WIDE_COLUMNS`` the figures that one looks at last are left out.
+    Lines are those of ``answer``, figures those of ``now``, which is of the shortest span: its last step is of the
+    last seconds, whatever span was asked for. With fewer ``columns`` than ``WIDE_COLUMNS`` the figures that one looks
+    at last are left out.
     """
-    parts: list[RenderableType] = [_head(answer, address), Text()]
-    parts += [Text(f"! {problem.subject}: {problem.sentence}", style="yellow") for problem in answer.problems]
-    parts += [_firing(episode) for episode in answer.firing]
-    if answer.problems or answer.firing:
+    parts: list[RenderableType] = [_head(answer, now, address), Text()]
+    parts += [Text(f"! {problem.subject}: {problem.sentence}", style="yellow") for problem in now.problems]
+    parts += [_firing(episode, now.at + now.age_seconds) for episode in now.firing]
+    if now.problems or now.firing:
         parts.append(Text())
     parts += [
-        _models(answer.models, narrow=columns < WIDE_COLUMNS),
+        _models(now.models, narrow=columns < WIDE_COLUMNS),
         Text(),
-        _environments(answer),
+        _environments(now),
         Text(),
-        _servers(answer.replicas),
+        _servers(now.replicas),
     ]
-    if answer.gpus.now:
-        parts += [Text(), _gpus(answer.gpus.now)]
-    if answer.requests.slowest:
-        parts += [Text(), _slowest(answer.requests)]
-    if answer.past:
-        parts += [Text(), Text("Ended", style="bold"), *(_ended(episode) for episode in answer.past[:_MOST_PAST])]
+    if now.gpus.now:
+        parts += [Text(), _gpus(now.gpus.now)]
+    if now.requests.slowest:
+        parts += [Text(), _slowest(now.requests)]
+    if now.past:
+        parts += [Text(), Text("Ended", style="bold"), *(_ended(episode) for episode in now.past[:_MOST_PAST])]
     return Group(*parts)
 
 
-def _head(answer: DashboardAnswer, address: str) -> RenderableType:
-    told = time.strftime("%H:%M:%S", time.localtime(answer.at))
-    first = Text.assemble((answer.status, _STATUS[answer.status]), f"  {address}  figures of {told}")
-    if answer.age_seconds > 2 * answer.step_seconds:
-        first.append(f", {duration_text(answer.age_seconds)} ago", style="bold magenta")
-    ended = [_both(good, bad) for good, bad in zip(answer.good, answer.bad, strict=True)]
+def _head(answer: DashboardAnswer, now: DashboardAnswer, address: str) -> RenderableType:
+    told = time.strftime("%H:%M:%S", time.localtime(now.at))
+    first = Text.assemble((now.status, _STATUS[now.status]), f"  {address}  figures of {told}")
+    if now.age_seconds > _OLD_SECONDS:
+        first.append(f", {duration_text(now.age_seconds)} ago", style="bold magenta")
     grid = Table.grid(padding=(0, 2))
-    grid.add_row("requests/s", rate(newest(ended)), line(ended, _LINE_COLUMNS))
-    grid.add_row("bad/s", rate(newest(answer.bad)), Text(line(answer.bad, _LINE_COLUMNS), style="red"))
-    left = answer.budget.left
-    grid.add_row("budget left", share(left), f"of a day, at {answer.budget.objective:.4g} good")
-    grid.add_row("in flight", count(newest(answer.in_flight)), line(answer.in_flight, _LINE_COLUMNS))
+    grid.add_row("requests/s", rate(newest(_all_ended(now))), line(_all_ended(answer), _LINE_COLUMNS))
+    grid.add_row("bad/s", rate(newest(now.bad)), Text(line(answer.bad, _LINE_COLUMNS), style="red"))
+    grid.add_row("budget left", share(now.budget.left), _budget(now.budget))
+    grid.add_row("in flight", count(newest(now.in_flight)), line(answer.in_flight, _LINE_COLUMNS))
     return Group(first, grid)
 
 
-def _both(good: float | None, bad: float | None) -> float | None:
-    return total(good, bad)
+def _budget(budget: BudgetBody) -> str:
+    known = [duration_text(day.known_seconds) for day in budget.windows[-1:] if day.known_seconds < 0.99 * day.seconds]
+    return f"of a day{f' ({known[0]} of it known)' if known else ''}, at {budget.objective:.4g} good"
 
 
-def _firing(episode: EpisodeBody) -> Text:
-    since = duration_text(max(0.0, time.time() - episode.fired_at))
+def _all_ended(told: DashboardAnswer | ModelBody) -> list[float | None]:
+    """Requests that ended, a second, whoever's doing it was."""
+    return [total(*each) for each in zip(told.good, told.bad, told.excluded, strict=True)]
+
+
+def _firing(episode: EpisodeBody, now: float) -> Text:
+    since = duration_text(max(0.0, now - episode.fired_at))
     return Text.assemble(
         (f"{episode.rule} {episode.subject}", _SEVERITY[episode.severity]), f" for {since}: {episode.sentence}"
     )
@@ -86,7 +103,7 @@ def _models(models: Sequence[ModelBody], *, narrow: bool) -> Table:
     for model in models:
         cells: tuple[str | Text, ...] = (
             model.name,
-            rate(total(newest(model.good), newest(model.bad))),
+            rate(newest(_all_ended(model))),
             _alarming(rate(newest(model.bad)), newest(model.bad)),
             seconds(newest(model.ttft_p50)),
             seconds(newest(model.ttft_p95)),

@@ -18,6 +18,8 @@ from podium.cli.top.picture import picture
 from podium.protocols.monitoring import DashboardAnswer, Span
 
 _PERIOD_SECONDS = 1.0
+_NOW: Span = "5m"
+"""The span whose last step is that of the last seconds."""
 
 
 def top(
@@ -43,28 +45,34 @@ def top(
       podium top --url http://127.0.0.1:8081 --span 1h
     """
     with controller_at(ControllerConnection, url, key_file, config) as controller:
-        first = _ask(controller, span)
         if as_json:
-            output.document(first)
+            output.document(_ask(controller, span))
         elif once or not output.can_draw():
-            output.drawing(picture(first, controller.url))
+            output.drawing(picture(*_look(controller, span), controller.url))
         else:
-            _watch(controller, span, first)
+            _watch(controller, span)
 
 
 def _ask(controller: ControllerConnection, span: Span) -> DashboardAnswer:
     return controller.get(f"/monitoring/dashboard?span={span}", DashboardAnswer)
 
 
-def _watch(controller: ControllerConnection, span: Span, first: DashboardAnswer) -> None:
+def _look(controller: ControllerConnection, span: Span) -> tuple[DashboardAnswer, DashboardAnswer]:
+    """What there was in ``span``, and what there is now."""
+    now = _ask(controller, _NOW)
+    return (now if span == _NOW else _ask(controller, span)), now
+
+
+def _watch(controller: ControllerConnection, span: Span) -> None:
     """Draw over and over. A controller that is away is said above the last figures, and asked again."""
-    answer, trouble = first, ""
+    seen, trouble = _look(controller, span), ""
     with output.screen(whole=True) as screen:
         while True:
-            screen.show(_with(trouble, picture(answer, controller.url, columns=shutil.get_terminal_size().columns)))
+            columns = shutil.get_terminal_size().columns
+            screen.show(_with(trouble, picture(*seen, controller.url, columns=columns)))
             time.sleep(_PERIOD_SECONDS)
             try:
-                answer, trouble = _ask(controller, span), ""
+                seen, trouble = _look(controller, span), ""
             except Failure as failure:
                 trouble = failure.message
 

@@ -13,8 +13,9 @@ INTERVAL = "5s"
 
 
 def prometheus_config(settings: Settings, *, rule_files: list[str], key_file: str | None) -> dict[str, Any]:
-    """Scrapes of every server whose admin port the settings name, and of the controller's own page.
+    """Scrapes of every server, and of the controller's own page.
 
+    The ports of local replicas are drawn by each ``podium up``: its controller is asked for them, over and over.
     ``key_file`` is a path on Prometheus's machine with a key of the role ``metrics``; None: none is shown.
     """
     host, port = split_address(settings.gateway.control)
@@ -25,17 +26,20 @@ def prometheus_config(settings: Settings, *, rule_files: list[str], key_file: st
         "rule_files": rule_files,
         "alerting": {"alertmanagers": [{"static_configs": [{"targets": ["127.0.0.1:9093"]}]}]},
         "scrape_configs": [
-            {"job_name": JOB, **shown, "static_configs": _servers(settings)},
+            {"job_name": JOB, **shown, **_servers(settings, shown)},
             {**monitor, "static_configs": [{"targets": [f"{host}:{port}"]}]},
         ],
     }
 
 
-def _servers(settings: Settings) -> list[dict[str, Any]]:
-    listed = {name: given.metrics for name, given in settings.gateway.environments.items() if given.metrics}
-    if not listed:
-        return [{"targets": [f"{settings.server.admin_host}:{settings.server.admin_port}"]}]
-    return [
-        {"targets": [address.partition("://")[2] for address in addresses], "labels": {"environment": name}}
-        for name, addresses in listed.items()
+def _servers(settings: Settings, shown: dict[str, Any]) -> dict[str, Any]:
+    environments = settings.gateway.environments
+    if any(given.replicas and not given.metrics for given in environments.values()):
+        url = f"http://{settings.gateway.control}/monitoring/targets"
+        return {"http_sd_configs": [{"url": url, "refresh_interval": INTERVAL, **shown}]}
+    listed = [
+        {"targets": [address.partition("://")[2] for address in given.metrics], "labels": {"environment": name}}
+        for name, given in environments.items()
+        if given.metrics
     ]
+    return {"static_configs": listed}

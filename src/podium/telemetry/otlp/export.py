@@ -50,6 +50,16 @@ class Sender:
     instance: str
 
 
+class _OwnResource(Resource):
+    """Compared by identity: the exporter looks its resource up for each span, and a plain one is made JSON for it."""
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __hash__(self) -> int:
+        return id(self)
+
+
 class OtlpExport(Collector):
     """Told of each request that ended; sends those of sampled traces in batches, and ``registry`` now and then.
 
@@ -64,7 +74,7 @@ class OtlpExport(Collector):
         self._every = settings.otlp_metrics_seconds
         self._spans = OTLPSpanExporter(f"{address}/v1/traces", headers=headers, timeout=SEND_SECONDS)
         self._metrics = OTLPMetricExporter(f"{address}/v1/metrics", headers=headers, timeout=SEND_SECONDS)
-        self._resource = Resource(
+        self._resource = _OwnResource(
             {"service.name": "podium", "service.version": sender.version, "service.instance.id": sender.instance}
         )
         self._quiet = frozenset(quiet)

@@ -28,9 +28,10 @@ async function send(method, path, body, patience = PATIENCE_MS) {
   try {
     answer = await fetch(path, { method, headers, body: body && JSON.stringify(body), cache: "no-store", signal: AbortSignal.timeout(patience) });
   } catch {
-    throw new Refused(0, "The controller does not answer.");
+    throw new Refused(0, "The controller does not answer. The gateway goes on without it.");
   }
   const told = await answer.json().catch(() => null);
   if (!answer.ok) throw new Refused(answer.status, told?.error?.message ?? `The controller answered ${answer.status}.`);
+  if (told === null) throw new Refused(0, "The controller's answer broke off, or is none of its own.");
   return told;
 }

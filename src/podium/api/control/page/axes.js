@@ -32,12 +32,13 @@ export function gaps(series) {
   return found;
 }
 
-/** The `d` of a path through the points that are known: a break wherever one is not. */
+/** The `d` of a path through the points that are known: a break wherever one is not, a dash where one stands alone. */
 export function line(values, x, y) {
   let path = "", pen = false;
   values.forEach((value, at) => {
     if (value === null) { pen = false; return; }
-    path += `${pen ? "L" : "M"}${x(at).toFixed(1)} ${y(value).toFixed(1)}`;
+    const alone = !pen && (values[at + 1] ?? null) === null;
+    path += `${pen ? "L" : "M"}${(x(at) - (alone ? 1.5 : 0)).toFixed(1)} ${y(value).toFixed(1)}${alone ? "h3" : ""}`;
     pen = true;
   });
   return path;

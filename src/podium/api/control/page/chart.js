@@ -112,7 +112,7 @@ export class Chart {
     shown.forEach((text, place) => say(this.values[place], text));
     say(this.when, this.cursor === null ? "" : this.label(at));
     const words = this.series.map(({ name }, place) => `${name} ${shown[place] === UNKNOWN ? "not known" : shown[place]}`).join(", ");
-    const where = this.cursor === null ? "Now" : this.label(at);
+    const where = this.cursor === null && this.label(last) === "now" ? "Now" : this.label(at);
     this.drawing.setAttribute("aria-label", nothing ? `${this.title}: ${this.empty}` : `${this.title}. ${where}: ${words}. Arrow keys move through time.`);
   }
 }

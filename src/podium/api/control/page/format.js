@@ -41,6 +41,9 @@ export function duration(value) {
   return `${Math.round(value / 86400)} days`;
 }
 
+/** The present by the controller's clock, which need not be this machine's; seconds since 1970. */
+export const present = (told) => told.at + told.age_seconds;
+
 /** Time of day of seconds since 1970; with the date when it is not today's. */
 export function clock(value) {
   if (!known(value)) return UNKNOWN;

@@ -2,7 +2,7 @@
 
 import { Refused, ask, key, useKey } from "/page/api.js";
 import { element, say, show } from "/page/elements.js";
-import { bytes, clock, duration } from "/page/format.js";
+import { bytes, clock, duration, present } from "/page/format.js";
 import { Gpus } from "/page/gpus.js";
 import { Panels, tiles } from "/page/panels.js";
 import { newest, slowest } from "/page/requests.js";
@@ -15,7 +15,8 @@ const at = (id) => document.getElementById(id);
 const main = document.querySelector("main");
 
 const REST_ROUNDS = 5; // where no rollout ever ran, one is looked for every fifth time
-const view = { span: "5m", model: null, answeredAt: null, askedForKey: false, rest: 0 };
+const NOW = "5m";
+const view = { span: NOW, model: null, answeredAt: null, askedForKey: false, rest: 0 };
 const panels = new Panels(at("panels"));
 const gpus = new Gpus(at("gpus"));
 const rollout = new Rollout(at("rollout-body"), () => refresh());
@@ -30,17 +31,29 @@ async function part(promise) {
   }
 }
 
-async function refresh() {
-  const [[told, refused], [split, noSplit], [current, noRollout]] = await Promise.all([
-    part(ask(`/monitoring/dashboard?span=${view.span}`)), part(ask("/control/traffic")), part(newestRollout()),
+async function look() {
+  const newest = part(ask(`/monitoring/dashboard?span=${NOW}`));
+  const chosen = view.span === NOW ? newest : part(ask(`/monitoring/dashboard?span=${view.span}`));
+  const [[now, none], [told, refused], [split, noSplit], [current, noRollout]] = await Promise.all([
+    newest, chosen, part(ask("/control/traffic")), part(newestRollout()),
   ]);
-  if (!told) return failed(refused);
+  if (!told || !now) return failed(refused ?? none);
+  draw(told, now);
+  traffic(at("traffic"), split, noSplit?.message);
+  rollout.update(current, noRollout?.message, present(now));
   Object.assign(view, { answeredAt: Date.now(), askedForKey: false });
   main.classList.remove("stale");
   at("away").hidden = true;
-  draw(told);
-  traffic(at("traffic"), split, noSplit?.message);
-  rollout.update(current, noRollout?.message);
+}
+
+/** Looks, whatever comes: an answer that cannot be drawn, such as one of another version, is said to be one. */
+async function refresh() {
+  try {
+    await look();
+  } catch (error) {
+    console.error(error);
+    failed(new Refused(0, "This page cannot show what the controller answers. Reload it."));
+  }
 }
 
 async function newestRollout() {
@@ -54,7 +67,8 @@ async function newestRollout() {
   }
 }
 
-function draw(told) {
+/** `told` is of the span that was chosen, `now` of the shortest one, whose last step is of the last seconds. */
+function draw(told, now) {
   const names = told.models.map((model) => model.name);
   if (!names.includes(view.model)) view.model = names[0] ?? null;
   const model = told.models.find((one) => one.name === view.model);
@@ -63,9 +77,9 @@ function draw(told) {
   picker(at("models"), "model", Object.fromEntries(names.map((name) => [name, name])), view.model, (name) => { view.model = name; });
   at("models").hidden = names.length < 2;
   banners(at("firing"), at("problems"), told);
-  tiles(at("tiles"), told, model);
+  tiles(at("tiles"), now.models.find((one) => one.name === view.model));
   panels.update(told, model);
-  models(at("model-list"), told);
+  models(at("model-list"), told, now);
   gpus.update(told);
   budget(at("budget"), told);
   replicas(at("replicas"), told);
@@ -87,7 +101,7 @@ function failed(refused) {
     view.askedForKey = true;
   } else {
     const since = view.answeredAt ? ` What is shown is from ${clock(view.answeredAt / 1000)}.` : "";
-    say(away, `${refused.status ? refused.message : "The controller does not answer. The gateway goes on without it."}${since}`);
+    say(away, `${refused.message}${since}`);
   }
 }
 

@@ -42,8 +42,8 @@ export class Panels {
   }
 }
 
-/** The figures of now, large. */
-export function tiles(node, dashboard, model) {
+/** The figures of now, large; `model` is that of the shortest span. */
+export function tiles(node, model) {
   const last = (values) => values?.findLast((value, at) => value !== null && at >= values.length - 5) ?? null;
   const good = last(model?.good), bad = last(model?.bad);
   const rate = good === null ? null : good + (bad ?? 0) + (last(model.excluded) ?? 0);
@@ -67,5 +67,5 @@ export function tiles(node, dashboard, model) {
 const ago = (value) => (value % 60 === 0 || value > 3600 ? duration(value) : value < 90 ? `${value} s` : `${Number((value / 60).toPrecision(2))} min`);
 
 export function stepLabel({ step_seconds: step, count }) {
-  return (at) => (at === count - 1 ? "now" : `−${ago((count - 1 - at) * step)}`);
+  return (at) => (at === count - 1 ? (step > 10 ? `last ${ago(step)}` : "now") : `−${ago((count - 1 - at) * step)}`);
 }

@@ -29,7 +29,7 @@ function gaps(sources) {
 export function slowest(node, { requests }) {
   const columns = [
     { title: "Took", kind: "num", label: "took" }, { title: "First token", kind: "num", label: "first token" }, { title: "In queue", kind: "num", label: "queue" },
-    { title: "Tokens", kind: "num", label: "tokens" }, { title: "Request and trace" }, { title: "Model" }, { title: "Replica", label: "at" }, { title: "Outcome" }, { title: "Ended", label: "ended" },
+    { title: "Tokens", kind: "num", label: "tokens" }, { title: "Request and trace" }, { title: "Model", kind: "name" }, { title: "Replica", label: "at" }, { title: "Outcome" }, { title: "Ended", label: "ended" },
   ];
   const rows = requests.slowest.slice(0, SHOWN).map(({ replica, request: one }) => [
     seconds(one.e2e_seconds), seconds(one.ttft_seconds), seconds(one.queue_seconds), number(one.output_tokens),
@@ -42,7 +42,7 @@ export function slowest(node, { requests }) {
 
 export function newest(node, { requests }) {
   const columns = [
-    { title: "Ended", label: "" }, { title: "Outcome" }, { title: "Status", kind: "num", label: "status" }, { title: "Route", kind: "long" }, { title: "Model" },
+    { title: "Ended", label: "" }, { title: "Outcome" }, { title: "Status", kind: "num", label: "status" }, { title: "Route", kind: "long" }, { title: "Model", kind: "name" },
     { title: "Took", kind: "num", label: "took" }, { title: "Tokens", kind: "num", label: "tokens" }, { title: "Replica", label: "at" }, { title: "Request and trace", kind: "long" }, { title: "Why", label: "why" },
   ];
   const rows = requests.newest.map(({ replica, request: one }) => [

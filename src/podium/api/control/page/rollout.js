@@ -46,14 +46,14 @@ export class Rollout {
     document.getElementById("decide-close").addEventListener("click", () => this.dialog.close());
   }
 
-  /** `told` is null where no rollout ever ran; `refused` says why nothing can be shown. */
-  update(told, refused) {
+  /** `told` is null where no rollout ever ran; `refused` says why nothing can be shown; `now` is the controller's. */
+  update(told, refused, now) {
     this.grid.hidden = this.buttons.hidden = !told;
     if (!told) {
       return show(this.head, element("p", { class: "nothing" }, refused ?? "No rollout has run. Start one with podium rollout start."));
     }
     show(this.head, element("h3", {}, `${told.ended ? "Last rollout" : "Rollout"} ${told.number}: ${told.revision} on ${told.environment} `, state(told.phase, TONES[told.phase] ?? "none")), steps(told));
-    show(this.facts, ...facts(told));
+    show(this.facts, ...facts(told, now));
     show(this.buttons, ...told.possible.filter((word) => word in DECISIONS).map((word) =>
       element("button", { type: "button", class: word === "abort" ? "danger" : "plain", "data-decision": word }, DECISIONS[word].word)));
     for (const button of this.buttons.children) button.onclick = () => this.open(button.dataset.decision);
@@ -93,8 +93,8 @@ function steps(told) {
   return element("ol", { class: "steps", "aria-label": "Steps" }, ...told.steps.map((share, at) => element("li", { "data-place": place(at), "aria-current": place(at) === "now" ? "step" : null }, `${number(share)} %`)));
 }
 
-function facts(told) {
-  const now = Date.now() / 1000, counts = told.evidence?.metrics.errors;
+function facts(told, now) {
+  const counts = told.evidence?.metrics.errors;
   const waits = told.ended ? null : told.waits_for, verdict = told.verdict?.sentence;
   const found = [
     ["Canary's share", `${number(told.confirmed)} %${told.wanted === told.confirmed ? "" : ` (${number(told.wanted)} % wanted)`}`],
