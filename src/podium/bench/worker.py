@@ -148,8 +148,11 @@ async def _send(plan: RunPlan, number: int, orders: Orders, spool: Spool) -> Fin
         _say(msgspec.json.encode(meter.take(generator.begun, generator.in_flight)))
         for task in beside:
             task.cancel()
-    lags = {"loop_lag_most": lateness.most, "loop_lag_p99": lateness.at(99)}
-    return Finished(cpu_ratio=used / max(took, 1e-9), **lags)
+    return Finished(
+        cpu_ratio=used / max(took, 1e-9),
+        loop_lag_most=lateness.most,
+        loop_lag_p99=lateness.at(99),
+    )
 
 
 def _read_spool(folder: Path, number: int, plan: RunPlan, start: float) -> None:
