@@ -20,7 +20,7 @@ from support.source import ROOT
 
 PAGE = (ROOT / "docs/deploy.md").read_text()
 CONFIGURATIONS = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
-RAW = json.loads((ROOT / "docs/benchmarks/raw/deploy-checkers-2026-11-27.json").read_text())
+RAW = json.loads((ROOT / "docs/benchmarks/raw/deploy-checkers-2026-11-28.json").read_text())
 
 
 def _rows(first: str) -> dict[str, list[str]]:

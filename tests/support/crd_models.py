@@ -275,6 +275,7 @@ class CanaryStrategy(Strict):
     abortScaleDownDelaySeconds: int  # noqa: N815
     maxUnavailable: int  # noqa: N815
     maxSurge: int  # noqa: N815
+    analysis: StepAnalysis
     steps: list[Step]
 
 
@@ -310,13 +311,13 @@ class Provider(Strict):
 
 class AnalysisMetric(Strict):
     name: str
-    count: int
+    count: int | None = None
     interval: Duration
-    successCondition: str  # noqa: N815
+    successCondition: str | None = None  # noqa: N815
     failureCondition: str  # noqa: N815
-    consecutiveSuccessLimit: int  # noqa: N815
+    consecutiveSuccessLimit: int | None = None  # noqa: N815
     failureLimit: int  # noqa: N815
-    inconclusiveLimit: int  # noqa: N815
+    inconclusiveLimit: int | None = None  # noqa: N815
     consecutiveErrorLimit: int  # noqa: N815
     provider: Provider
 

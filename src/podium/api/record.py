@@ -23,6 +23,7 @@ ARRIVED = "podium.arrived"
 class RequestRecord:
     """Filled by whoever learns something. Holds no text of prompts or answers, and of headers only the caller's trace.
 
+    ``attempt``: of the gateway's attempts at this request, which one this is; None where no gateway counts.
     ``model`` is ``none`` until it is resolved by the server, so a caller cannot invent label values.
     ``tenant`` and ``key_id`` are None until the caller is known. ``cache_status``, ``age_seconds``,
     ``similarity`` and ``standings`` are those of all generations of the call together; see ``podium.api.answer_facts``.
@@ -42,6 +43,7 @@ class RequestRecord:
     status: int = 0
     outcome: Outcome = "server_error"
     error_code: str | None = None
+    attempt: int | None = None
     model: str = "none"
     version: str = "none"
     tenant: str | None = None

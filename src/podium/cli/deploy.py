@@ -102,7 +102,7 @@ def argo(
     Examples:
       podium deploy argo --out k8s --profile cpu
       podium deploy argo --out k8s --profile cpu --accept-loss shield --accept-loss confirmed-weights \\
-        --accept-loss attempts --accept-loss false-alarm-bound
+        --accept-loss attempts --accept-loss false-alarm-bound --accept-loss bake
     """
     _progressive("argo", out, profile, accept_loss, config=config, assignments=assignments, as_json=as_json)
 
@@ -123,7 +123,7 @@ def flagger(
     Examples:
       podium deploy flagger --out k8s --profile cpu
       podium deploy flagger --out k8s --profile gpu --accept-loss shield --accept-loss confirmed-weights \\
-        --accept-loss attempts --accept-loss false-alarm-bound
+        --accept-loss attempts --accept-loss false-alarm-bound --accept-loss bake
     """
     _progressive("flagger", out, profile, accept_loss, config=config, assignments=assignments, as_json=as_json)
 
@@ -279,7 +279,7 @@ def check(
     sets, rules = (read_sets(folder), RULES) if stack is None else ({".": stack}, STACK_RULES)
     findings = lint(sets, rules)
     if sarif:
-        output.document(as_sarif(findings, version("podium"), rules))
+        output.document(as_sarif(findings, version("podium"), rules, folder if folder.is_dir() else folder.parent))
     elif as_json:
         output.document({"sets": list(sets), "rules": len(rules), "findings": findings})
     else:

@@ -44,12 +44,6 @@ class Jwt(Group):
         None, description="Certificates (PEM) that the address is checked with; none: those of well-known authorities."
     )
     leeway_seconds: float = Field(30.0, ge=0, le=60, description="Tolerance for clocks that differ.")
-    metrics_key_file: str = Field(
-        "",
-        description="File with the text of a key that may read `/metrics` and `/requests/recent` and nothing else, "
-        "beside all other keys. Empty: none; `podium up` makes one for each run, with which its monitor asks its own "
-        "servers.",
-    )
     refresh_seconds: float = Field(
         300.0, ge=10, description="How often the keys are read again; when that fails the last good ones stay."
     )

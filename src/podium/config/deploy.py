@@ -2,63 +2,38 @@
 
 from __future__ import annotations
 
-import ipaddress
-import re
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
+from podium.config.cluster_words import (
+    Bytes,
+    DnsLabel,
+    HostName,
+    LabelKey,
+    Labels,
+    Network,
+    OptionalKey,
+    OptionalLabel,
+    OptionalName,
+    PinnedImage,
+    Quantity,
+)
 from podium.config.compose import Compose
 from podium.config.frozen import Group
-
-_QUANTITY = re.compile(r"[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?\Z")
-_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
-_PINNED = re.compile(r"[a-z0-9][a-z0-9./:_-]*@sha256:[0-9a-f]{64}\Z")
-
-
-def _quantity(text: str) -> str:
-    if not _QUANTITY.match(text) or not text.strip("0.kKmMGiT"):
-        raise ValueError("should be a Kubernetes quantity above 0, such as 500m, 8Gi or 4")
-    return text
-
-
-def _label(text: str) -> str:
-    if not _LABEL.match(text):
-        raise ValueError("should be 1 to 63 lower-case letters, digits or '-'")
-    return text
-
-
-def _pinned(text: str) -> str:
-    if text and not _PINNED.match(text):
-        raise ValueError("should be pinned, as registry/name@sha256:… with 64 hexadecimal digits: a tag can move")
-    return text
-
-
-def _network(text: str) -> str:
-    try:
-        return str(ipaddress.ip_network(text))
-    except ValueError:
-        raise ValueError("should be a network such as 10.0.0.0/8, or one address such as 10.0.0.7/32") from None
-
-
-Quantity = Annotated[str, AfterValidator(_quantity)]
-DnsLabel = Annotated[str, AfterValidator(_label)]
-OptionalLabel = Annotated[str, AfterValidator(lambda text: _label(text) if text else text)]
-PinnedImage = Annotated[str, AfterValidator(_pinned)]
-Network = Annotated[str, AfterValidator(_network)]
 
 
 class PodResources(Group):
     """What one server pod gets. Requests and limits of memory are equal: no pod lives on borrowed memory."""
 
     cpu: Quantity = Field("2", description="Cores asked for, and the most it gets.")
-    memory: Quantity = Field("8Gi", description="Memory. Models may use four fifths of it.")
-    ephemeral_storage: Quantity = Field(
+    memory: Bytes = Field("8Gi", description="Memory. Models may use four fifths of it.")
+    ephemeral_storage: Bytes = Field(
         "20Gi", description="Local disk for caches, converted models and logs; the volumes below count against it."
     )
-    cache: Quantity = Field("12Gi", description="Volume for converted models and compiled kernels.")
-    temporary: Quantity = Field("2Gi", description="Volume of the folder for temporary files.")
-    shared_memory: Quantity = Field("2Gi", description="Volume in which GPUs share a model; counts against memory.")
+    cache: Bytes = Field("12Gi", description="Volume for converted models and compiled kernels.")
+    temporary: Bytes = Field("2Gi", description="Volume of the folder for temporary files.")
+    shared_memory: Bytes = Field("2Gi", description="Volume in which GPUs share a model; counts against memory.")
 
 
 class Accelerators(Group):
@@ -69,17 +44,17 @@ class Accelerators(Group):
         description="`device-plugin`: a resource of the container. `claim`: dynamic resource allocation, with a "
         "ResourceClaimTemplate (Kubernetes 1.34 or later, and the vendor's DRA driver).",
     )
-    resource: str = Field(
+    resource: LabelKey = Field(
         "nvidia.com/gpu", description="Name of the resource, for `device-plugin`; a MIG slice has one of its own."
     )
-    device_class: str = Field(
+    device_class: OptionalName = Field(
         "gpu.nvidia.com", description="DeviceClass, for `claim`; that of MIG slices is `mig.nvidia.com`."
     )
     device_selector: str = Field(
         "",
         description="CEL expression that a device must meet, for `claim`, such as a slice's profile. Empty: any.",
     )
-    taint: str = Field(
+    taint: OptionalKey = Field(
         "", description="Key of the taint of nodes with GPUs; empty: the vendor's, such as `nvidia.com/gpu`."
     )
     per_replica: int = Field(1, ge=1, le=512, description="How many one copy of the server takes.")
@@ -140,7 +115,7 @@ class ClusterRedis(Group):
     max_memory_bytes: int = Field(
         512 * 1024**2, ge=64 * 1024**2, description="Redis' maxmemory. Beyond it writes fail; nothing is thrown away."
     )
-    storage: Quantity = Field("4Gi", description="Disk for keys, quotas and usage.")
+    storage: Bytes = Field("4Gi", description="Disk for keys, quotas and usage.")
 
 
 class Weights(Group):
@@ -153,7 +128,7 @@ class Weights(Group):
     )
     image: PinnedImage = Field("", description="The image, for `image`.")
     path: str = Field("/models", pattern=r"^/[a-z0-9/_-]+$", description="Where it is mounted, read-only.")
-    size: Quantity = Field("50Gi", description="Size of the claim, or of each pod's volume.")
+    size: Bytes = Field("50Gi", description="Size of the claim, or of each pod's volume.")
     fetch_seconds: int = Field(
         3600, ge=60, description="The longest time in which weights are fetched; a rollout may take so much longer."
     )
@@ -162,7 +137,7 @@ class Weights(Group):
         description="Secret whose key `token` is a token of the hub, for gated and private models; only what downloads "
         "reads it. With Docker: any name, and the token in the file `files/hub-token`. Empty: none.",
     )
-    storage_class: str = Field("", description="Its storage class; empty: the cluster's default.")
+    storage_class: OptionalName = Field("", description="Its storage class; empty: the cluster's default.")
     access_mode: Literal["ReadWriteMany", "ReadWriteOnce"] = Field(
         "ReadWriteMany", description="`ReadWriteOnce` holds all pods on one node, so it is refused for more than one."
     )
@@ -185,8 +160,10 @@ class ClusterNetwork(Group):
         "`130.211.0.0/22`.",
     )
     monitoring_namespace: DnsLabel = Field("monitoring", description="Namespace whose pods may scrape.")
-    rollout_namespace: DnsLabel = Field(
-        "argo-rollouts", description="Namespace of Argo Rollouts or Flagger, which ask for the verdict."
+    rollout_namespace: OptionalLabel = Field(
+        "",
+        description="Namespace of Argo Rollouts or Flagger, which ask for the verdict; empty: `argo-rollouts` or "
+        "`flagger-system`.",
     )
     dns_namespace: DnsLabel = Field("kube-system", description="Namespace of the cluster's DNS.")
     dns_addresses: tuple[Network, ...] = Field(
@@ -205,11 +182,13 @@ class ClusterNetwork(Group):
 class Placement(Group):
     """Which nodes servers run on, beside what GPUs demand. Empty: any."""
 
-    node_selector: dict[str, str] = Field(
+    node_selector: Labels = Field(
         {}, description="Labels that a node must have, such as `cloud.google.com/gke-accelerator: nvidia-l4`."
     )
-    priority_class: str = Field("", description="PriorityClass of servers: who is evicted first when a node is full.")
-    runtime_class: str = Field("", description="RuntimeClass of servers, such as `nvidia` where GPUs need it.")
+    priority_class: OptionalName = Field(
+        "", description="PriorityClass of servers: who is evicted first when a node is full."
+    )
+    runtime_class: OptionalName = Field("", description="RuntimeClass of servers, such as `nvidia` where GPUs need it.")
 
 
 class Route(Group):
@@ -225,11 +204,11 @@ class Route(Group):
         "",
         description="Namespace of that Gateway, if its proxies run in another; empty: `network.gateway_namespace`.",
     )
-    ingress_class: str = Field("", description="Class of the Ingress; empty: the cluster's default.")
-    tls_secret: str = Field(
+    ingress_class: OptionalName = Field("", description="Class of the Ingress; empty: the cluster's default.")
+    tls_secret: OptionalName = Field(
         "", description="Secret with the certificate of the Ingress; needs `host_names`. Empty: none."
     )
-    host_names: tuple[str, ...] = Field((), description="Host names of the route; empty: all of the Gateway's.")
+    host_names: tuple[HostName, ...] = Field((), description="Host names of the route; empty: all of the Gateway's.")
 
 
 class ClusterGateway(Group):
@@ -238,8 +217,8 @@ class ClusterGateway(Group):
     replicas: int = Field(2, ge=1, le=100, description="Gateways in production; one of them may be replaced at a time.")
     dev_replicas: int = Field(1, ge=1, le=100, description="Gateways in the overlay `dev`.")
     cpu: Quantity = Field("1", description="Cores of one gateway; set `gateway.envoy_threads` to as many.")
-    memory: Quantity = Field("1Gi", description="Memory of one gateway.")
-    storage: Quantity = Field("4Gi", description="Disk of the controller: the history of rollouts, attempts, weights.")
+    memory: Bytes = Field("1Gi", description="Memory of one gateway.")
+    storage: Bytes = Field("4Gi", description="Disk of the controller: the history of rollouts, attempts, weights.")
     status_port: int = Field(9902, ge=1024, le=65535, description="Port on which a gateway says how it is.")
     discovery_port: int = Field(18000, ge=1024, le=65535, description="Port on which the controller feeds gateways.")
 
@@ -254,7 +233,7 @@ class Mesh(Group):
     )
     control_namespace: DnsLabel = Field("linkerd", description="Namespace of its control plane.")
     proxy_cpu: Quantity = Field("500m", description="Cores of one proxy.")
-    proxy_memory: Quantity = Field("256Mi", description="Memory of one proxy.")
+    proxy_memory: Bytes = Field("256Mi", description="Memory of one proxy.")
 
 
 class Autoscaling(Group):
@@ -345,7 +324,7 @@ class Deploy(Group):
         description="Whether the dashboard is rendered as a ConfigMap with the label `grafana_dashboard`, for "
         "Grafana's sidecar, beside monitors.",
     )
-    monitoring_labels: dict[str, str] = Field(
+    monitoring_labels: Labels = Field(
         {},
         description="Labels of monitors and rules: what the Prometheus of the cluster selects them by, such as "
         "`release: kube-prometheus-stack`. Empty: none.",

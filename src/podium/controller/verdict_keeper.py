@@ -11,6 +11,7 @@ import msgspec
 import structlog
 
 from podium.cluster.endpoint_slices import Server
+from podium.core.errors import ConfigurationError
 from podium.monitor.catalog import EVERYTHING, Key, catalog_of
 from podium.monitor.meaning import of_replica
 from podium.monitor.target import Fetch, Target
@@ -29,6 +30,8 @@ _NO_SPLIT_CHECK = 1e-300
 """Requests are counted when they end: after a change of weights the counts lag behind the split, and rightly so."""
 _MEASURED: tuple[Metric, ...] = ("errors",)
 _NOT_BEGUN = Hold("evidence", "the canary has no traffic yet")
+_UNREADABLE = (httpx.HTTPError, msgspec.DecodeError, ConfigurationError)
+"""No answer, another answer, or no token to ask with, as while a file of the pod's account is replaced."""
 _FIGURES = ("good", "bad", "excluded")
 
 
@@ -60,7 +63,7 @@ class VerdictKeeper:
         """The newest one, about the weights of this moment: one about those of before is none."""
         try:
             share = await self._share()
-        except (httpx.HTTPError, msgspec.DecodeError) as error:
+        except _UNREADABLE as error:
             return _unreadable(error)
         if not share:
             return _NOT_BEGUN
@@ -84,7 +87,7 @@ class VerdictKeeper:
         counts = {arm: await self._counted(arm) for arm in ("stable", "canary")}
         try:
             share = await self._share()
-        except (httpx.HTTPError, msgspec.DecodeError) as error:
+        except _UNREADABLE as error:
             log.warning("no verdict", reason=repr(error))
             return
         if not share:

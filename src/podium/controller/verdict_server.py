@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import structlog
 import uvicorn
 
 from podium.access.run_keys import read_run_key
@@ -24,7 +25,7 @@ from podium.config.settings import Settings
 from podium.config.sources import load
 from podium.controller.in_cluster import API_SERVER
 from podium.controller.verdict_keeper import VerdictKeeper
-from podium.core.errors import PodiumError
+from podium.core.errors import ConfigurationError, PodiumError
 from podium.monitor.exposition import MOST_BYTES, Garbage
 from podium.monitor.target import Fetch, ScrapeRefused
 from podium.rollout.configured import policy_of
@@ -33,11 +34,16 @@ from podium.telemetry import logs
 TRAFFIC_PORT = "http"
 _SCRAPE_SECONDS = 3.0
 _FAILED = 1
+_NO_KEY = 401  # what a server would answer without one
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
 class VerdictServer:
-    """What one is started with. ``stable`` and ``canary`` are Services, ``route`` the HTTPRoute that leads to both."""
+    """What one is started with. ``stable`` and ``canary`` are Services, ``route`` the HTTPRoute that leads to both.
+
+    The key in ``key_file`` is read for every look: whoever changes it restarts nothing.
+    """
 
     settings: Settings
     account: ServiceAccount
@@ -48,7 +54,7 @@ class VerdictServer:
     admin_port: int
     host: str
     port: int
-    key: str | None
+    key_file: str
 
     async def run(self) -> None:
         """Serve until SIGTERM. Raises ``GatewayUnavailable`` when the cluster does not let it see the servers."""
@@ -81,9 +87,14 @@ class VerdictServer:
 
     def _fetch(self, client: httpx.AsyncClient, server: Server) -> Fetch:
         host = f"[{server.host}]" if ":" in server.host else server.host
-        headers = {} if self.key is None else {"authorization": f"Bearer {self.key}"}
 
         async def fetch() -> bytes:
+            try:
+                key = read_run_key(self.key_file, "--key-file")
+            except ConfigurationError as error:
+                log.warning("no key to read metrics with", reason=error.message)
+                raise ScrapeRefused(_NO_KEY) from error
+            headers = {} if key is None else {"authorization": f"Bearer {key}"}
             answer = await client.get(f"http://{host}:{self.admin_port}/metrics", headers=headers)
             if not answer.is_success:
                 raise ScrapeRefused(answer.status_code)
@@ -101,6 +112,7 @@ def main(arguments: Sequence[str]) -> int:
         settings = load({}, given.config, {}).settings
         logs.configure(style=settings.logs.format, level=settings.logs.level)
         host, _, port = given.listen.rpartition(":")
+        read_run_key(given.key_file, "--key-file")  # one that is none ends the program now, not each look
         server = VerdictServer(
             settings=settings,
             account=ServiceAccount(given.account),
@@ -111,7 +123,7 @@ def main(arguments: Sequence[str]) -> int:
             admin_port=given.admin_port,
             host=host.strip("[]"),
             port=int(port),
-            key=read_run_key(given.key_file, "--key-file"),
+            key_file=given.key_file,
         )
         asyncio.run(server.run())
     except PodiumError as error:

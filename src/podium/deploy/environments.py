@@ -10,7 +10,7 @@ from podium.config.deploy import DeployedEnvironment
 from podium.config.settings import Settings
 from podium.deploy import places
 from podium.deploy.inequality import Inequality
-from podium.deploy.pod_settings import pod_file, secret_files
+from podium.deploy.pod_settings import pod_file, run_key_files, secret_files
 from podium.deploy.quantity import quantity
 from podium.deploy.sources import hub_ids, needs_weights
 from podium.deploy.timing import Timings, timings_of
@@ -68,7 +68,7 @@ class PlannedEnvironment:
     @property
     def has_files(self) -> bool:
         """Whether its pods are given files of a secret."""
-        return bool(secret_files(self.settings, self.settings.models))
+        return bool(secret_files(self.settings, self.settings.models) | run_key_files(self.settings))
 
     @property
     def weight(self) -> int:

@@ -102,21 +102,13 @@ def access_log_problems(settings: Settings) -> Iterator[str]:
 
 def gateway_problems(settings: Settings) -> Iterator[str]:
     """Why gateways of ours could not run in a cluster."""
-    gateway, deploy = settings.gateway, settings.deploy
+    deploy = settings.deploy
     yield from access_log_problems(settings)
-    if gateway.tls is not None:
-        yield (
-            "gateway.tls is set, and the controller would send the key to gateways over the cluster's network; end TLS "
-            "in front of the Service podium, and leave gateway.tls out"
-        )
     if not deploy.network.api_server:
         yield (
             "deploy.splitter is gateway, and network policies would keep the controller from the API server; add its "
             "address to deploy.network.api_server (kubectl get endpoints kubernetes)"
         )
-    reserved = sorted({"controller", "gateway", "redis"} & set(gateway.environments))
-    if reserved:
-        yield f"environment {reserved[0]} has the name of one of our own Services; give it another name"
     ports = [listen_port(settings), deploy.gateway.status_port, deploy.gateway.discovery_port]
     if not ports[0] >= 1024 or len(set(ports)) < len(ports):
         yield (

@@ -36,10 +36,19 @@ _BOUND = Loss(
 )
 _DRAIN = Loss("drain-by-count", False, "the old version leaves after a fixed time, not when its last stream has ended")
 _STICKY = Loss("stickiness", False, "a user may get another version with each request while weights move")
-_FIRST = Loss("first-token", False, "the time to the first token is not compared")
+_FIRST = Loss(
+    "first-token", False, "times (to the first token, between tokens) and empty answers are not compared, failures are"
+)
+_BAKE = Loss(
+    "bake",
+    True,
+    "when the canary has all traffic nobody looks: errors above rollout.max_error_rate bring nothing back, and the old "
+    "version does not stay for rollout.bake_seconds",
+)
+_DEADLINE = Loss("step-deadline", False, "a step without a verdict is held for ever, and nobody is told")
 _LOG = Loss("replay", False, "there is no log from which a rollout can be replayed and checked")
 _RELOAD = Loss("one-load", False, "promotion copies the canary's specification: its models are loaded a second time")
-_COMMON = (_SHIELD, _CONFIRMED, _SEEN, _BOUND, _DRAIN, _STICKY, _FIRST, _LOG)
+_COMMON = (_SHIELD, _CONFIRMED, _SEEN, _BOUND, _BAKE, _DRAIN, _STICKY, _FIRST, _DEADLINE, _LOG)
 
 _JUDGED = Loss("verdict", True, "nobody compares the versions: a canary that is worse stays until a person notices")
 _STEPS = Loss("steps", False, "a person edits the weights, renders and applies: nothing moves or returns by itself")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from podium.config.engine import AutoEngine, OpenVINOEngine, RemoteEngine, TransformersEngine, VLLMEngine
+from podium.config.engine import AutoEngine, OpenVINOEngine, TransformersEngine, VLLMEngine
 from podium.config.models import Model
 from podium.config.settings import Settings
 from podium.deploy import places
@@ -21,10 +21,16 @@ from podium.deploy.environments import (
 from podium.deploy.gateway_settings import gateway_file, gateway_inequalities, gateway_problems
 from podium.deploy.inequality import Inequality, refuse
 from podium.deploy.otlp_collector import Collector, collector_of, collector_problems
-from podium.deploy.pod_settings import has_own_redis, receiver_files, secret_files
+from podium.deploy.pod_settings import has_own_redis, receiver_files, run_key_files, secret_files
+from podium.deploy.reach import credential_problems, loopback_problems, reach_problems
 from podium.deploy.sources import hub_ids, needs_weights, source_problem
 from podium.deploy.spreading import spread, spread_inequalities, spread_problems
 from podium.deploy.timing import Timings, timing_inequalities, timings_of
+
+RESERVED = frozenset({"controller", "gateway", "redis", "verdict"})
+"""Names after which Services of our own are called."""
+LEAST_PORT = 1024
+"""Below it only root may listen, as far as every runtime agrees."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +98,12 @@ class Plan:
     def own_gateways(self) -> bool:
         """Whether gateways of ours split traffic."""
         return self.settings.deploy.splitter == "gateway"
+
+    @property
+    def pinned(self) -> tuple[PlannedEnvironment, ...]:
+        """Environments that clients may reach by name, whatever their weight: where there are several and they may."""
+        may = self.settings.gateway.pins == "everyone" and len(self.environments) > 1
+        return self.environments if may else ()
 
     @property
     def scaled(self) -> bool:
@@ -166,14 +178,12 @@ def _problems(settings: Settings, environments: list[PlannedEnvironment]) -> Ite
     yield from _of_images(settings, environments)
     yield from _of_environments(settings)
     yield from _of_access(settings)
-    yield from _of_reach(settings)
+    yield from reach_problems(settings)
+    yield from loopback_problems(settings)
+    yield from credential_problems(settings)
     yield from collector_problems(settings)
     yield from _of_route(settings)
-    if settings.batches.folder:
-        yield (
-            "batches.folder is a folder of one machine, and pods share none that can hold files and batches: leave it "
-            "out, or render with --set batches.folder=; /v1/files and /v1/batches then answer 501 in the cluster"
-        )
+    yield from unshared_problems(settings)
     if settings.deploy.splitter == "gateway":
         yield from gateway_problems(settings)
     elif settings.monitor.webhooks:
@@ -190,7 +200,7 @@ def _problems(settings: Settings, environments: list[PlannedEnvironment]) -> Ite
 
 def _files(settings: Settings) -> dict[str, str]:
     """Everything that must be a key of the secret with files, by setting."""
-    return secret_files(settings, settings.all_models) | receiver_files(settings)
+    return secret_files(settings, settings.all_models) | run_key_files(settings) | receiver_files(settings)
 
 
 def _of_images(settings: Settings, environments: list[PlannedEnvironment]) -> Iterator[str]:
@@ -223,9 +233,33 @@ def _of_environments(settings: Settings) -> Iterator[str]:
     for each in planned_environments(settings):
         if each.share and not (each.replicas and each.dev_replicas):
             yield f"environment {each.name} has {each.share:g} % of traffic and no pods; give it replicas, or weight 0"
-    ports = {"server.port": settings.server.port, "server.admin_port": settings.server.admin_port}
-    if 0 in ports.values() or len(set(ports.values())) != len(ports):
-        yield "server.port and server.admin_port must be two different ports, neither of them 0, in a pod"
+    for name in sorted(RESERVED & set(known)):
+        yield f"environment {name} has the name of one of our own Services; give it another name"
+    yield from _of_ports(settings)
+
+
+def _of_ports(settings: Settings) -> Iterator[str]:
+    server = settings.server
+    if min(server.port, server.admin_port) < LEAST_PORT or server.port == server.admin_port:
+        yield (
+            f"server.port and server.admin_port must be two different ports of {LEAST_PORT} or more in a pod, whose "
+            "user may not open others, and which others must know"
+        )
+
+
+def unshared_problems(settings: Settings) -> Iterator[str]:
+    """What a server of one machine has and rendered ones do not: a way to the port of gRPC, a folder for batches."""
+    if settings.batches.folder:
+        yield (
+            "batches.folder is a folder of one machine, and what is rendered shares none that can hold files and "
+            "batches: leave it out, or render with --set batches.folder=; /v1/files and /v1/batches then answer 501 "
+            "there"
+        )
+    if settings.server.grpc_port is not None:
+        yield (
+            "server.grpc_port is set, and no Service, route or gateway that is rendered leads to it; render with "
+            "--set server.grpc_port=null, and let clients use HTTP"
+        )
 
 
 def _of_access(settings: Settings) -> Iterator[str]:
@@ -247,26 +281,6 @@ def _of_access(settings: Settings) -> Iterator[str]:
         yield "deploy.autoscaling needs the metric that deploy.monitoring brings; a scaler without it never scales"
 
 
-def called_outside(settings: Settings) -> list[str]:
-    """What servers must call that is rendered nowhere, by the settings that say so."""
-    wanted = [
-        f"the engine of model {model.name}" for model in settings.all_models if isinstance(model.engine, RemoteEngine)
-    ]
-    if settings.access.jwt is not None and "://" in settings.access.jwt.jwks:
-        wanted.append("access.jwt.jwks")
-    if settings.redis.url and settings.deploy.redis.external:
-        wanted.append("redis.url")
-    return wanted
-
-
-def _of_reach(settings: Settings) -> Iterator[str]:
-    wanted = [*called_outside(settings), *(["monitor.webhooks"] if settings.monitor.webhooks else [])]
-    if settings.redis.url.startswith("unix:"):
-        yield "redis.url is a socket file, which no pod has; use redis:// or rediss://"
-    if wanted and not settings.deploy.network.egress:
-        yield f"network policies would keep pods from {', '.join(wanted)}; add its address to deploy.network.egress"
-
-
 def _of_route(settings: Settings) -> Iterator[str]:
     route, environments = settings.deploy.route, planned_environments(settings)
     split = settings.deploy.splitter == "route" and len(environments) > 1
@@ -280,6 +294,12 @@ def _of_route(settings: Settings) -> Iterator[str]:
         yield (
             f"environment {uneven[0].name} has {uneven[0].share:g} % of traffic, and a VirtualService knows whole per "
             "cents only; round it, or use gateway-api"
+        )
+    if settings.gateway.tls is not None:
+        yield (
+            "gateway.tls is set, and TLS ends in front of what is rendered: at the Gateway that the route is attached "
+            "to, or before the Service podium, whose gateways would get the key over the cluster's network; leave it "
+            "out"
         )
     if route.tls_secret and not route.host_names:
         yield "deploy.route.tls_secret is set without host_names, which say whose certificate it is; add them"

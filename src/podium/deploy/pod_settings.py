@@ -86,6 +86,12 @@ def secret_files(settings: Settings, models: tuple[Model, ...]) -> dict[str, str
     return {setting: path for setting, path in found.items() if path}
 
 
+def run_key_files(settings: Settings) -> dict[str, str]:
+    """Keys of a run that are named as files: in a cluster nobody makes them for each run, as `podium up` does."""
+    names = ("metrics_key_file", "deploy_key_file", "shadow_key_file")
+    return {f"access.{name}": path for name in names if (path := getattr(settings.access, name))}
+
+
 def receiver_files(settings: Settings) -> dict[str, str]:
     """Secrets by which the controller's monitor signs its messages, by setting."""
     hooks = enumerate(settings.monitor.webhooks)

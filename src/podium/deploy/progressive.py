@@ -31,8 +31,10 @@ def render_progressive(settings: Settings, profile: Profile, way: Way, accepted:
     more = production(plan)
     objects = {file: [*found, *more.pop(file, [])] for file, found in base(plan).items()} | more
     changed, watched = _with_argo(plan, objects) if way == "argo" else _with_flagger(plan, objects)
-    changed["configmap"] = [*configuration.config_maps(plan, judged=True), *dashboards.dashboards(plan)]
-    changed["networkpolicy"] += network.verdict_policies(plan)
+    configs = configuration.config_maps(plan, judged=True)
+    configs = argo.config_maps(plan, configs) if way == "argo" else configs
+    changed["configmap"] = [*configs, *dashboards.dashboards(plan)]
+    changed["networkpolicy"] += network.verdict_policies(plan, way)
     for file, found in verdict_objects(plan, watched).items():
         changed[file] = [*changed.get(file, []), *found]
     replicas = {} if way == "argo" else {places.server_name(each.name): each.replicas for each in plan.environments}
@@ -47,7 +49,7 @@ def _with_argo(plan: Plan, objects: Objects) -> tuple[Objects, Watched]:
     watched = Watched(stable=stable, canary=f"{stable}-canary", route=places.APPLICATION)
     changed = {file: found for file, found in objects.items() if file != "deployment"}
     changed["rollout"] = [argo.rollout(plan, canary=watched.canary, route=watched.route)]
-    changed["analysistemplate"] = [argo.analysis_template(plan)]
+    changed["analysistemplate"] = argo.analysis_templates(plan)
     changed["service"] = [*objects["service"], service.second_service(plan, environment, watched.canary)]
     changed["httproute"] = [_two_ways(route, watched) for route in objects["httproute"]]
     changed["scaledobject"] = [_of_rollout(scaler) for scaler in objects["scaledobject"]]

@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
+from podium.access.api_keys import mint
 from support.api_server import ApiServer, api_server, endpoint
 from support.command import environment
 from support.deadline import until
@@ -34,6 +35,7 @@ class Arm:
     bad_of_ten: int = 0
     idle: bool = False
     readable: bool = True
+    key: str = ""
     counts: dict[str, int] = field(default_factory=lambda: {"ok": 0, "server_error": 0})
 
     def exposition(self) -> bytes:
@@ -50,7 +52,8 @@ def _serving(arm: Arm, port: int) -> Iterator[None]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             body = arm.exposition()
-            self.send_response(200 if arm.readable else 503)
+            shown = self.headers["authorization"] == f"Bearer {arm.key}"
+            self.send_response(503 if not arm.readable else 200 if shown else 401)
             self.send_header("content-length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -76,6 +79,8 @@ class Told:
     api: ApiServer
     stable: Arm
     canary: Arm
+    key_file: Path
+    account: Path
 
     def now(self) -> dict[str, Any]:
         found: dict[str, Any] = httpx.get(f"{self.url}/verdict", timeout=10, trust_env=False).json()
@@ -95,7 +100,9 @@ class Told:
 
 @pytest.fixture
 def told(tmp_path: Path) -> Iterator[Told]:
-    stable, canary, admin, port = Arm("127.0.0.1"), Arm("127.0.0.2"), free_port(), free_port()
+    admin, port, key_file = free_port(), free_port(), tmp_path / "key"
+    key_file.write_text(key := mint().text)
+    stable, canary = Arm("127.0.0.1", key=key), Arm("127.0.0.2", key=key)
     config = tmp_path / "podium.yaml"
     config.write_text(
         "rollout: {interval_seconds: 1, min_soak_seconds: 2, blind_seconds: 3, min_canary_requests: 20}\n"
@@ -108,6 +115,7 @@ def told(tmp_path: Path) -> Iterator[Told]:
         "--stable": "podium-blue",
         "--canary": "podium-blue-canary",
         "--admin-port": admin,
+        "--key-file": key_file,
         "--listen": f"127.0.0.1:{port}",
     }
     flags = [str(word) for flag in words.items() for word in flag]
@@ -121,7 +129,7 @@ def told(tmp_path: Path) -> Iterator[Told]:
         command = [sys.executable, "-m", "podium.controller.verdict_server", *flags, "--api-server", api.url]
         process = stack.enter_context(subprocess.Popen(command, env=environment(), stderr=subprocess.DEVNULL))
         stack.callback(process.send_signal, signal.SIGTERM)
-        found = Told(f"http://127.0.0.1:{port}", api, stable, canary)
+        found = Told(f"http://127.0.0.1:{port}", api, stable, canary, key_file, tmp_path / "account")
         until("it answers", lambda: _answers(found), seconds=SECONDS)
         yield found
 
@@ -177,6 +185,24 @@ def test_what_cannot_be_counted_holds(told: Told) -> None:
     until("no traffic holds", lambda: "no attempt" in told.now()["sentence"], seconds=SECONDS)
     told.api.weights = {}
     until("no route holds", lambda: "weights cannot be read" in told.now()["sentence"], seconds=SECONDS)
+
+
+@pytest.mark.slow
+def test_a_key_and_a_token_that_are_replaced_interrupt_the_verdict_and_do_not_end_it(told: Told) -> None:
+    _split(told, 50)
+    told.comes("ADVANCE", "certified")
+    told.canary.key = told.stable.key = key = mint().text
+    told.comes("HOLD", "blind")
+    told.key_file.write_text(key)
+    told.comes("ADVANCE", "certified")
+    told.key_file.unlink()
+    told.comes("HOLD", "blind")
+    token = (told.account / "token").read_text()
+    (told.account / "token").unlink()
+    until("nothing can be asked", lambda: "weights cannot be read" in told.now()["sentence"], seconds=SECONDS)
+    told.key_file.write_text(key)
+    (told.account / "token").write_text(token)
+    told.comes("ADVANCE", "certified")
 
 
 @pytest.mark.slow

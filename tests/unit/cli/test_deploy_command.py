@@ -149,6 +149,9 @@ def test_check_speaks_sarif(command: Command) -> None:
     assert [rule["id"] for rule in rules] == [rule.id for rule in RULES]
     for result in run["results"]:
         assert rules[result["ruleIndex"]]["id"] == result["ruleId"] == "security-root"
+        place = result["locations"][0]["physicalLocation"]
+        assert Path(place["artifactLocation"]["uri"]).is_file()  # as seen from where the command was given
+        assert place["region"] == {"startLine": 1}
 
 
 def test_check_of_nothing_is_wrong_usage(command: Command) -> None:

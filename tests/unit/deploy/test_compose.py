@@ -283,6 +283,9 @@ def test_a_folder_or_a_file_in_the_place_of_another_is_told_and_kept(name: str, 
     assert place.exists()
 
 
+HERE = "http://127.0.0.1:9000"
+
+
 def _with(document: dict[str, Any], **changes: Any) -> dict[str, Any]:
     return {**document, **changes}
 
@@ -297,6 +300,13 @@ def _with(document: dict[str, Any], **changes: Any) -> dict[str, Any]:
         (_with(FULL_STACK, gateway={"environments": {"redis": {"replicas": 1}}}), False, "one of our own services"),
         (_with(FULL_STACK, gateway={"listen": "127.0.0.1:3000"}), False, "the same port of the host"),
         (_with(FULL_STACK, models=[{"name": "m", "source": "./here"}]), False, "comes from the folder"),
+        (_with(FULL_STACK, server={"grpc_port": 8002}), False, "server.grpc_port is set"),
+        (_with(FULL_STACK, batches={"folder": "/var/lib/batches"}), False, "--set batches.folder="),
+        (
+            _with(FULL_STACK, gateway={"environments": {"blue": {"replicas": 1}, "far": {"endpoints": [HERE]}}}),
+            False,
+            "environment far has the endpoint http://127.0.0.1:9000, where the gateway's container finds only itself",
+        ),
         (_with(FULL_STACK, server={"drain_seconds": 30}), False, "a server would cut streams"),
         (_with(FULL_STACK, gateway={"drain_seconds": 30}), False, "a gateway that leaves would cut streams"),
         (_with(FULL_STACK, gateway={"access_log": "/var/log/a"}), False, "a file in a container"),

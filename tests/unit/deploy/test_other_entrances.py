@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import yaml
 
 from podium.deploy.kubernetes.autoscaling import load_query
-from support.deployments import FULL, INGRESS, ISTIO, sets_of
+from support.deployments import FULL, INGRESS, ISTIO, Document, sets_of
 
 
 def test_an_ingress_leads_to_our_own_gateways(tmp_path: Path) -> None:
@@ -28,6 +29,18 @@ def test_a_virtual_service_has_the_weights_and_neither_limit_nor_retries(tmp_pat
     ]
     assert [rule["match"][0]["headers"]["x-podium-arm"]["exact"] for rule in pinned] == ["blue", "green"]
     assert {(rule["timeout"], rule["retries"]["attempts"]) for rule in [*pinned, split]} == {("0s", 0)}
+
+
+@pytest.mark.parametrize(
+    ("document", "kind", "rules"), [(ISTIO, "VirtualService", "http"), (FULL, "HTTPRoute", "rules")]
+)
+def test_nobody_chooses_a_version_where_the_gateway_lets_nobody(
+    document: Document, kind: str, rules: str, tmp_path: Path
+) -> None:
+    closed = {**document, "gateway": {**document["gateway"], "pins": "nobody"}}
+    (route,) = sets_of(tmp_path, closed)["overlays/production"].of(kind)
+    assert len(route.entries("spec", rules)) == 1
+    assert "x-podium-arm" not in str(route.value)
 
 
 def test_the_autoscaler_follows_the_same_signal_as_keda(tmp_path: Path) -> None:

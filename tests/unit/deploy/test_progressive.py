@@ -12,8 +12,10 @@ import pytest
 from podium.core.errors import ConfigurationError
 from podium.deploy.lint.checking import check
 from podium.deploy.lint.graph import Graph, Workload
+from podium.deploy.lint.reading import read_sets
 from podium.deploy.losses import LOSSES, Way
 from podium.deploy.progressive import render_progressive
+from podium.deploy.render import write
 from support.command import Command
 from support.crd_models import CUSTOM, check_custom
 from support.deployments import (
@@ -51,7 +53,7 @@ def test_every_object_fits_its_schema_and_the_check_finds_nothing(
 
 
 @pytest.mark.parametrize("way", ["argo", "flagger"])
-def test_a_loss_of_safety_is_refused_until_each_isaccepted(way: Way) -> None:
+def test_a_loss_of_safety_is_refused_until_each_is_accepted(way: Way) -> None:
     *most, last = accepted(way)
     with pytest.raises(ConfigurationError, match=f"(?s){last}: .*--accept-loss {last}.*splitter") as refused:
         render_progressive(settings_of(ONE, **UNSCALED), "cpu", way, most)
@@ -76,6 +78,45 @@ def test_the_rollouts_pods_are_the_deployments_and_each_step_waits_for_the_verdi
     assert rollout.at("spec", "replicas") == 2
 
 
+def test_pods_of_the_old_version_keep_their_configuration(tmp_path: Path) -> None:
+    """One that starts during a rollout, or after it was given up, would be the new version otherwise."""
+    known: dict[str, str] = {}
+    for source in ("openai-community/gpt2", "openai-community/gpt2-medium"):
+        document = {**ONE, "models": [{"name": "gpt2", "source": source}]}
+        write(progressive_files("argo", document=document, **UNSCALED), tmp_path)
+        graph = read_sets(tmp_path)["rollout"]
+        workload = Workload(graph.of("Rollout")[0])
+        name = workload.volumes["config"]["configMap"]["name"]
+        config = graph.find("ConfigMap", name, "podium")
+        assert config is not None
+        assert config.at("immutable") is True
+        assert source in config.at("data", "podium.yaml")
+        assert graph.find("ConfigMap", "podium-config", "podium") is None
+        known[name] = source
+    assert len(known) == 2
+
+
+def test_a_rollback_is_asked_for_at_all_times_and_not_only_where_a_step_waits(tmp_path: Path) -> None:
+    """Between two steps the next one's pods load, for minutes, while the canary serves."""
+    graph = _set(tmp_path, "argo", **UNSCALED)
+    (rollout,) = graph.of("Rollout")
+    (template,) = rollout.entries("spec", "strategy", "canary", "analysis", "templates")
+    guard = graph.find("AnalysisTemplate", template["templateName"], "podium")
+    assert guard is not None
+    (metric,) = guard.entries("spec", "metrics")
+    assert (metric["failureCondition"], metric["failureLimit"]) == ('result == "ROLLBACK"', 0)
+    assert "count" not in metric
+    assert metric["consecutiveErrorLimit"] > 10_000  # a verdict that cannot be had is none against the canary
+
+
+@pytest.mark.parametrize(("way", "asker"), [("argo", "argo-rollouts"), ("flagger", "flagger-system")])
+def test_who_asks_for_the_verdict_is_let_in_where_its_project_installs_it(way: Way, asker: str, tmp_path: Path) -> None:
+    policy = _set(tmp_path, way, **UNSCALED).find("NetworkPolicy", "podium-verdict", "podium")
+    assert policy is not None
+    (rule,) = policy.entries("spec", "ingress")
+    assert rule["from"][0]["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": asker}
+
+
 def test_one_owner_says_how_many_pods_the_rollout_has(tmp_path: Path) -> None:
     graph = _set(tmp_path, "argo")
     assert graph.of("Rollout")[0].at("spec", "replicas") is None
@@ -87,6 +128,7 @@ def test_policies_and_monitor_mean_the_pods_that_flagger_makes(tmp_path: Path) -
     graph = _set(tmp_path, "flagger", **UNSCALED)
     target = Workload(next(item for item in graph.of("Deployment") if item.name == "podium-blue"))
     assert target.labels["app"] == "podium-blue"
+    assert target.item.at("spec", "selector", "matchLabels") == {"app": "podium-blue"}  # it demands one label
     for kind in ("NetworkPolicy", "PodMonitor", "PodDisruptionBudget"):
         for item in graph.of(kind):
             assert "app" not in item.mapping("spec", "podSelector", "matchLabels")

@@ -41,6 +41,23 @@ def test_a_list_is_unfolded(tmp_path: Path) -> None:
     assert [str(item) for item in graph.items] == ["Service/a", "Service/"]
 
 
+def test_a_list_of_one_kind_is_unfolded_too(tmp_path: Path) -> None:
+    _file(tmp_path, "a.yaml", "apiVersion: apps/v1\nkind: DeploymentList\nitems: [{metadata: {name: a}}, null]\n")
+    (graph,) = read_sets(tmp_path).values()
+    assert [(str(item), item.at("apiVersion")) for item in graph.items] == [("Deployment/a", "apps/v1")]
+
+
+def test_a_key_that_is_given_twice_is_no_manifest(tmp_path: Path) -> None:
+    """Of two lists of variables only one would be looked at, and another one applied."""
+    _file(tmp_path, "a.yaml", "kind: ConfigMap\nmetadata: {name: x}\ndata: {a: b}\nmetadata: {name: y}\n")
+    with pytest.raises(ConfigurationError, match=r"metadata is given twice; keep one.*line 4"):
+        read_sets(tmp_path)
+    merged = "base: &b {x: 1}\ndeep: {deeper: &a {<<: *b, x: 2}}\nagain: {<<: *a, x: 3}\nkind: ConfigMap\n"
+    _file(tmp_path, "a.yaml", merged)
+    (graph,) = read_sets(tmp_path).values()
+    assert graph.items[0].at("again", "x") == 3
+
+
 def test_only_what_nothing_builds_on_is_a_set(tmp_path: Path) -> None:
     _file(tmp_path, "base/kustomization.yaml", "resources: [a.yaml]\n")
     _file(tmp_path, "base/a.yaml", "kind: Deployment\nmetadata: {name: a}\nspec: {}\n")

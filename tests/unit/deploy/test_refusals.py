@@ -147,7 +147,9 @@ REASONS: list[tuple[str, Document, Document, str]] = [
     ("an unknown environment", FULL, {"deploy": {"environments": {"purple": {}}}}, "purple, which is no environment"),
     ("traffic to nobody", FULL, {"deploy": {"environments": {"green": {"replicas": 0}}}},
      "environment green has 5 % of traffic and no pods"),
-    ("a port that is chosen anew each time", SMALL, {"server": {"port": 0}}, "two different ports, neither of them 0"),
+    ("a port that is chosen anew each time", SMALL, {"server": {"port": 0}}, "two different ports of 1024 or more"),
+    ("a port that only root opens", SMALL, {"server": {"port": 80}}, "two different ports of 1024 or more"),
+    ("a port that nothing leads to", SMALL, {"server": {"grpc_port": 8002}}, "--set server.grpc_port=null"),
     ("two servers on one port", SMALL, {"server": {"admin_port": 8000}}, "two different ports"),
     ("a folder of this machine", SMALL, {"models": [{"name": "m", "source": "./models/m"}]},
      "comes from the folder ./models/m, which no pod has"),
@@ -159,9 +161,13 @@ REASONS: list[tuple[str, Document, Document, str]] = [
     ("a wall before the API server", GATEWAYS, {"deploy": {"network": {"api_server": []}}},
      "keep the controller from the API server; add its address to deploy.network.api_server"),
     ("a key over the network", GATEWAYS, {"gateway": {"tls": {"certificate": "c.pem", "key": "k.pem"}}},
-     "end TLS in front of the Service podium"),
+     "gateways would get the key over the cluster's network"),
+    ("a key that nobody uses", FULL, {"gateway": {"tls": {"certificate": "c.pem", "key": "k.pem"}}},
+     "TLS ends in front of what is rendered: at the Gateway"),
     ("an environment with a Service's name", GATEWAYS, {"gateway": {"environments": {"controller": {"replicas": 1}}}},
      "environment controller has the name of one of our own Services"),
+    ("an environment with the Service of Redis", FULL, {"gateway": {"environments": {"redis": {"replicas": 1}}}},
+     "environment redis has the name of one of our own Services"),
     ("an access log that nobody rotates", GATEWAYS, {"gateway": {"access_log": "/var/log/gateway.jsonl"}},
      "a file in a container, which nobody reads or rotates; render with --set gateway.access_log=stdout"),
     ("two ports that are one", GATEWAYS, {"deploy": {"gateway": {"status_port": 8080}}}, "three different ports"),
@@ -198,6 +204,16 @@ REASONS: list[tuple[str, Document, Document, str]] = [
     ("headers in a file of this machine", FULL,
      {"telemetry": {"otlp_endpoint": "http://c:4318", "otlp_headers_file": "./headers"}},
      "telemetry.otlp_headers_file is ./headers, which no pod has"),
+    ("a key of this machine", FULL, {"access": {"metrics_key_file": "./metrics-key"}},
+     "access.metrics_key_file is ./metrics-key, which no pod has"),
+    ("a password that all may read", OUTSIDE, {"redis": {"url": "rediss://me:secret@10.1.0.5:6380/0"}},
+     "redis.url has a password in its address"),
+    ("an engine on this machine", OUTSIDE,
+     {"models": [{"name": "far", "source": "none", "engine": {"kind": "remote", "base_url": "http://localhost:9000/v1"}}]},
+     "the engine of model far is http://localhost:9000/v1, where a pod or container finds only itself"),
+    ("a gate for another port", OUTSIDE, {"redis": {"url": "rediss://10.1.0.5:6381/0"}},
+     "would keep pods from redis.url, and know no names; add the addresses of 10.1.0.5:6381"),
+    ("a gate for another address", OUTSIDE, {"redis": {"url": "rediss://10.1.0.6:6380/0"}}, "10.1.0.6:6380"),
     ("a wall around what is needed", OUTSIDE, {"deploy": {"network": {"egress": []}}},
      "would keep pods from the engine of model far, redis.url"),
 ]  # fmt: skip
@@ -236,6 +252,37 @@ def test_every_reason_is_told_at_once() -> None:
 def test_an_amount_of_nothing_and_what_is_no_amount_are_no_settings(text: str) -> None:
     with pytest.raises(ValueError, match="quantity above 0"):
         settings_of(SMALL, resources={"memory": text})
+
+
+@pytest.mark.parametrize("text", ["8", "8m", "512k", "900000"])
+def test_memory_of_a_few_bytes_is_a_unit_that_was_forgotten(text: str) -> None:
+    with pytest.raises(ValueError, match="should have a unit of M or more, such as 512Mi or 8Gi"):
+        settings_of(SMALL, resources={"memory": text})
+    assert settings_of(SMALL, resources={"cpu": "8", "memory": "8589934592"})
+
+
+@pytest.mark.parametrize(
+    "deploy",
+    [
+        {"monitoring_labels": {"rele ase": "x"}},
+        {"monitoring_labels": {"release": "on it"}},
+        {"placement": {"node_selector": {"pool/": "x"}}},
+        {"placement": {"priority_class": "Serving First"}},
+        {"route": {"host_names": ["https://models.example"]}},
+        {"weights": {"storage_class": "fast_disk"}},
+        {"accelerators": {"resource": "nvidia gpu"}},
+    ],
+    ids=str,
+)
+def test_a_word_that_the_cluster_would_refuse_is_no_setting(deploy: Document) -> None:
+    with pytest.raises(ValueError, match="should be a "):
+        settings_of(SMALL, **deploy)
+
+
+def test_a_service_of_the_cluster_may_lead_to_pods_on_any_port() -> None:
+    engine = {"kind": "remote", "base_url": "http://vllm.models.svc.cluster.local/v1"}
+    model = {"models": [{"name": "far", "source": "none", "engine": engine}]}
+    assert plan_of(settings_of(_merged(OUTSIDE, model)), "cpu")
 
 
 @pytest.mark.parametrize("text", ["podium", "podium:latest", "Registry/podium@sha256:" + "a" * 64, "p@sha256:abc"])

@@ -102,6 +102,27 @@ def test_what_only_looks_wrong_is_no_finding(production: Graph, name: str) -> No
     assert _found(in_container(HARMLESS[name])(production)) == set()
 
 
+STRANGERS: dict[str, dict[str, Any]] = {
+    "a redirect, through which nobody streams": {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "HTTPRoute",
+        "metadata": {"name": "to-https", "namespace": "podium"},
+        "spec": {"rules": [{"filters": [{"type": "RequestRedirect", "requestRedirect": {"scheme": "https"}}]}]},
+    },
+    "a Rollout whose pods are those of a Deployment": {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Rollout",
+        "metadata": {"name": "of-another", "namespace": "podium"},
+        "spec": {"workloadRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "elsewhere"}},
+    },
+}
+
+
+@pytest.mark.parametrize("name", STRANGERS)
+def test_what_a_stranger_may_have_is_no_finding(production: Graph, name: str) -> None:
+    assert _found(added(production, STRANGERS[name])) == set()
+
+
 def test_enough_quota_is_no_finding(production: Graph) -> None:
     graph = FAULTS["rollout-quota"][0](production)
     roomy = changed(graph, "ResourceQuota", lambda q: q["spec"]["hard"].update({"requests.nvidia.com/gpu": "50"}))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 
 import structlog
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from podium.api.observer import RequestObserver
@@ -16,6 +18,7 @@ from podium.core.identity import Principal
 from podium.core.phase import listen
 
 _log = structlog.get_logger("podium.access")
+_ATTEMPT = "x-envoy-attempt-count"
 QUIET = frozenset({"/livez", "/readyz", "/startupz", "/metrics", "/health", "/requests/recent"})
 """Asked all the time, by machines: their lines are of the level debug, and they have no trace."""
 
@@ -46,6 +49,7 @@ class AccessLog:
             return
         record = record_of(scope)
         record.route = self.route_of(scope)
+        record.attempt = _attempt_of(scope)
         listen(record.enter)
         is_background = acts_for(scope) is not None
         if not is_background:
@@ -72,6 +76,12 @@ class AccessLog:
             _write(record)
 
 
+def _attempt_of(scope: Scope) -> int | None:
+    """What the gateway says, whose count replaces what a client sends there."""
+    told = Headers(scope=scope).get(_ATTEMPT, "")
+    return int(told) if re.fullmatch("[1-9][0-9]?", told) else None
+
+
 def _note_caller(record: RequestRecord, caller: Principal | None) -> None:
     if caller is not None:
         record.tenant, record.key_id = caller.tenant, caller.key_id
@@ -87,6 +97,7 @@ def _write(record: RequestRecord) -> None:
         status=record.status,
         outcome=record.outcome,
         error_code=record.error_code,
+        attempt=record.attempt,
         tenant=record.tenant,
         key_id=record.key_id,
         model=record.model,

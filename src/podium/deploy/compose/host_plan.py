@@ -15,8 +15,9 @@ from podium.deploy.environments import Profile
 from podium.deploy.gateway_settings import access_log_problems, gateway_inequalities
 from podium.deploy.inequality import refuse
 from podium.deploy.otlp_collector import own_collector_problems
-from podium.deploy.plan import called_outside, may_use_a_gpu
+from podium.deploy.plan import may_use_a_gpu, unshared_problems
 from podium.deploy.pod_settings import has_own_redis, receiver_files, secret_files
+from podium.deploy.reach import called_outside, credential_problems, is_loopback, loopback_problems
 from podium.deploy.sources import hub_ids, needs_weights, source_problem
 from podium.deploy.timing import Timings, timing_inequalities, timings_of
 
@@ -154,6 +155,16 @@ def _of_addresses(plan: HostPlan) -> Iterator[str]:
     listen = split_address(settings.gateway.listen)
     if plan.monitored and not plan.swarm and listen[1] == settings.deploy.compose.grafana_port:
         yield "gateway.listen and deploy.compose.grafana_port are the same port of the host; change one of them"
+    yield from unshared_problems(settings)
+    yield from loopback_problems(settings)
+    yield from credential_problems(settings)
+    for name, given in settings.gateway.environments.items():
+        for endpoint in given.endpoints:
+            if is_loopback(endpoint):
+                yield (
+                    f"environment {name} has the endpoint {endpoint}, where the gateway's container finds only itself; "
+                    "name the host as containers know it, such as host.docker.internal or its address"
+                )
     yield from _of_shares(plan)
 
 

@@ -46,7 +46,7 @@ def virtual_services(plan: Plan) -> list[Manifest]:
                 **endless,
                 "route": [_destination(places.server_name(each.name), port, _WHOLE)],
             }
-            for each in (plan.environments if plan.environments[1:] else ())
+            for each in plan.pinned
         ]
         rules = [*pinned, {**endless, "route": [_destination(name, port, share) for name, share in shares]}]
     spec = {

@@ -17,11 +17,11 @@ _FAILURES = 10
 
 
 def target(plan: Plan) -> Manifest:
-    """The one environment's Deployment, with the label that Flagger needs."""
+    """The one environment's Deployment, selecting by the label that Flagger needs and by no other, as it demands."""
     (deployment,) = deployments(plan)
     own = {OWN_LABEL: deployment["metadata"]["name"]}
     spec = dict(deployment["spec"])
-    spec["selector"] = {"matchLabels": {**own, **spec["selector"]["matchLabels"]}}
+    spec["selector"] = {"matchLabels": own}
     template = spec["template"]
     labels = {**own, **template["metadata"]["labels"]}
     spec["template"] = {**template, "metadata": {**template["metadata"], "labels": labels}}

@@ -7,11 +7,14 @@ from typing import Any
 from podium.deploy import places
 from podium.deploy.kubernetes import mesh
 from podium.deploy.kubernetes.manifest import Manifest, manifest
+from podium.deploy.losses import Way
 from podium.deploy.plan import Plan
 
 _BOTH = ["Ingress", "Egress"]
 _METADATA = {"4": "169.254.169.254/32", "6": "fd00:ec2::254/128"}  # of cloud machines: it hands out credentials
 _PRIVATE = ["10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"]
+_ASKERS: dict[Way, str] = {"argo": "argo-rollouts", "flagger": "flagger-system"}
+"""Where the projects' own instructions install them."""
 
 _HUB = {
     "to": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": _PRIVATE}}],
@@ -79,10 +82,11 @@ def _groups(plan: Plan) -> Manifest:
     )
 
 
-def verdict_policies(plan: Plan) -> list[Manifest]:
+def verdict_policies(plan: Plan, way: Way) -> list[Manifest]:
     """For the pod that tells the verdict, and for the servers whose metrics it reads."""
     network = plan.settings.deploy.network
-    ingress = [{"from": [_namespace(network.rollout_namespace)], "ports": [_tcp("http")]}]
+    asker = network.rollout_namespace or _ASKERS[way]
+    ingress = [{"from": [_namespace(asker)], "ports": [_tcp("http")]}]
     egress = [
         _dns(plan),
         {"to": [_pods("server")], "ports": [_tcp(places.ADMIN_PORT)]},

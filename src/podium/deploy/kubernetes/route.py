@@ -28,7 +28,7 @@ def routes(plan: Plan) -> list[Manifest]:
         split, pinned = {"backendRefs": [gateways]}, []
     else:
         split = {"backendRefs": [{**_backend(plan, each), "weight": each.weight} for each in plan.environments]}
-        pinned = [_pinned(plan, each) for each in plan.environments] if plan.environments[1:] else []
+        pinned = [_pinned(plan, each) for each in plan.pinned]
     spec["rules"] = [*pinned, {"timeouts": _NO_LIMIT, **split}]
     return [manifest("gateway.networking.k8s.io/v1", "HTTPRoute", places.APPLICATION, plan.namespace, spec=spec)]
 

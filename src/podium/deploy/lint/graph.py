@@ -228,9 +228,9 @@ class Graph:
 
     @cached_property
     def workloads(self) -> list[Workload]:
-        """Everything that makes pods. A group of a leader and others makes two kinds."""
+        """Everything that makes pods. A group of a leader and others makes two kinds; a Rollout may take another's."""
         return [
-            *(Workload(item) for item in self.of(*WORKLOADS)),
+            *(Workload(item) for item in self.of(*WORKLOADS) if not item.at("spec", "workloadRef")),
             *(
                 Workload(item, ("spec", "leaderWorkerTemplate", template))
                 for item in self.of(GROUPS)

@@ -91,19 +91,36 @@ def _items(path: Path, root: Path) -> list[Item]:
     if not path.is_file():
         raise ConfigurationError(f"{path}: no such file, and a kustomization names it")
     found = [each for each in _documents(path) if isinstance(each, Mapping) and each.get("kind")]
-    unfolded = [
-        inner
-        for each in found
-        for inner in (each.get("items") or [] if str(each["kind"]) == "List" else [each])
-        if isinstance(inner, Mapping)
-    ]
-    return [Item(each, name) for each in unfolded]
+    return [Item(inner, name) for each in found for inner in _unfolded(each)]
+
+
+def _unfolded(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """What is in a list; in one of a single kind (`DeploymentList`) its members need not say theirs."""
+    kind, inner = str(document["kind"]), document.get("items")
+    if not (kind.endswith("List") and isinstance(inner, list)):
+        yield document
+        return
+    of_all = {} if kind == "List" else {"apiVersion": document.get("apiVersion"), "kind": kind.removesuffix("List")}
+    yield from ({**of_all, **each} for each in inner if isinstance(each, Mapping))
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that is given twice, of which others keep the first or the last."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                raise yaml.MarkedYAMLError(problem=f"{key.value} is given twice; keep one", problem_mark=key.start_mark)
+            seen.add(str(key.value))
+        return node
 
 
 def _documents(path: Path) -> list[Any]:
     try:
         text = path.read_text(encoding="utf-8")
-        found = list(yaml.safe_load_all(text))
+        found = list(yaml.load_all(text, _Loader))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path}: cannot be read as UTF-8 text") from error
     except (yaml.YAMLError, RecursionError) as error:

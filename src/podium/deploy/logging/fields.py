@@ -24,5 +24,5 @@ SHIPPED = (
     "in_flight", "kind",
     "known_keys", "loaded", "missing_keys", "node", "phase", "pid", "process", "purpose", "receiver", "rss_bytes",
     "rule", "stable", "stage", "to_do", "traffic", "type", "was", "what", "what_holds", "worker",
-    "protocol", "flags", "details", "server", "attempts", "held_us", "server_us", "return_us", "total_us",
+    "protocol", "flags", "details", "server", "attempt", "attempts", "held_us", "server_us", "return_us", "total_us",
 )  # fmt: skip

@@ -44,6 +44,14 @@ def test_it_names_the_caller_and_the_cache_status_and_never_a_key(log: LogCaptur
     assert CANARY not in str(log.entries)
 
 
+@pytest.mark.parametrize(("told", "attempt"), [("1", 1), ("2", 2), ("", None), (CANARY, None), ("0", None), ("²", None)])
+def test_it_tells_which_of_the_gateways_attempts_it_is_of(told: str, attempt: int | None, log: LogCapture) -> None:
+    headers = [*JSON_HEADERS, ("x-envoy-attempt-count", told)]
+    call(create_app(fake_backend()), "POST", "/generate", {"prompt": "x"}, headers=headers)
+    assert log.entries[-1]["attempt"] == attempt
+    assert CANARY not in str(log.entries)
+
+
 def test_a_hostile_body_leaves_no_trace_of_itself(log: LogCapture) -> None:
     app = create_app(fake_backend())
     for body in (

@@ -54,6 +54,8 @@ def _route_timeouts(graph: Graph) -> Iterator[Place]:
     longest = max((graph.longest_stream_seconds(workload) for workload in graph.served), default=0)
     for route in graph.of("HTTPRoute"):
         for number, rule in enumerate(route.entries("spec", "rules")):
+            if not rule.get("backendRefs"):
+                continue  # a redirect: nobody streams
             path, said = f"spec.rules[{number}].timeouts", at(rule, "timeouts", "request")
             seconds = None if said is None else parse_duration(said)
             if seconds is None:
