@@ -1,12 +1,16 @@
 """How fast an encoder-decoder writes: transformers' batch here against OpenVINO's export, one text and sixteen.
 
-``python -m benchmarks.text2text`` in an environment with podium[hf]; prints one line of JSON. The model has T5-small's
-shape and random weights. OpenVINO gets what favours it: sixteen texts that begin together and never end.
+``python -m benchmarks.text2text`` in an environment with podium[hf]; prints one line of JSON on standard output. The
+model has T5-small's shape and random weights. OpenVINO gets what favours it: sixteen texts that begin together and
+never end.
 """
 
 from __future__ import annotations
 
+import contextlib
+import datetime as dt
 import json
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -20,15 +24,17 @@ TEXTS = 16
 
 def main() -> None:
     """Measure and print."""
+    from podium.bench.provenance import checkout_commit, machine  # noqa: PLC0415
     from podium.engine.adapters.silence import hide_torchvision, silence_hub, silence_openvino  # noqa: PLC0415
 
     silence_openvino()
     silence_hub()
     hide_torchvision()
-    with tempfile.TemporaryDirectory() as name:
+    header = {"at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"), "commit": checkout_commit(), **machine()}
+    with tempfile.TemporaryDirectory() as name, contextlib.redirect_stdout(sys.stderr):  # converters print there
         folder = _checkpoint(Path(name) / "t5")
         found = {**_podium(folder), **_openvino(folder)}
-    print(json.dumps({"tokens": TOKENS, "read": READ, **found}))
+    print(json.dumps({**header, "tokens": TOKENS, "read": READ, **found}))
 
 
 def _checkpoint(folder: Path) -> Path:

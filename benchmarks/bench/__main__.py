@@ -39,6 +39,9 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.bench", description=__doc__)
     parser.add_argument("row", choices=ROWS)
     parser.add_argument("--quick", action="store_true", help="short runs: a check of the harness, not a measurement")
+    parser.add_argument(
+        "--arrivals", nargs="*", default=list(oracle.ARRIVALS), choices=oracle.ARRIVALS, help="oracle's"
+    )
     parser.add_argument("--out", type=Path, help="raw file (JSON lines), added to")
     parser.add_argument("--model", type=Path, help="folder of the model that by-hand serves; none is the built-in one")
     parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2) // 2), help="Podium's workers")

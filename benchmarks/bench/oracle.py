@@ -41,7 +41,7 @@ def measure(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """
     seconds = 15.0 if arguments.quick else 40.0
     for number, (name, behaviour) in enumerate(CASES.items()):
-        for arrivals in (ARRIVALS[number % 2],) if arguments.quick else ARRIVALS:
+        for arrivals in (ARRIVALS[number % 2],) if arguments.quick else arguments.arrivals:
             with simulator(behaviour) as server:
                 plan = _plan(server.url, arrivals, seconds)
                 sent = asyncio.run(Fleet(plan).run())

@@ -44,6 +44,7 @@ class Connection(asyncio.Protocol):
         self._parser: httptools.HttpResponseParser | None = None
         self._stamp = 0.0
         self._used = False
+        self._has_length = False  # of the body; else it ends with the connection
         self._idle_since = monotonic()
         self._was_stale = False
         self._watch: EventSplitter | None = None
@@ -67,6 +68,7 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._watch = EventSplitter() if exchange.cancel_after_tokens is not None else None
         self._tokens_seen = 0
+        self._has_length = False
         exchange.pieces = []
         exchange.bytes_sent = len(data)
         exchange.sent_at = monotonic()
@@ -96,6 +98,10 @@ class Connection(asyncio.Protocol):
         lower = name.lower()
         if lower == b"content-type":
             exchange.event_stream = value.lower().startswith(b"text/event-stream")
+        elif lower in {b"content-length", b"transfer-encoding"}:
+            self._has_length = True
+        elif lower == b"content-encoding":
+            exchange.content_encoding = value.decode("latin-1")[:32]
         elif lower == b"x-request-id":
             exchange.server_request_id = value.decode("latin-1")[:128]
         elif lower == b"x-podium-cache":
@@ -130,7 +136,10 @@ class Connection(asyncio.Protocol):
         self._finish(exchange, reusable=parser.should_keep_alive())
 
     def eof_received(self) -> None:
-        """The server has said all; ``connection_lost`` follows."""
+        """The server has said all; ``connection_lost`` follows. It is the end of a body whose length nobody told."""
+        exchange = self.exchange
+        if exchange is not None and exchange.headers_at is not None and not self._has_length:
+            exchange.complete = True
 
     def connection_lost(self, error: Exception | None) -> None:
         """The connection is gone; its exchange ends with it."""

@@ -30,6 +30,7 @@ class Exchange(msgspec.Struct, kw_only=True, gc=False, eq=False):
     ended_at: float | None = None
     status: int | None = None
     event_stream: bool = False
+    content_encoding: str = ""
     server_request_id: str = ""
     server_timing: str = ""
     cache: str = ""

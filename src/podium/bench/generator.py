@@ -10,6 +10,7 @@ from typing import Self
 
 import msgspec
 
+from podium.bench.ahead import Ahead
 from podium.bench.connection import Connection
 from podium.bench.dialects import dialect_of
 from podium.bench.exchange import Exchange
@@ -70,11 +71,11 @@ class Generator:
     async def run_open(self, requests: Iterator[Planned]) -> None:
         """Send each request at its time, then wait for the answers (``drain_seconds`` at most)."""
         loop = asyncio.get_running_loop()
-        upcoming = self._prepared(next(requests, None))
+        ahead = Ahead(loop, lambda: self._prepared(next(requests, None)))
 
         def wake() -> None:
-            nonlocal upcoming
             for _ in range(BURST):
+                upcoming = ahead.first
                 if upcoming is None or self._stopping:
                     self._over.set()
                     return
@@ -84,7 +85,7 @@ class Generator:
                     timer.arm(due)
                     return
                 self._begin(exchange, data)
-                upcoming = self._prepared(next(requests, None))
+                ahead.drop()
             loop.call_soon(wake)
 
         timer = Timer(loop, wake)
@@ -95,6 +96,7 @@ class Generator:
                 await self._drain()
         finally:
             timer.close()
+            ahead.close()
 
     async def run_closed(self, users: Users) -> None:
         """Let each user send after its last answer until the load is over, then wait for the rest."""

@@ -17,7 +17,14 @@ from podium.bench.run import Run
 from podium.bench.sampling import Sampling, save_samples
 
 CLIENT_REASONS = frozenset(
-    {Reason.CALIBRATION, Reason.SCHEDULE_DELAY, Reason.CLIENT_CPU, Reason.LOAD_NOT_DELIVERED, Reason.WORKER_LOST}
+    {
+        Reason.CALIBRATION,
+        Reason.SCHEDULE_DELAY,
+        Reason.CLIENT_LATE,
+        Reason.CLIENT_CPU,
+        Reason.LOAD_NOT_DELIVERED,
+        Reason.WORKER_LOST,
+    }
 )
 """Reasons that say nothing about the server: such a run may be repeated without favouring anybody."""
 

@@ -173,8 +173,10 @@ def check(plan: RunPlan) -> RunPlan:
     _need(all(rate > 0 and seconds > 0 for rate, seconds in load.stages), "stages need rates and seconds above 0")
     _need((load.kind == "trace") == (work.kind == "trace"), "a trace brings its own times and lengths: use both")
     _need(load.kind != "trace" or bool(work.turns), "the trace holds no request")
-    room = work.prompt.least - work.shared_prefix_tokens
-    _need(work.shared_prefix_tokens == 0 or room >= 1, "the shared prefix must be shorter than the shortest prompt")
+    _need(
+        work.shared_prefix_tokens == 0 or work.shared_prefix_tokens < work.prompt.mean,
+        f"a shared prefix of {work.shared_prefix_tokens} tokens needs longer prompts than {work.prompt.mean} tokens",
+    )
     _need(work.turns_per_conversation == 1 or plan.target.dialect == "chat", "conversations need the chat dialect")
     _need(
         work.turns_per_conversation == 1 or not load.open_loop, "conversations need a closed loop: name --concurrency"

@@ -152,7 +152,15 @@ def _failure(record: RequestRecord, exchange: Exchange, said: _Said, dialect: Di
     if exchange.status is None:
         return Failure.RESET, exchange.detail
     if not 200 <= exchange.status < 300:
-        return _by_status(exchange.status), body_words(exchange)
+        return _by_status(exchange.status), body_words(exchange) or f"status {exchange.status}"
+    return _body_failure(record, exchange, said, dialect)
+
+
+def _body_failure(
+    record: RequestRecord, exchange: Exchange, said: _Said, dialect: Dialect
+) -> tuple[Failure, str] | None:
+    if exchange.content_encoding.lower() not in {"", "identity"}:
+        return Failure.MALFORMED, f"the body is encoded ({exchange.content_encoding}), which nobody asked for"
     if exchange.event_stream == dialect.streams:
         return (_stream_failure if dialect.streams else _whole_failure)(record, exchange, said, dialect)
     if exchange.event_stream:

@@ -27,6 +27,7 @@ class Reason(StrEnum):
 
     CALIBRATION = "calibration"  # a no-op server was not driven at the asked rate
     SCHEDULE_DELAY = "schedule_delay"  # p99 above its bound
+    CLIENT_LATE = "client_late"  # the client's own loop came too late to read answers
     CLIENT_CPU = "client_cpu"  # a worker used more than 80 % of a core
     LOAD_NOT_DELIVERED = "load_not_delivered"  # rate off by more than 1 %, or arrivals of another shape
     NOT_STATIONARY = "not_stationary"  # no window without a trend: over-saturated, or too short to know
@@ -89,7 +90,7 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     invalid: list[Invalidity] = []
     summary: Summary | None = None
     calibration: Calibration | None = None
-    client: dict[str, float] = {}  # worker_cpu_ratio (most of any worker), workers, loop_lag_p99
+    client: dict[str, float] = {}  # workers; of any, the most: worker_cpu_ratio, loop_lag_p99, loop_lag_most (seconds)
     notes: list[str] = []
     tags: dict[str, str] = {}  # free; a sweep writes its point here
 

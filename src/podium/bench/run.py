@@ -58,8 +58,8 @@ class Run:
         self._tell("reading")
         facts = provenance_of(plan, self.command, sent.started_unix, host)
         summary = summarise(sent.records, plan)
-        cpu = max((worker.cpu_ratio for worker in sent.finished), default=0.0)
-        invalid = [*_of_the_run(sent), *reasons(plan, sent.records, summary, calibration, cpu)]
+        client = _client(plan, sent)
+        invalid = [*_of_the_run(sent), *reasons(plan, sent.records, summary, calibration, client)]
         result = RunResult(
             name=self.name,
             plan=plan.without_secrets(),
@@ -69,7 +69,7 @@ class Run:
             invalid=invalid,
             summary=None if invalid else summary,
             calibration=calibration,
-            client={"workers": plan.workers, "worker_cpu_ratio": cpu, "loop_lag_most": _lag(sent)},
+            client=client,
             notes=[] if dialect_of(plan.target).streams else [NOT_STREAMED],
             tags=self.tags,
         )
@@ -117,5 +117,11 @@ def _seconds(records: Sequence[RequestRecord]) -> float:
     return 0.0 if math.isnan(end) else end - begin
 
 
-def _lag(sent: Sent) -> float:
-    return max((worker.loop_lag_most for worker in sent.finished), default=0.0)
+def _client(plan: RunPlan, sent: Sent) -> dict[str, float]:
+    """What the load generator did itself: of the workers, the one that was worst."""
+    return {
+        "workers": plan.workers,
+        "worker_cpu_ratio": max((worker.cpu_ratio for worker in sent.finished), default=0.0),
+        "loop_lag_most": max((worker.loop_lag_most for worker in sent.finished), default=0.0),
+        "loop_lag_p99": max((worker.loop_lag_p99 for worker in sent.finished), default=0.0),
+    }

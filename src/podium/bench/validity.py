@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from podium.bench.plan import RunPlan
 from podium.bench.record import Outcome, RequestRecord
@@ -12,6 +12,7 @@ from podium.bench.summary import Summary
 
 ARRIVALS_P_VALUE = 0.01
 CLIENT_BOUND = 0.8  # of what the no-op server was driven at: above it a closed loop measures the client
+LATE_SHARE = 0.02  # of the median end-to-end latency: reads that are late by less change little that is said
 KEPT = frozenset({"hit", "semantic", "attach"})  # what x-podium-cache says of an answer that was not computed
 _PAST_TELLING = 1e-9
 
@@ -21,14 +22,17 @@ def reasons(
     records: Sequence[RequestRecord],
     summary: Summary | None,
     calibration: Calibration | None,
-    client_cpu: float,
+    client: Mapping[str, float],
 ) -> list[Invalidity]:
-    """All reasons, the ones about the client first; empty for a run that may be believed."""
+    """All reasons, the ones about the client first; empty for a run that may be believed.
+
+    ``client``: what the load generator did itself, as ``RunResult`` has it.
+    """
     if summary is None:
         return [_why(Reason.TOO_FEW_SAMPLES, "no request was sent after the warm-up; make the run longer")]
     return [
         *_calibration(plan, calibration, summary),
-        *_client(plan, summary, client_cpu),
+        *_client(plan, summary, client),
         *_window(plan, summary),
         *_samples(plan, summary),
         *_lengths(plan, records),
@@ -60,7 +64,7 @@ def _calibration(plan: RunPlan, calibration: Calibration | None, summary: Summar
         )
 
 
-def _client(plan: RunPlan, summary: Summary, client_cpu: float) -> Iterator[Invalidity]:
+def _client(plan: RunPlan, summary: Summary, client: Mapping[str, float]) -> Iterator[Invalidity]:
     bounds, load = plan.bounds, summary.load
     late = summary.schedule_delay.at(99)
     if late is not None and late > bounds.schedule_delay_p99:
@@ -69,10 +73,18 @@ def _client(plan: RunPlan, summary: Summary, client_cpu: float) -> Iterator[Inva
             f"1 % of requests were sent more than {late * 1000:.1f} ms after their time (bound "
             f"{bounds.schedule_delay_p99 * 1000:g} ms); use a quieter machine or more --workers",
         )
-    if client_cpu > bounds.client_cpu:
+    read_late = client.get("loop_lag_p99", 0.0)
+    if read_late > max(bounds.schedule_delay_p99, LATE_SHARE * (summary.e2e_sent.at(50) or 0.0)):
+        yield _why(
+            Reason.CLIENT_LATE,
+            f"for 1 % of the time this client read answers more than {read_late * 1000:.0f} ms late; use a quieter "
+            "machine or more --workers",
+        )
+    cpu = client.get("worker_cpu_ratio", 0.0)
+    if cpu > bounds.client_cpu:
         yield _why(
             Reason.CLIENT_CPU,
-            f"a worker used {client_cpu:.0%} of a core (bound {bounds.client_cpu:.0%}); use more --workers",
+            f"a worker used {cpu:.0%} of a core (bound {bounds.client_cpu:.0%}); use more --workers",
         )
     if load.asked_per_second is None or load.delivered_per_second is None:
         return

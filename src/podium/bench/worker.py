@@ -26,6 +26,7 @@ import uvloop
 from podium.bench.dialects import dialect_of
 from podium.bench.exchange import Exchange
 from podium.bench.generator import Generator
+from podium.bench.lateness import Lateness
 from podium.bench.plan import RunPlan
 from podium.bench.progress import Meter
 from podium.bench.reading import record_of
@@ -40,6 +41,7 @@ class Finished(msgspec.Struct, kw_only=True):
     finished: bool = True
     cpu_ratio: float
     loop_lag_most: float  # seconds that its loop was late, at most
+    loop_lag_p99: float = 0.0
 
 
 class Spool:
@@ -114,18 +116,15 @@ def main(folder: Path, number: int) -> int:
 async def _send(plan: RunPlan, number: int, orders: Orders, spool: Spool) -> Finished:
     start = orders.start or 0.0
     meter, stop = Meter(number), asyncio.Event()
-    lag = 0.0
+    lateness = Lateness()
 
     def ended(exchange: Exchange) -> None:
         meter.add(exchange, start)
         spool.add(exchange)
 
     async def report(generator: Generator) -> None:
-        nonlocal lag
         while True:
-            due = time.monotonic() + TICK_SECONDS
             await asyncio.sleep(TICK_SECONDS)
-            lag = max(lag, time.monotonic() - due)
             _say(msgspec.json.encode(meter.take(generator.begun, generator.in_flight)))
 
     async def stop_when_told(generator: Generator) -> None:
@@ -137,6 +136,7 @@ async def _send(plan: RunPlan, number: int, orders: Orders, spool: Spool) -> Fin
         beside = [
             group.create_task(report(generator), name="ticks"),
             group.create_task(stop_when_told(generator), name="stop"),
+            group.create_task(lateness.watch(), name="lateness"),
         ]
         await asyncio.sleep(max(0.0, start - time.monotonic()) * 0.9)
         before, began = _cpu_seconds(), time.monotonic()
@@ -148,7 +148,11 @@ async def _send(plan: RunPlan, number: int, orders: Orders, spool: Spool) -> Fin
         _say(msgspec.json.encode(meter.take(generator.begun, generator.in_flight)))
         for task in beside:
             task.cancel()
-    return Finished(cpu_ratio=used / max(took, 1e-9), loop_lag_most=lag)
+    return Finished(
+        cpu_ratio=used / max(took, 1e-9),
+        loop_lag_most=lateness.most,
+        loop_lag_p99=lateness.at(99),
+    )
 
 
 def _read_spool(folder: Path, number: int, plan: RunPlan, start: float) -> None:

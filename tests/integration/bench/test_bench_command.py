@@ -14,7 +14,8 @@ import psutil
 import pytest
 
 from podium.bench.record import Outcome
-from podium.bench.result import load, load_records
+from podium.bench.result import load, load_records, save
+from podium.cli.bench import run as bench_run
 from podium.testing.simulator.behaviour import Behaviour
 from podium.testing.simulator.process import simulator
 from support.command import PODIUM, Command, environment, podium
@@ -88,6 +89,30 @@ def test_ctrl_c_leaves_a_whole_report_of_what_was_measured(tmp_path: Path) -> No
     assert sum(record.outcome is Outcome.OK for record in records) > 50
 
 
+def test_ctrl_c_while_the_report_is_written_costs_nothing_of_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*what: Any) -> None:
+        signal.raise_signal(signal.SIGINT)  # the moment is too short to be met from outside
+        save(*what)
+
+    monkeypatch.setattr(bench_run, "save", interrupted)
+    run = str(tmp_path / "a")
+    with simulator(Behaviour(ttft=0.01, itl=0.002)) as server:
+        words = ("--url", server.url, "--concurrency", "2", "--requests", "10", *QUICK, "--out", run)
+        assert Command(capsys)("bench", "run", *words).status in {0, 20, 130}
+    assert load(tmp_path / "a").counts.offered == 10
+    assert (tmp_path / "a/samples.jsonl").exists()
+
+
+def test_prompts_with_a_shared_prefix_can_be_asked_for(tmp_path: Path) -> None:
+    words = ("--concurrency", "1", "--requests", "3", "--prompt-tokens", "20", "--prefix-tokens", "12")
+    with simulator(Behaviour(ttft=0.01, itl=0.002)) as server:
+        ended = podium("bench", "run", "--url", server.url, *words, *QUICK, "--out", "a", cwd=tmp_path)
+    assert ended.status in {0, 20}, ended.err
+    assert {record.prompt_tokens_reported for record in load_records(tmp_path / "a")} == {20}
+
+
 def test_whole_answers_are_measured_from_end_to_end_and_nothing_else_is_claimed(tmp_path: Path) -> None:
     with noop() as url:
         load_words = ("--concurrency", "2", "--requests", "40", "--api", "embeddings", "--inputs", "3")
@@ -146,6 +171,13 @@ def test_wrong_options_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[s
         ),
         (("--rate", "1", "--no-stream", "--cancel-share", "0.5"), "only answers that are streamed"),
         (("--rate", "1", "--inputs", "2"), "several inputs need one of"),
+        (("--rate", "1", "--prefix-tokens", "128"), "a shared prefix of 128 tokens needs longer prompts than 128"),
+        (("--rate", "1", "--think", "2"), "--think: only the users of --concurrency pause"),
+        (("--rate", "1", "--speed", "2"), "--speed goes with --trace"),
+        (("--rate", "1", "--burstiness", "0.5"), "--burstiness goes with --arrivals gamma"),
+        (("--concurrency", "1", "--arrivals", "gamma"), "--arrivals goes with --rate"),
+        (("--rate", "1", "--url", "http://me:secret@127.0.0.1:9"), "no user and password there"),
+        (("--stages", "5x9", "--duration", "9s"), "--duration: --stages has a length of its own"),
     ):
         ended = Command(capsys)("bench", "run", *target, *arguments)
         assert ended.status in {1, 2}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
+import json
 import socket
 import ssl
 import threading
@@ -137,6 +139,37 @@ def test_a_whole_answer_that_is_cut_or_comes_as_a_stream_fails() -> None:
     with ScriptedServer(lambda connection, _: _stream(TOKEN, LAST, USAGE, DONE)(connection)) as server:
         streamed = _one(server.base_url.removesuffix("/v1"), streamed=False)
     assert (streamed.failure, streamed.detail[:15]) == (Failure.MALFORMED, "an event stream")
+
+
+def _raw(head: bytes, *pieces: bytes) -> Callable[[socket.socket], None]:
+    def behave(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 " + head + b"\r\n\r\n")
+        for piece in pieces:
+            connection.sendall(piece)
+        connection.shutdown(socket.SHUT_RDWR)
+
+    return behave
+
+
+def test_a_stream_whose_length_nobody_told_ends_with_its_connection() -> None:
+    events = [b"data: " + json.dumps(frame).encode() + b"\n\n" for frame in (TOKEN, LAST, USAGE)]
+    head = b"200 OK\r\ncontent-type: text/event-stream"
+    whole = _answered(_raw(head, *events, DONE), PATIENT)
+    assert (whole.outcome, whole.frames, whole.output_tokens_reported) == (Outcome.OK, 2, 2)
+    assert _answered(_raw(head, *events[:1]), PATIENT).failure is Failure.TRUNCATED
+    told = _answered(_raw(head + b"\r\ncontent-length: 9999", *events, DONE), PATIENT)
+    assert (told.failure, told.detail) == (Failure.TRUNCATED, "without the end of the body, after 2 token frames")
+
+
+def test_an_encoded_body_and_a_page_of_a_proxy_are_named() -> None:
+    encoded = _raw(b"200 OK\r\ncontent-type: text/event-stream\r\ncontent-encoding: gzip", gzip.compress(DONE))
+    record = _answered(encoded, PATIENT)
+    assert (record.failure, record.detail) == (
+        Failure.MALFORMED,
+        "the body is encoded (gzip), which nobody asked for",
+    )
+    page = _answered(_raw(b"502 Bad Gateway\r\ncontent-type: text/html", b"<html>nginx</html>"), PATIENT)
+    assert (page.failure, page.detail) == (Failure.SERVER_ERROR, "status 502")
 
 
 def test_nobody_there_and_no_such_name_are_told_apart() -> None:

@@ -29,9 +29,9 @@ def _records(**changes: Any) -> list[RequestRecord]:
 
 
 def _reasons(
-    records: list[RequestRecord], plan: RunPlan = PLAN, calibration: Calibration | None = GOOD, cpu: float = 0.1
+    records: list[RequestRecord], plan: RunPlan = PLAN, calibration: Calibration | None = GOOD, **client: float
 ) -> set[Reason]:
-    return {entry.reason for entry in reasons(plan, records, summarise(records, plan), calibration, cpu)}
+    return {entry.reason for entry in reasons(plan, records, summarise(records, plan), calibration, client)}
 
 
 def test_a_clean_run_has_no_reason_against_it() -> None:
@@ -73,8 +73,16 @@ def test_a_late_client_is_found() -> None:
     assert _reasons(records) == {Reason.SCHEDULE_DELAY}
 
 
+def test_a_client_that_reads_late_is_found_where_its_users_wait_for_answers() -> None:
+    assert _reasons(_records(), loop_lag_p99=0.004) == set()
+    assert _reasons(_records(), loop_lag_p99=0.006) == {Reason.CLIENT_LATE}
+    slow = [answered(i, 2 + i / 10, [2.1 + i / 10, 3.1 + i / 10]) for i in range(400)]
+    assert _reasons(slow, loop_lag_p99=0.02) == set()  # 2 % of a second and more
+    assert _reasons(slow, loop_lag_p99=0.05) == {Reason.CLIENT_LATE}
+
+
 def test_a_busy_client_a_weak_calibration_and_none_at_all_are_found() -> None:
-    assert _reasons(_records(), cpu=0.9) == {Reason.CLIENT_CPU}
+    assert _reasons(_records(), worker_cpu_ratio=0.9) == {Reason.CLIENT_CPU}
     weak = msgspec.structs.replace(GOOD, reached_per_second=9.8)
     assert _reasons(_records(), calibration=weak) == {Reason.CALIBRATION}
     assert _reasons(_records(), calibration=None) == {Reason.CALIBRATION}

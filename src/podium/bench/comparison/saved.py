@@ -42,4 +42,5 @@ def require_same_load(runs: Sequence[RunResult]) -> None:
 
 
 def _comparable(run: RunResult) -> dict[str, Any]:
-    return {name: value for name, value in run.plan.items() if name not in _MAY_DIFFER}
+    kept = {name: value for name, value in run.plan.items() if name not in _MAY_DIFFER}
+    return kept | {"api": run.provenance.dialect, "whether answers are streamed": run.streamed}

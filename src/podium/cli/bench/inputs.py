@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import msgspec
@@ -24,6 +25,7 @@ from podium.cli.options import settings_from
 from podium.cli.serving_address import listening_address
 
 MOST_DEFAULT_WORKERS = 4
+DEFAULT_DURATION = "60s"
 
 _LENGTH = re.compile(r"(?P<mean>[1-9]\d{0,6})(?::(?P<std>\d+(?:\.\d+)?))?\Z")
 _STAGE = re.compile(r"(?P<rate>\d+(?:\.\d+)?)x(?P<seconds>\d+(?:\.\d+)?)s?\Z")
@@ -101,6 +103,10 @@ def target_url(url: str | None, config: Path | None) -> str:
             )
     if not url.startswith(("http://", "https://")):
         raise Failure(f"--url {url}: an http:// or https:// address is needed", ExitCode.USAGE)
+    if "@" in urlsplit(url).netloc:
+        raise Failure(
+            "--url: no user and password there, they would be kept with the results; use --key-file", ExitCode.USAGE
+        )
     return url.rstrip("/").removesuffix("/v1")
 
 
@@ -122,7 +128,8 @@ def load_of(given: Mapping[str, Any]) -> Load:
     if len(kinds) != 1:
         named = " and ".join(f"--{name}" for name in kinds) or "none of them"
         raise Failure(f"one of --concurrency, --rate, --stages and --trace is needed; given: {named}", ExitCode.USAGE)
-    seconds = seconds_in(given["duration"], "--duration")
+    _nothing_for_others(given)
+    seconds = seconds_in(given["duration"] or DEFAULT_DURATION, "--duration")
     most = given["requests"]
     match kinds[0]:
         case "concurrency":
@@ -144,6 +151,23 @@ def load_of(given: Mapping[str, Any]) -> Load:
         burstiness=given["burstiness"],
         most_requests=most,
     )
+
+
+def _nothing_for_others(given: Mapping[str, Any]) -> None:
+    """Raises ``Failure`` for an option that this load would not heed."""
+    own_length = next((name for name in ("stages", "trace") if given[name] is not None), None)
+    for wrong, words in (
+        (given["think"] and given["concurrency"] is None, "--think: only the users of --concurrency pause"),
+        (given["speed"] != 1 and given["trace"] is None, "--speed goes with --trace"),
+        (given["burstiness"] != 1 and given["arrivals"] != "gamma", "--burstiness goes with --arrivals gamma"),
+        (given["arrivals"] != "poisson" and given["rate"] is None, "--arrivals goes with --rate"),
+        (
+            given["duration"] and own_length,
+            f"--duration: --{own_length} has a length of its own; --requests ends it earlier",
+        ),
+    ):
+        if wrong:
+            raise Failure(words, ExitCode.USAGE)
 
 
 def workload_of(given: Mapping[str, Any]) -> Workload:

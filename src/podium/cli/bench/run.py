@@ -42,7 +42,7 @@ def run(
     stages: o.StagesOption = None,
     trace: o.TraceOption = None,
     speed: o.SpeedOption = 1.0,
-    duration: o.DurationOption = "60s",
+    duration: o.OwnDurationOption = None,
     warm_up: o.WarmUpOption = "5s",
     requests: o.RequestsOption = None,
     think: o.ThinkOption = 0.0,
@@ -100,9 +100,7 @@ def _measure(plan: RunPlan, tokenizer: str, folder: Path, *, metrics: Sequence[s
     _need_an_answer(asyncio.run(probe(whole)), whole)
     with Sampling(metrics) as sampling, watching(quiet=as_json) as watch:
         job = Run(whole, name=folder.name, command=sys.argv, watch=with_samples(watch, sampling))
-        result, records = asyncio.run(_until_done_or_interrupted(job))
-    save(folder, result, records)
-    save_samples(folder, sampling.samples)
+        result = asyncio.run(_until_saved(job, folder, sampling))
     if as_json:
         output.document(result)
     else:
@@ -112,15 +110,19 @@ def _measure(plan: RunPlan, tokenizer: str, folder: Path, *, metrics: Sequence[s
     return ExitCode.OK if result.valid else ExitCode.INVALID_RUN
 
 
-async def _until_done_or_interrupted(job: Run) -> tuple[RunResult, list[RequestRecord]]:
+async def _until_saved(job: Run, folder: Path, sampling: Sampling) -> RunResult:
+    """Ctrl-C ends the run early; while it is read and written, one more changes nothing."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, job.stop)
     try:
-        return await job.go()
+        result, records = await job.go()
+        save(folder, result, records)
+        save_samples(folder, list(sampling.samples))
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
+    return result
 
 
 def _need_an_answer(record: RequestRecord, plan: RunPlan) -> None:

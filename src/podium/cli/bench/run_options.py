@@ -46,6 +46,9 @@ TraceOption = Annotated[
 ]
 SpeedOption = Annotated[float, typer.Option("--speed", help="Replay a trace that many times as fast.", min=0.001)]
 DurationOption = Annotated[str, typer.Option("--duration", help="Of the measured load: 30s, 10m, 2h.")]
+OwnDurationOption = Annotated[
+    str | None, typer.Option("--duration", help="Of the measured load: 30s, 10m, 2h; a minute if left out.")
+]
 WarmUpOption = Annotated[str, typer.Option("--warm-up", help="Load before it that is not measured; 0 is none.")]
 RequestsOption = Annotated[int | None, typer.Option("--requests", help="Most requests after the warm-up.", min=1)]
 ThinkOption = Annotated[float, typer.Option("--think", help="Pause of a user after an answer, in seconds.", min=0.0)]

@@ -30,7 +30,10 @@ class Behaviour(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Truth(msgspec.Struct, kw_only=True):
-    """One request as the simulator knows it. Stamps of ``time.monotonic``, just before the bytes were written."""
+    """One request as the simulator knows it. Stamps of ``time.monotonic``.
+
+    ``received_at``: its first bytes had just been read. The others: just before the bytes were written.
+    """
 
     request_id: str
     received_at: float

@@ -11,6 +11,7 @@ import gc
 import re
 import sys
 import time
+from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -25,6 +26,7 @@ _HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encodin
 _MODELS = {"object": "list", "data": [{"id": "simulated", "object": "model", "root": "simulated"}]}
 _ERROR = {"error": {"message": "The simulator was told to fail.", "code": "simulated"}}
 STALL_SECONDS = 3600.0
+MOST_HEAD_BYTES = 1 << 16
 
 
 class Cut(Exception):
@@ -33,6 +35,22 @@ class Cut(Exception):
 
 class Ended(Exception):
     """The answer ends here, whole as HTTP, and the connection lives on."""
+
+
+class _Arrival(asyncio.StreamReaderProtocol):
+    """Notes when the first bytes of a request were read, before a task is woken for them."""
+
+    first_read_at: float | None = None
+
+    def data_received(self, data: bytes) -> None:
+        if self.first_read_at is None:
+            self.first_read_at = time.monotonic()
+        super().data_received(data)
+
+    def take(self) -> float:
+        """The stamp; what comes next is another request."""
+        stamp, self.first_read_at = self.first_read_at, None
+        return time.monotonic() if stamp is None else stamp
 
 
 class Simulator:
@@ -44,14 +62,23 @@ class Simulator:
         self._running = asyncio.Semaphore(behaviour.most_running)
         self._count = 0
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection, to its end."""
+    def connection(self) -> asyncio.Protocol:
+        """Serves one connection, to its end, in a task of its own."""
+        reader = asyncio.StreamReader(limit=MOST_HEAD_BYTES)
+
+        def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Awaitable[None]:
+            return self._serve(reader, writer, arrival)
+
+        arrival = _Arrival(reader, serve)
+        return arrival
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, arrival: _Arrival) -> None:
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError, Cut):
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
-                received = time.monotonic()
                 found = _LENGTH.search(head)
                 body = await reader.readexactly(int(found[1])) if found else b""
+                received = arrival.take()
                 await self._answer(head, body, received, writer)
         writer.close()
 
@@ -160,11 +187,12 @@ def _words(asked: dict[str, Any]) -> int:
 async def _serve(behaviour: Behaviour, log: Path, port: int) -> None:
     with log.open("ab") as file:
         simulator = Simulator(behaviour, file)
-        server = await asyncio.start_server(simulator.serve, "127.0.0.1", port, backlog=1024)
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(simulator.connection, "127.0.0.1", port, backlog=1024)
         sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
         sys.stdout.flush()
         ended = asyncio.Event()
-        asyncio.get_running_loop().add_reader(sys.stdin.fileno(), ended.set)
+        loop.add_reader(sys.stdin.fileno(), ended.set)
         await ended.wait()
         server.close()
 

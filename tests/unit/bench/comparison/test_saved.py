@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from podium.bench.comparison.saved import are_interleaved, require_same_load, runs_in
@@ -41,3 +42,9 @@ def test_runs_of_different_loads_are_not_compared() -> None:
     require_same_load(same)
     with pytest.raises(InvalidRequest, match="differ in load"):
         require_same_load([*same, run_with(plan={"load": 2, "seed": 1})])
+    chat = run_with(plan={"load": 1, "seed": 1})
+    chat = msgspec.structs.replace(chat, provenance=msgspec.structs.replace(chat.provenance, dialect="chat"))
+    whole = run_with(plan={"load": 1, "seed": 1, "target": {"streamed": False}})
+    for other, words in ((chat, "differ in api"), (whole, "differ in whether answers are streamed")):
+        with pytest.raises(InvalidRequest, match=words):
+            require_same_load([*same, other])
