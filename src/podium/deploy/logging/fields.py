@@ -23,6 +23,7 @@ SHIPPED = (
     "active", "admin", "asked", "batch", "by", "control", "count", "expires", "file", "for_model", "ignored",
     "in_flight", "kind",
     "known_keys", "loaded", "missing_keys", "node", "phase", "pid", "process", "purpose", "receiver", "rss_bytes",
-    "rule", "slice", "stable", "stage", "to_do", "traffic", "type", "unread_bytes", "was", "what", "what_holds", "worker",
-    "protocol", "flags", "details", "server", "attempt", "attempts", "held_us", "server_us", "return_us", "total_us",
+    "rule", "slice", "stable", "stage", "to_do", "traffic", "type", "unread_bytes", "was", "what", "what_holds",
+    "worker", "protocol", "flags", "details", "server", "attempt", "attempts", "held_us", "server_us", "return_us",
+    "total_us",
 )  # fmt: skip
