@@ -106,12 +106,14 @@ async def _run(dispatcher: Dispatcher, request: GenerationRequest, record: Reque
     note_start(record, generation)
     choices = [Choice(index) for index in range(request.sampling.n)]
     usage = Usage()
-    async with aclosing(generation):
-        async for chunk in generation:
-            choices[chunk.index].add(chunk)
-            usage = usage.add(chunk)
-    record.has_text = record.has_text or any(any(choice.texts) for choice in choices)
-    note_end(record, generation, usage, choices[0].finish_reason)
+    try:
+        async with aclosing(generation):
+            async for chunk in generation:
+                choices[chunk.index].add(chunk)
+                usage = usage.add(chunk)
+    finally:  # what a failure computed until then was computed
+        record.has_text = record.has_text or any(any(choice.texts) for choice in choices)
+        note_end(record, generation, usage, choices[0].finish_reason)
     if any(choice.finish_reason is None for choice in choices):
         raise EngineError(UNFINISHED)
     return Whole(generation.model, choices, usage, cached=generation.cache_status in {"hit", "semantic"})

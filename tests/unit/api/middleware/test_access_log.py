@@ -7,10 +7,10 @@ from structlog.testing import LogCapture
 
 from podium.api.app import create_app
 from podium.core.errors import EngineCrashed, Overloaded, PodiumError
-from podium.core.generation import GenerationRequest
+from podium.core.generation import Chunk, GenerationRequest
 from podium.core.identity import Principal
 from support.asgi import JSON_HEADERS, call
-from support.http_doubles import FakeGatekeeper, FakeObserver, fake_backend
+from support.http_doubles import FakeGatekeeper, FakeObserver, fake_backend, story
 
 CANARY = "canary-prompt-7431"
 
@@ -83,6 +83,17 @@ def test_the_outcome_is_of_the_closed_set(error: PodiumError, outcome: str, log:
     call(create_app(fake_backend(script, observer=observer)), "POST", "/generate", {"prompt": "x"})
     assert [record.outcome for record in observer.records] == [outcome]
     assert log.entries[-1]["error_code"] == error.code
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_what_a_failed_generation_had_computed_is_told_streamed_or_not(*, stream: bool, log: LogCapture) -> None:
+    def script(request: GenerationRequest) -> list[Chunk | BaseException]:
+        return [*story(request)[:3], EngineCrashed("The worker ended.")]
+
+    call(create_app(fake_backend(script)), "POST", "/generate", {"prompt": "x", "stream": stream})
+    line = log.entries[-1]
+    assert line["outcome"] in {"server_error", "stream_error"}
+    assert line["output_tokens"] == 3
 
 
 def test_probes_are_logged_quietly(log: LogCapture) -> None:
