@@ -97,6 +97,8 @@ def test_a_run_that_says_nothing_prices_nothing(tmp_path: Path, members: dict[st
     [
         ("currency: EUR\ncpu_core_hour: 1\n", "missing required field `memory_gib_hour`"),
         ("currency: EUR\ncpu_core_hour: -1\nmemory_gib_hour: 1\n", "Expected `float` >= 0"),
+        ("currency: EUR\ncpu_core_hour: .inf\nmemory_gib_hour: 1\n", "Expected `float` <= 1000000"),
+        ("currency: EUR\ncpu_core_hour: .nan\nmemory_gib_hour: 1\n", "Expected `float`"),
         ("currency: EUR\ncpu_core_hour: 1\nmemory_gib_hour: 1\ncpu: 1\n", "unknown field `cpu`"),
         ("[", "is no table of prices"),
     ],
