@@ -111,13 +111,16 @@ def test_a_watch_that_is_left_lets_the_rollout_go_on_for_a_person_to_decide(tmp_
         assert "podium rollout promote" in podium_rollout("explain").out
         refused = podium_rollout("approve")
         assert refused.status == 4
-        assert "Approved cannot happen while a rollout is observing" in refused.err
+        assert "is observing, where nobody can approve. Possible now: abort or promote." in refused.err
 
         assert podium_rollout("promote", "--reason", "looked at it").status == 0
         done = podium_rollout("status", "--watch")
         assert done.status == 0, done.out + done.err
         assert done.out.splitlines()[-1].startswith("green has taken over from blue after ")
         assert "promoted without proof: looked at it" in podium_rollout("events").out
+        refused = podium_rollout("abort")
+        assert refused.status == 4
+        assert "No rollout runs, so there is nothing to abort." in refused.err
         assert podium_rollout("plan", "green").status == 2  # it is the stable one now
 
 

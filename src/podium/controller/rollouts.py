@@ -27,6 +27,7 @@ from podium.rollout.plan import plan
 from podium.rollout.proposal import Standing, obstacles, propose
 from podium.rollout.reconciler import Reconciler
 from podium.rollout.state import ENDED, Phase
+from podium.rollout.telling import Decision, possible
 
 _MOST_EVENTS = 500
 
@@ -97,18 +98,16 @@ class Rollouts:
 
     async def approve(self, decision: DecisionRequest, *, actor: str) -> RolloutAnswer:
         """Let a held rollout go on."""
-        self._check_meant(decision)
-        return self._written(Approved(at=self._clock(), reason=decision.reason), actor)
+        return self._decided("approve", Approved(at=self._clock(), reason=decision.reason), decision, actor)
 
     async def abort(self, decision: DecisionRequest, *, actor: str) -> RolloutAnswer:
         """Take the canary's traffic away, at any time."""
-        self._check_meant(decision)
-        return self._written(Aborted(at=self._clock(), reason=decision.reason or f"aborted by {actor}"), actor)
+        reason = decision.reason or f"aborted by {actor}"
+        return self._decided("abort", Aborted(at=self._clock(), reason=reason), decision, actor)
 
     async def promote(self, decision: DecisionRequest, *, actor: str) -> RolloutAnswer:
         """Give the canary all traffic without waiting for proof."""
-        self._check_meant(decision)
-        return self._written(Skipped(at=self._clock(), reason=decision.reason), actor)
+        return self._decided("promote", Skipped(at=self._clock(), reason=decision.reason), decision, actor)
 
     def moves_traffic(self) -> str | None:
         """Why weights cannot be set by hand now; None when they can."""
@@ -119,6 +118,26 @@ class Rollouts:
             f"A rollout of {state.terms.environment} is {state.phase} and moves traffic itself. "
             "Abort it first: podium rollout abort."
         )
+
+    def _decided(self, word: Decision, event: Event, decision: DecisionRequest, actor: str) -> RolloutAnswer:
+        self._check()
+        self._check_meant(decision)
+        try:
+            return self._written(event, actor)
+        except Conflict as error:
+            state = self._history.state
+            now = possible(state)
+            if word in now:
+                raise
+            if state.phase in ENDED:
+                raise Conflict(
+                    f"No rollout runs, so there is nothing to {word}. "
+                    "`podium rollout history` has what ran; `podium rollout start ENVIRONMENT` begins another."
+                ) from error
+            raise Conflict(
+                f"The rollout of {state.revision} to {state.terms.environment} is {state.phase}, where nobody can "
+                f"{word}. Possible now: {' or '.join(now) or 'nothing but waiting'}."
+            ) from error
 
     def _written(self, event: Event, actor: str) -> RolloutAnswer:
         try:
