@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 from pathlib import Path
@@ -32,7 +33,8 @@ def test_a_bad_version_leaves_and_no_client_notices(tmp_path: Path) -> None:
     assert shown["client_errors"] == 0
     assert shown["client_requests"] > shown["canary_attempts"] >= shown["canary_failures"] > 0
     assert 0 < shown["detected_after_seconds"] <= shown["rolled_back_after_seconds"]
-    assert "rolled-back" in ended.stderr  # the phases between may pass between two looks
+    assert "rolled-back" in ended.stderr
+    assert re.search("applying|acked|observing", ended.stderr)  # any one of them may pass between two looks
     assert list(tmp_path.iterdir()) == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -81,12 +82,19 @@ def test_a_canary_whose_answers_are_as_good_goes_on_to_its_first_step_and_no_mor
     found, _ = ask_until(stack, "hello", "acked", "observing")
     assert found["shadow"]["pairs"] >= 5
     assert found["shadow"]["only_canary_bad"] == 0
-    until("copying has ended", lambda: len(pinned(stack)) == len(pinned(stack)), seconds=10)
+    until("copying has ended", lambda: is_quiet(stack), seconds=30)
     before = len(pinned(stack))
     for number in range(10):
         assert stack.ask(prompt=f"more {number}").status_code == 200
     assert len(pinned(stack)) <= before + 2  # what was under way
     httpx.post(f"{stack.control}/control/rollouts/current/abort", json={}, timeout=10)
+
+
+def is_quiet(stack: RunningStack) -> bool:
+    """Whether no copy reaches green for half a second."""
+    before = len(pinned(stack))
+    time.sleep(0.5)
+    return len(pinned(stack)) == before
 
 
 def pinned(stack: RunningStack) -> list[Any]:

@@ -41,7 +41,7 @@ class Finished(msgspec.Struct, kw_only=True):
     finished: bool = True
     cpu_ratio: float
     loop_lag_most: float  # seconds that its loop was late, at most
-    loop_lag_p99: float = 0.0
+    loop_lag_p99: float = 0.0  # seconds
 
 
 class Spool:

@@ -110,7 +110,7 @@ def gateway_problems(settings: Settings) -> Iterator[str]:
             "address to deploy.network.api_server (kubectl get endpoints kubernetes)"
         )
     ports = [listen_port(settings), deploy.gateway.status_port, deploy.gateway.discovery_port]
-    if not ports[0] >= 1024 or len(set(ports)) < len(ports):
+    if ports[0] < places.LEAST_PORT or len(set(ports)) < len(ports):
         yield (
             "gateway.listen, deploy.gateway.status_port and deploy.gateway.discovery_port must be three different "
             "ports above 1023"

@@ -24,6 +24,8 @@ TRAFFIC_PORT = "http"
 DISCOVERY_PORT = "discovery"
 ADMIN_PORT = "admin"
 REDIS_PORT = 6379
+LEAST_PORT = 1024
+"""Below it only root may listen, as far as every runtime agrees."""
 
 CONFIG_FOLDER = "/etc/podium/config"
 CONFIG_FILE = "podium.yaml"

@@ -29,8 +29,6 @@ from podium.deploy.timing import Timings, timing_inequalities, timings_of
 
 RESERVED = frozenset({"controller", "gateway", "redis", "verdict"})
 """Names after which Services of our own are called."""
-LEAST_PORT = 1024
-"""Below it only root may listen, as far as every runtime agrees."""
 
 
 @dataclass(frozen=True)
@@ -240,10 +238,10 @@ def _of_environments(settings: Settings) -> Iterator[str]:
 
 def _of_ports(settings: Settings) -> Iterator[str]:
     server = settings.server
-    if min(server.port, server.admin_port) < LEAST_PORT or server.port == server.admin_port:
+    if min(server.port, server.admin_port) < places.LEAST_PORT or server.port == server.admin_port:
         yield (
-            f"server.port and server.admin_port must be two different ports of {LEAST_PORT} or more in a pod, whose "
-            "user may not open others, and which others must know"
+            f"server.port and server.admin_port must be two different ports of {places.LEAST_PORT} or more in a pod, "
+            "whose user may not open others, and which others must know"
         )
 
 

@@ -29,7 +29,7 @@ def called_outside(settings: Settings) -> dict[str, str]:
 
 def credential_problems(settings: Settings) -> Iterator[str]:
     """A password within an address would stand in a ConfigMap, for everybody who may read the configuration."""
-    for setting, address in {**called_outside(settings), **_receivers(settings)}.items():
+    for setting, address in _called(settings).items():
         if urlsplit(address).password:
             yield (
                 f"{setting} has a password in its address, which would be written out for everybody; put it into a "
@@ -39,19 +39,19 @@ def credential_problems(settings: Settings) -> Iterator[str]:
 
 def loopback_problems(settings: Settings) -> Iterator[str]:
     """An address of the machine that the settings were written on is that of the pod or container itself."""
-    for setting, address in {**called_outside(settings), **_receivers(settings)}.items():
+    for setting, address in _called(settings).items():
         if is_loopback(address):
             yield f"{setting} is {address}, where a pod or container finds only itself; name it as it is known there"
 
 
 def reach_problems(settings: Settings) -> Iterator[str]:
     """Why network policies would keep servers and controller from what they call."""
-    wanted = {**called_outside(settings), **_receivers(settings)}
+    wanted = _called(settings)
     if settings.redis.url.startswith("unix:"):
         yield "redis.url is a socket file, which no pod has; use redis:// or rediss://"
         wanted.pop("redis.url", None)
-    split = {setting: urlsplit(address) for setting, address in wanted.items()}
-    closed = [setting for setting, parts in split.items() if not (_is_loopback(parts) or _is_open(settings, parts))]
+    split = {setting: urlsplit(address) for setting, address in wanted.items() if not is_loopback(address)}
+    closed = [setting for setting, parts in split.items() if not _is_open(settings, parts)]
     if closed:
         places = ", ".join(f"{split[setting].hostname}:{_port(split[setting])}" for setting in closed)
         yield (
@@ -60,16 +60,15 @@ def reach_problems(settings: Settings) -> Iterator[str]:
         )
 
 
-def _receivers(settings: Settings) -> dict[str, str]:
-    return {f"monitor.webhooks.{at}.url": hook.url for at, hook in enumerate(settings.monitor.webhooks)}
+def _called(settings: Settings) -> dict[str, str]:
+    """The same with what the controller's monitor calls."""
+    receivers = {f"monitor.webhooks.{at}.url": hook.url for at, hook in enumerate(settings.monitor.webhooks)}
+    return called_outside(settings) | receivers
 
 
 def is_loopback(url: str) -> bool:
     """Whether an address means the machine, pod or container itself that asks it."""
-    return _is_loopback(urlsplit(url))
-
-
-def _is_loopback(parts: SplitResult) -> bool:
+    parts = urlsplit(url)
     address = _address(parts)
     return parts.hostname == "localhost" or (address is not None and (address.is_loopback or address.is_unspecified))
 

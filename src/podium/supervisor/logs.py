@@ -36,4 +36,4 @@ def _record(name: str, line: str) -> str:
     except (msgspec.DecodeError, UnicodeEncodeError):
         now = dt.datetime.now(dt.UTC).isoformat().replace("+00:00", "Z")
         record = {"ts": now, "event": "process output", "line": line.encode("utf-8", "replace").decode()}
-    return msgspec.json.encode({"process": name, **record}).decode()
+    return msgspec.json.encode({**record, "process": name}).decode()

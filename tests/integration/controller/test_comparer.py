@@ -11,6 +11,7 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 import httpx
+import pytest
 
 from podium.aio import tasks
 from podium.controller.comparer import Comparer
@@ -113,10 +114,9 @@ def test_a_gateway_that_takes_no_orders_does_not_keep_the_old_pairs_alive() -> N
         await compared.copy()
         await soon("a pair was compared", lambda: compared.comparer._pairs == [GOOD])
         compared.gateway.deaf = True
-        try:
+        with pytest.raises(ConnectionError):
             await compared.comparer.end()
-        except ConnectionError:
-            assert compared.comparer.is_on  # it is told again
+        assert compared.comparer.is_on  # so that it is told again
         await compared.copy()
         assert compared.port._waiting.empty()
         assert compared.comparer.take() == ()

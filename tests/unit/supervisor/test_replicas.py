@@ -72,7 +72,7 @@ def test_every_line_says_whose_it_is() -> None:
 def test_a_log_for_programs_is_json_in_every_line() -> None:
     stream = io.StringIO()
     log = MergedLog(stream, ("gateway", "blue-1"), as_json=True)
-    log.write("blue-1", '{"event":"request","status":200}')
+    log.write("blue-1", '{"event":"request","status":200,"process":"gateway"}')
     for line in ("[info] starting", "[1]", '{"torn', "\x1b[2J\u2028\udc80"):
         log.write("gateway", line)
     own, *others = [json.loads(line) for line in stream.getvalue().strip("\n").split("\n")]
