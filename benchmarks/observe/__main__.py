@@ -5,10 +5,10 @@ from __future__ import annotations
 import subprocess
 
 from benchmarks.loopback.program import Program
-from benchmarks.observe import conservation, cost, dashboard, first_tokens, frozen, junk, traces
+from benchmarks.observe import conservation, cost, dashboard, first_tokens, frozen, junk, scrape, traces
 from benchmarks.observe.render import PAGE
 
-MODULES = (conservation, first_tokens, cost, traces, frozen, junk, dashboard)
+MODULES = (conservation, first_tokens, cost, scrape, traces, frozen, junk, dashboard)
 PACKAGES = ("podium", "uvicorn", "uvloop", "httptools", "prometheus-client")
 
 

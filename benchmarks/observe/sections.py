@@ -53,6 +53,17 @@ def _cost(records: list[Record]) -> list[Figure]:
     ]
 
 
+def _scrape(records: list[Record]) -> list[Figure]:
+    values = records[-1]["values"]
+    share = values["cpu_ms"] / 1000
+    return [
+        Figure("processor time of one scrape", f"{values['cpu_ms']:.2f} ms"),
+        Figure("of a core, with one each second", f"{share:.2%}", f"< {LOST_RATIO:.0%}", share < LOST_RATIO),
+        Figure("page", f"{values['page_bytes']:,} bytes, {values['series']:,} series"),
+        Figure("scrapes", f"{values['scrapes']:,}"),
+    ]
+
+
 def _traces(records: list[Record]) -> list[Figure]:
     values = records[-1]["values"]
     return [
@@ -129,6 +140,14 @@ SECTIONS = (
         "The server on one core, the load on the other; blocks with a scrape each second and without any, in turns. "
         "Throughput is that of wrk's 32 connections, time between tokens that of 16 streams at 10 ms a token.",
         _cost,
+    ),
+    Section(
+        "scrape",
+        "What one scrape takes",
+        "The rounds above scatter by several per cent, so what is lost is also measured where it arises: the processor "
+        "time of the server and its worker for scrapes one after the other, as a Prometheus asks, less that of as long "
+        "a time without any. The server has one core, and at full load what a scrape takes is lost to requests.",
+        _scrape,
     ),
     Section(
         "traces",
