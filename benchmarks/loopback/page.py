@@ -31,12 +31,16 @@ class Figure:
 
 @dataclass(frozen=True)
 class Section:
-    """A row: what is measured, in words, and its figures out of its records."""
+    """A row: what is measured, in words, and its figures out of its records.
+
+    ``all_runs``: of every run that measured it, not of the last one alone.
+    """
 
     row: str
     title: str
     words: str
     figures: Callable[[list[Record]], list[Figure]]
+    all_runs: bool = False
 
 
 def none(what: str, count: int) -> Figure:
@@ -68,19 +72,20 @@ class Page:
             raise SystemExit(f"{page} differs from its raw file: python -m {self.package}.render {raw}")
 
     def render(self, records: list[Record], raw_name: str) -> str:
-        """The page's text. A row that was measured more than once is shown as measured last."""
+        """The page's text. A row that was measured more than once is shown as measured last, unless all runs count."""
         runs = _runs(records)
-        last = {section.row: _last(runs, section.row) for section in self.sections}
+        shown = {section.row: _shown(runs, section) for section in self.sections}
         parts = [self.introduction, _circumstances(runs, raw_name)]
-        parts += [self._section(section, run) for section in self.sections if (run := last[section.row]) is not None]
-        missing = [f"`{row}`" for row, run in last.items() if run is None]
+        parts += [self._section(section, found) for section in self.sections if (found := shown[section.row])]
+        missing = [f"`{row}`" for row, found in shown.items() if not found]
         if missing:
             parts.append(f"## Not measured\n\n{', '.join(missing)}\n")
-        return "\n".join([*parts, *_failures(runs, last)])
+        return "\n".join([*parts, *_failures(runs, shown)])
 
-    def _section(self, section: Section, run: _Run) -> str:
-        records = run.of(section.row)
-        how = f"`python -m {self.package} --only {section.row}`, commit `{run.header['commit']}`"
+    def _section(self, section: Section, runs: list[_Run]) -> str:
+        records = [record for run in runs for record in run.of(section.row)]
+        commits = ", ".join(f"`{run.header['commit']}`" for run in runs)
+        how = f"`python -m {self.package} --only {section.row}`, {'commits' if runs[1:] else 'commit'} {commits}"
         if any(record["quick"] for record in records):
             how += ", **with `--quick`: a check of the harness, not a measurement**"
         if not all(record["before"]["quiet"] for record in records):
@@ -114,8 +119,10 @@ def _runs(records: list[Record]) -> list[_Run]:
     return runs
 
 
-def _last(runs: list[_Run], row: str) -> _Run | None:
-    return next((run for run in reversed(runs) if run.of(row)), None)
+def _shown(runs: list[_Run], section: Section) -> list[_Run]:
+    """The runs whose records are shown, oldest first."""
+    found = [run for run in runs if run.of(section.row)]
+    return found if section.all_runs else found[-1:]
 
 
 def _circumstances(runs: list[_Run], raw_name: str) -> str:
@@ -147,12 +154,12 @@ def _table(figures: list[Figure]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _failures(runs: list[_Run], last: dict[str, _Run | None]) -> list[str]:
+def _failures(runs: list[_Run], shown: dict[str, list[_Run]]) -> list[str]:
     """Rows that ended with an error and were not measured in a later run."""
     lines = [
         f"- {record['row']}: {record['error'].splitlines()[-1][:200]}"
         for number, run in enumerate(runs)
         for record in run.of("failure")
-        if not any(other is last[record["row"]] for other in runs[number + 1 :])
+        if not any(other is found for other in runs[number + 1 :] for found in shown[record["row"]])
     ]
     return ["## Failures\n\n" + "\n".join(lines) + "\n"] if lines else []

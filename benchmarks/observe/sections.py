@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import statistics
+
 from benchmarks.loopback.page import Figure, Record, Section, none
 from benchmarks.observe.dashboard import DAY_UPDATES
 
@@ -42,14 +44,17 @@ def _ttft(records: list[Record]) -> list[Figure]:
 
 
 def _cost(records: list[Record]) -> list[Figure]:
+    pairs = [pair for each in records for pair in zip(each["rates"]["without"], each["rates"]["with"], strict=True)]
+    lost = 1 - statistics.median(scraped / alone for alone, scraped in pairs)
+    runs = ", ".join(f"{each['values']['lost_ratio']:+.1%}" for each in records)
     values = records[-1]["values"]
-    lost, added = values["lost_ratio"], values["gap_p99_with_ms"] - values["gap_p99_without_ms"]
-    rates = f"{values['rate_without']:,.0f} and {values['rate_with']:,.0f} requests/s without and with"
+    added = values["gap_p99_with_ms"] - values["gap_p99_without_ms"]
     gaps = f"{values['gap_p99_without_ms']:.2f} and {values['gap_p99_with_ms']:.2f} ms"
     return [
-        Figure("throughput lost", f"{lost:+.2%} ({rates})", f"< {LOST_RATIO:.0%}", lost < LOST_RATIO),
+        Figure("throughput lost, median of all pairs", f"{lost:+.2%}", f"< {LOST_RATIO:.0%}", lost < LOST_RATIO),
+        Figure("run by run", runs),
         Figure("p99 between tokens, added", f"{added:+.2f} ms ({gaps})", f"< {GAP_MS:g} ms", added < GAP_MS),
-        Figure("rounds", str(values["rounds"])),
+        Figure("rounds", str(len(pairs))),
     ]
 
 
@@ -138,8 +143,10 @@ SECTIONS = (
         "cost",
         "What scrapes cost",
         "The server on one core, the load on the other; blocks with a scrape each second and without any, in turns. "
+        "One run's median scatters by some per cent, so all runs count together. "
         "Throughput is that of wrk's 32 connections, time between tokens that of 16 streams at 10 ms a token.",
         _cost,
+        all_runs=True,
     ),
     Section(
         "scrape",
