@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 NODE = "gateway"
+PING_INTERVAL = "5s"
+"""How often a gateway asks whether the connection to its controller lives."""
 _OWNER_ONLY = 0o600
 _RECONNECT = {"base_interval": "0.100s", "max_interval": "1s"}
 """To a controller that was restarted; up to 30 s by default, in which no rollout could take a canary's traffic away."""
@@ -54,7 +56,7 @@ def discovery_cluster(address: dict[str, Any], *, by_name: bool = False) -> dict
             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
                 "@type": options,
                 "explicit_http_config": {
-                    "http2_protocol_options": {"connection_keepalive": {"interval": "5s", "timeout": "2s"}}
+                    "http2_protocol_options": {"connection_keepalive": {"interval": PING_INTERVAL, "timeout": "2s"}}
                 },
             }
         },

@@ -19,6 +19,8 @@ log = structlog.get_logger(__name__)
 
 SERVICE = "envoy.service.discovery.v3.AggregatedDiscoveryService"
 _STOP_SECONDS = 0.5
+_OPTIONS = [("grpc.http2.max_ping_strikes", 0)]
+"""Gateways ask often whether the connection lives; by default a server hangs up at the fourth time."""
 
 
 class DiscoveryServer:
@@ -47,7 +49,7 @@ class DiscoveryServer:
         self.snapshot = snapshot
 
     async def __aenter__(self) -> Self:
-        self._server = grpc.aio.server()
+        self._server = grpc.aio.server(options=_OPTIONS)
         method = grpc.stream_stream_rpc_method_handler(
             self._serve,
             request_deserializer=DiscoveryRequest.FromString,

@@ -21,6 +21,7 @@ from podium.controller.attempts_reader import AttemptsReader
 from podium.controller.run_folder import RunFolder
 from podium.controller.traffic_view import TrafficView
 from podium.core.errors import GatewayRejected, GatewayUnavailable
+from podium.gateway import bootstrap
 from podium.gateway.attempts import AttemptCounts, AttemptsLog
 from podium.gateway.canonical import pack
 from podium.gateway.resources import ROUTE, documents, resources
@@ -314,5 +315,17 @@ def test_a_client_cannot_make_its_attempts_fail_repeat_or_look_repeated_by_envoy
 def test_envoy_has_nothing_to_complain_about() -> None:
     async def act(one: Fed) -> None:
         assert [line for line in one.said if "][warning]" in line or "][error]" in line] == []
+
+    with_envoy(act)
+
+
+def test_a_gateway_may_ask_over_and_over_whether_its_controller_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+    """GRPC's servers hang up at the fourth such question, unless they are told not to."""
+    monkeypatch.setattr(bootstrap, "PING_INTERVAL", "0.050s")
+
+    async def act(one: Fed) -> None:
+        await asyncio.sleep(2)
+        connections = await one.admin.counters(r"cluster\.xds\.upstream_cx_total")
+        assert connections == {"cluster.xds.upstream_cx_total": 1}
 
     with_envoy(act)
